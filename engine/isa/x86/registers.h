@@ -1,0 +1,36 @@
+// The architectural state of an x86 guest thread as the rest of the engine sees it: everything materialised.
+// The running CPU keeps some of it in other forms (lazy flags); see cpu_state.h.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/base/types.h"
+
+namespace glovebox::engine::x86 {
+
+// Encoding order: Intel SDM vol. 2A, table 2-2.
+enum Gpr : std::uint8_t {
+  kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi,
+  kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15,
+};
+
+enum RflagsBit : std::uint64_t {
+  kCf = 1 << 0, kReservedOne = 1 << 1, kPf = 1 << 2, kAf = 1 << 4, kZf = 1 << 6, kSf = 1 << 7,
+  kTf = 1 << 8, kIf = 1 << 9, kDf = 1 << 10, kOf = 1 << 11, kAc = 1 << 18, kId = 1 << 21,
+};
+inline constexpr std::uint64_t kStatusFlags = kCf | kPf | kAf | kZf | kSf | kOf;
+
+struct Registers {
+  std::array<std::uint64_t, 16> gpr{};
+  std::uint64_t rip = 0;
+  std::uint64_t rflags = kReservedOne | kIf;
+  std::uint64_t fs_base = 0;
+  std::uint64_t gs_base = 0;
+};
+
+// The legacy region of FXSAVE64 (Intel SDM vol. 1, table 10-2): x87, MXCSR, XMM0 to XMM15.
+using FxsaveArea = std::array<std::byte, 512>;
+
+}  // namespace glovebox::engine::x86

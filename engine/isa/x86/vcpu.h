@@ -1,0 +1,56 @@
+// One guest thread's x86-64 CPU over one address space: decodes basic blocks, chains them, runs them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/base/types.h"
+#include "engine/cpu/stop.h"
+#include "engine/isa/x86/registers.h"
+#include "engine/memory/address_space.h"
+
+namespace glovebox::engine::x86 {
+
+// Threads: Run and the accessors on one thread; Nudge from a signal handler on that thread or from any other.
+class Vcpu {
+ public:
+  // `memory` outlives the CPU. The decoded code belongs to the address space's observer, which this CPU installs.
+  explicit Vcpu(AddressSpace& memory);
+  ~Vcpu();
+  Vcpu(const Vcpu&) = delete;
+  Vcpu& operator=(const Vcpu&) = delete;
+
+  // Runs until `budget` more instructions have retired or something needs attention. The instructions that did
+  // retire are added to icount(); with kBudget they are exactly `budget`.
+  // Fault, syscall and exception stops leave precise state: see StopKind.
+  Stop Run(std::uint64_t budget);
+
+  // Makes a running Run return kYield soon (within one block). Async-signal-safe.
+  void Nudge();
+
+  Icount icount() const;
+
+  // Between runs only. Get materialises lazy flags; Set takes all of it, user-changeable rflags bits only.
+  Registers Get() const;
+  void Set(const Registers& registers);
+  std::uint64_t gpr(Gpr index) const;
+  void SetGpr(Gpr index, std::uint64_t value);
+  GuestAddr rip() const;
+  void SetRip(GuestAddr rip);
+  void SetFsBase(std::uint64_t base);
+  void SetGsBase(std::uint64_t base);
+
+  void SaveFx(FxsaveArea& area) const;
+  // False, with nothing changed, where reserved MXCSR bits are set (#GP on hardware).
+  bool RestoreFx(const FxsaveArea& area);
+
+  // What the time-stamp counter shows: virtual time is the Linux personality's, so it sets the part that is not icount.
+  // TSC = icount + offset.
+  void SetTscOffset(std::uint64_t offset);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace glovebox::engine::x86
