@@ -1,0 +1,126 @@
+// How the daemon's core starts a box and hears of it, without knowing what a worker is. server/pool implements it over
+// worker processes; tests implement it in memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/digest.h"
+#include "engine/base/host_fd.h"
+#include "engine/base/result.h"
+
+namespace glovebox::server {
+
+struct JournalRecord {
+  std::uint64_t icount = 0;
+  int signal = 0;  // the only kind of input so far
+};
+
+// Everything that one attempt of a job needs. Mirrors worker.v1.RunJob.
+struct RunRequest {
+  std::string job_name;
+  std::vector<std::string> argv;
+  std::vector<std::string> env;
+  std::string program;
+  std::string working_directory;
+  Digest root;
+  std::uint64_t seed = 0;
+  std::map<std::string, std::uint64_t> limits;  // complete, by name of the limit table
+  bool trace_syscalls = false;
+  std::map<std::string, std::string> world;
+  std::vector<JournalRecord> journal;
+  bool has_stdin = false;
+  // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the launcher's thread.
+  std::function<Result<HostFd, Error>(const Digest&)> open_blob;
+};
+
+struct SandboxLayer {
+  std::string name;
+  bool in_force = false;
+  std::string detail;
+};
+
+struct TraceRecord {
+  std::uint64_t icount = 0;
+  std::uint64_t virtual_time_ns = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  std::string name;
+  bool is_signal = false;
+  std::vector<std::string> arguments;
+  std::string result;
+  std::uint64_t output_offset_bytes = 0;
+};
+
+// How a box ended. Mirrors worker.v1.Ended.
+struct BoxEnd {
+  enum class Kind { kExited, kSignaled, kLimit, kDeadlock, kNotStarted, kCancelled, kFailed };
+  Kind kind = Kind::kExited;
+  int code = 0;
+  bool core_available = false;
+  std::string limit;
+  std::uint64_t limit_value = 0;
+  std::string detail;
+  std::string failure_reason;
+  std::uint64_t icount = 0;
+  std::uint64_t virtual_time_ns = 0;
+  std::uint64_t peak_memory_bytes = 0;
+  std::uint64_t output_bytes = 0;
+  std::uint64_t syscalls = 0;
+  std::string trace_hash;
+  std::map<std::string, std::uint64_t> absent_syscalls;
+  std::string unimplemented_mnemonic;
+  std::string unimplemented_code;
+  std::uint64_t unimplemented_address = 0;
+  std::uint64_t host_cpu_time_ns = 0;
+};
+
+// What a box tells. Called in order on the launcher's thread; nothing follows OnEnded or OnLost.
+// A call that returns has taken the message: while it runs, the worker is held back by its full socket.
+class BoxEvents {
+ public:
+  virtual ~BoxEvents() = default;
+  virtual void OnLocked(std::vector<SandboxLayer> layers, std::uint32_t epoch) = 0;
+  // stream: 1 stdout, 2 stderr.
+  virtual void OnOutput(int stream, std::span<const std::byte> bytes, std::uint64_t icount) = 0;
+  virtual void OnTrace(std::vector<TraceRecord> events) = 0;
+  // Must be durable before the next OnOutput is made visible.
+  virtual void OnJournal(const JournalRecord& record) = 0;
+  // Answered by BoxHandle::SupplyInput, now or later.
+  virtual void OnInputWanted(std::uint64_t offset_bytes, std::uint32_t size_bytes) = 0;
+  virtual void OnEnded(const BoxEnd& end) = 0;
+  // The worker died without a word, or spoke nonsense. `what` says all that is known ("killed by SIGSEGV").
+  virtual void OnLost(const std::string& what) = 0;
+};
+
+// A launched box. Threads: any. Dropping the handle kills the worker if it still lives.
+class BoxHandle {
+ public:
+  virtual ~BoxHandle() = default;
+  virtual void Signal(int number) = 0;
+  // The box ends and reports kCancelled, or limit(wall) with `wall_limit`. A worker that does not answer within five
+  // seconds is killed and OnLost follows.
+  virtual void Cancel(const std::string& why, bool wall_limit) = 0;
+  virtual void SupplyInput(std::span<const std::byte> bytes, bool end) = 0;
+  virtual void Kill() = 0;
+  // Host process id of the worker, for the log and for tests; 0 while it has none.
+  virtual int pid() const = 0;
+};
+
+class BoxLauncher {
+ public:
+  virtual ~BoxLauncher() = default;
+  // Returns at once; a failure to start comes as OnLost. Threads: any.
+  virtual std::unique_ptr<BoxHandle> Launch(RunRequest request, std::shared_ptr<BoxEvents> events) = 0;
+  // Layers that this host lacks, for the log and ServerInfo. Complete once the first worker has locked itself.
+  virtual std::vector<std::string> Warnings() const = 0;
+};
+
+}  // namespace glovebox::server
