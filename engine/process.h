@@ -41,10 +41,10 @@ struct TraceEvent {
   Nanoseconds virtual_time = 0;
   std::uint32_t pid = 0;
   std::uint32_t tid = 0;
-  std::string name;                // "openat", or "SIGSEGV"
+  std::string name;  // "openat", or "SIGSEGV"
   bool is_signal = false;
   std::vector<std::string> arguments;  // "AT_FDCWD", "\"/etc/passwd\"", "O_RDONLY"
-  std::string result;              // "3", "-1 ENOENT (No such file or directory)", "?"; empty for signals
+  std::string result;  // "3", "-1 ENOENT (No such file or directory)", "?"; empty for signals
 };
 
 // The doors of a box to its embedder. Called on the thread that runs the box, within Box::Run.
@@ -59,7 +59,8 @@ class BoxHost {
   struct Input {
     std::vector<std::byte> bytes;  // at most `size_bytes`
     bool end = false;              // no byte follows these
-    bool not_yet = false;          // nothing is there now: the box stays frozen and Run returns kWaitsForInput
+    bool not_yet =
+        false;  // nothing is there now: the box stays frozen and Run returns kWaitsForInput
   };
   // The bytes of stdin from `offset` on. File-like: the same offset always gives the same bytes.
   // Errors: end the job as FAILED.
@@ -69,11 +70,12 @@ class BoxHost {
 // How the guest itself ended. Mirrors Termination of the API.
 struct Termination {
   enum class Kind : std::uint8_t {
-    kExited,     // exit status in `code`
-    kSignaled,   // signal number in `code`
-    kLimit,      // `limit`, `limit_value`
-    kDeadlock,   // every thread waits for something that cannot come; `detail` names each
-    kNotStarted, // the program could not be started: errno in `code` (ENOENT, EACCES, ENOEXEC, ...), `detail` says why
+    kExited,      // exit status in `code`
+    kSignaled,    // signal number in `code`
+    kLimit,       // `limit`, `limit_value`
+    kDeadlock,    // every thread waits for something that cannot come; `detail` names each
+    kNotStarted,  // the program could not be started: errno in `code` (ENOENT, EACCES, ENOEXEC,
+                  // ...), `detail` says why
   };
   Kind kind = Kind::kExited;
   int code = 0;
@@ -90,8 +92,10 @@ struct BoxReport {
   std::uint64_t peak_memory_bytes = 0;
   std::uint64_t output_bytes = 0;
   std::uint64_t syscall_count = 0;
-  std::string trace_hash;  // 32 lower-case hexadecimal digits over each system call and signal so far
-  // System calls that Glovebox does not serve and that answered ENOSYS: name and count, sorted by name.
+  std::string
+      trace_hash;  // 32 lower-case hexadecimal digits over each system call and signal so far
+  // System calls that Glovebox does not serve and that answered ENOSYS: name and count, sorted by
+  // name.
   std::vector<std::pair<std::string, std::uint64_t>> absent_syscalls;
   // The first instruction that Glovebox lacks, where one ended the guest.
   std::optional<InstructionReport> unimplemented_instruction;
@@ -109,15 +113,17 @@ class Box {
  public:
   // Does not look at guest bytes: the program is loaded by the first Run.
   // Errors: kResourceExhausted (no window), kInvalidArgument (spec).
-  static Result<std::unique_ptr<Box>, Error> Make(const BoxSpec& spec, TreeSource& tree, BoxHost& host);
+  static Result<std::unique_ptr<Box>, Error> Make(const BoxSpec& spec, TreeSource& tree,
+                                                  BoxHost& host);
   virtual ~Box() = default;
 
-  // Runs at most until the box's icount reaches `until`, and at most about a millisecond of host work.
-  // Errors: what the TreeSource or the BoxHost failed with; the box is then useless and the job FAILED.
+  // Runs at most until the box's icount reaches `until`, and at most about a millisecond of host
+  // work. Errors: what the TreeSource or the BoxHost failed with; the box is then useless and the
+  // job FAILED.
   virtual Result<RunState, Error> Run(Icount until) = 0;
 
-  // The one port for inputs from outside. Takes effect at once, at the current icount, which is returned for the
-  // journal. On replay: Run(until = the journalled icount), then the same call.
+  // The one port for inputs from outside. Takes effect at once, at the current icount, which is
+  // returned for the journal. On replay: Run(until = the journalled icount), then the same call.
   // Returns the icount; kInvalidArgument for a signal number out of 1..64.
   virtual Result<Icount, Error> InjectSignal(int signal_number) = 0;
 

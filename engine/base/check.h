@@ -1,5 +1,5 @@
-// GB_CHECK: a broken invariant of ours. Kept in release builds. No guest byte, packet or request may
-// be able to reach one: what a guest can cause is a value (Errno, Fault, Error).
+// GB_CHECK: a broken invariant of ours. Kept in release builds. No guest byte, packet or request
+// may be able to reach one: what a guest can cause is a value (Errno, Fault, Error).
 #pragma once
 
 #include <cstdio>

@@ -37,8 +37,7 @@ struct Error {
 
 inline std::unexpected<Error> Fail(ErrorCode code, std::string reason, std::string message,
                                    std::string field = {}) {
-  return std::unexpected(
-      Error{code, std::move(reason), std::move(message), std::move(field)});
+  return std::unexpected(Error{code, std::move(reason), std::move(message), std::move(field)});
 }
 
 }  // namespace glovebox

@@ -11,10 +11,12 @@
 namespace glovebox::engine {
 
 enum class StopKind : std::uint8_t {
-  kBudget,       // the budget is used up exactly: icount has advanced by it
-  kYield,        // the host's share of work is used up (decoding, slow paths), or Nudge() was called; go on at will
+  kBudget,  // the budget is used up exactly: icount has advanced by it
+  kYield,   // the host's share of work is used up (decoding, slow paths), or Nudge() was called; go
+            // on at will
   kSyscall,      // a system call instruction retired; registers hold the call, rip is behind it
-  kMemoryFault,  // `memory` says which; rip is at the instruction, nothing of it has happened (REP: up to here)
+  kMemoryFault,  // `memory` says which; rip is at the instruction, nothing of it has happened (REP:
+                 // up to here)
   kException,    // `exception`
   kMemoryLimit,  // a page could not be charged; rip as with kMemoryFault
 };
@@ -24,8 +26,10 @@ enum class ExceptionKind : std::uint8_t {
   kBreakpoint,         // #BP, int3: SIGTRAP; rip is behind the instruction and it has retired
   kOverflow,           // #OF
   kInvalidOpcode,      // #UD: SIGILL, ILL_ILLOPN
-  kGeneralProtection,  // #GP: SIGSEGV, SI_KERNEL (hlt, non-canonical address, misaligned SSE operand)
-  kNotImplemented,     // a valid instruction that Glovebox lacks: SIGILL, and `instruction` names it in the result
+  kGeneralProtection,  // #GP: SIGSEGV, SI_KERNEL (hlt, non-canonical address, misaligned SSE
+                       // operand)
+  kNotImplemented,  // a valid instruction that Glovebox lacks: SIGILL, and `instruction` names it
+                    // in the result
 };
 
 // An instruction as told to users.
@@ -38,9 +42,9 @@ struct InstructionReport {
 
 struct Stop {
   StopKind kind = StopKind::kBudget;
-  MemoryFault memory;                                            // kMemoryFault, kMemoryLimit
-  ExceptionKind exception = ExceptionKind::kInvalidOpcode;       // kException
-  InstructionReport instruction;                                 // kNotImplemented, kInvalidOpcode
+  MemoryFault memory;                                       // kMemoryFault, kMemoryLimit
+  ExceptionKind exception = ExceptionKind::kInvalidOpcode;  // kException
+  InstructionReport instruction;                            // kNotImplemented, kInvalidOpcode
 };
 
 }  // namespace glovebox::engine

@@ -1,4 +1,5 @@
-// Every limit of a box, one row each: validation, command-line flags, defaults, reports and documentation walk it.
+// Every limit of a box, one row each: validation, command-line flags, defaults, reports and
+// documentation walk it.
 #pragma once
 
 #include <array>
@@ -42,15 +43,16 @@ inline constexpr std::array kLimits{
     LimitRow{LimitId::kMemory, "mem", LimitUnit::kBytes, 1_GiB, 256_GiB, true,
              "nothing: the box ends at the store or system call that needs one page too many"},
     LimitRow{LimitId::kOutput, "output", LimitUnit::kBytes, 64_MiB, 64_GiB, true,
-             "nothing: the box ends once stdout and stderr together hold exactly this many bytes and more comes"},
+             "nothing: the box ends once stdout and stderr together hold exactly this many bytes "
+             "and more comes"},
     LimitRow{LimitId::kDisk, "disk", LimitUnit::kBytes, 1_GiB, 256_GiB, true,
              "ENOSPC from write(2) and its kin"},
     LimitRow{LimitId::kOpenFiles, "files", LimitUnit::kCount, 1024, 65'536, true,
              "EMFILE; it is RLIMIT_NOFILE"},
     LimitRow{LimitId::kMappings, "mappings", LimitUnit::kCount, 32'000, 32'000, true,
              "ENOMEM from mmap, mprotect and munmap"},
-    LimitRow{LimitId::kWallTime, "wall", LimitUnit::kMilliseconds, 3'600'000, 30ull * 86'400'000, false,
-             "nothing: the box ends wherever it is"},
+    LimitRow{LimitId::kWallTime, "wall", LimitUnit::kMilliseconds, 3'600'000, 30ull * 86'400'000,
+             false, "nothing: the box ends wherever it is"},
 };
 
 constexpr const LimitRow& Row(LimitId id) { return kLimits[static_cast<std::size_t>(id)]; }
@@ -77,10 +79,15 @@ static_assert(EachLimitOnceInOrder());
 class LimitValues {
  public:
   constexpr LimitValues() {
-    for (const LimitRow& row : kLimits) values_[static_cast<std::size_t>(row.id)] = row.default_value;
+    for (const LimitRow& row : kLimits)
+      values_[static_cast<std::size_t>(row.id)] = row.default_value;
   }
-  constexpr std::uint64_t operator[](LimitId id) const { return values_[static_cast<std::size_t>(id)]; }
-  constexpr void Set(LimitId id, std::uint64_t value) { values_[static_cast<std::size_t>(id)] = value; }
+  constexpr std::uint64_t operator[](LimitId id) const {
+    return values_[static_cast<std::size_t>(id)];
+  }
+  constexpr void Set(LimitId id, std::uint64_t value) {
+    values_[static_cast<std::size_t>(id)] = value;
+  }
 
  private:
   std::array<std::uint64_t, kLimits.size()> values_{};

@@ -1,9 +1,9 @@
-// One guest process' memory: a reserved host region (the window), one byte of flags per 4 KiB page that
-// every load and store looks at, and the mapping table that the flags are a cache of.
+// One guest process' memory: a reserved host region (the window), one byte of flags per 4 KiB page
+// that every load and store looks at, and the mapping table that the flags are a cache of.
 //
-// Design: DESIGN.md, "Memory"; ARCHITECTURE.md, "Windows". Host address = base() + guest address. The host
-// protection of the window never changes; the guest's permissions live in the flags. Flag byte 0 means "ask the
-// mapping table", so clearing flags is always safe.
+// Design: DESIGN.md, "Memory"; ARCHITECTURE.md, "Windows". Host address = base() + guest address.
+// The host protection of the window never changes; the guest's permissions live in the flags. Flag
+// byte 0 means "ask the mapping table", so clearing flags is always safe.
 #pragma once
 
 #include <cstddef>
@@ -25,20 +25,20 @@ namespace glovebox::engine {
 // The flags of one page. A load needs kReadable, a store kPlain, an instruction fetch kExecutable.
 enum PageFlag : std::uint8_t {
   kReadable = 1 << 0,
-  // Writable, already charged, no decoded code in it, not watched, not clean since a checkpoint: a store needs to do
-  // nothing but store.
+  // Writable, already charged, no decoded code in it, not watched, not clean since a checkpoint: a
+  // store needs to do nothing but store.
   kPlain = 1 << 1,
   kExecutable = 1 << 2,
-  kCharged = 1 << 3,   // the page is private memory and counted by the meter
-  kHasCode = 1 << 4,   // decoded blocks were made from it
+  kCharged = 1 << 3,  // the page is private memory and counted by the meter
+  kHasCode = 1 << 4,  // decoded blocks were made from it
 };
 
 enum Protection : std::uint8_t { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
 
 // Where the bytes of a mapping come from.
 struct FileBacking {
-  int host_fd = -1;              // a read-only blob; the mapping keeps a duplicate of its own
-  std::uint64_t offset_bytes = 0;  // page aligned
+  int host_fd = -1;                   // a read-only blob; the mapping keeps a duplicate of its own
+  std::uint64_t offset_bytes = 0;     // page aligned
   std::uint64_t file_size_bytes = 0;  // pages wholly beyond it fault with kBeyondFile
 };
 
@@ -56,19 +56,21 @@ struct Mapping {
 class CodeObserver {
  public:
   virtual ~CodeObserver() = default;
-  // Guest bytes [address, address + size) may have changed or gone: whatever was decoded from them is void.
-  // Called before the change becomes visible to the guest, on the thread that runs the box.
+  // Guest bytes [address, address + size) may have changed or gone: whatever was decoded from them
+  // is void. Called before the change becomes visible to the guest, on the thread that runs the
+  // box.
   virtual void CodeChanged(GuestAddr address, std::uint64_t size_bytes) = 0;
 };
 
 struct MapRequest {
-  GuestAddr address = 0;      // page aligned; a hint unless `fixed`
+  GuestAddr address = 0;         // page aligned; a hint unless `fixed`
   std::uint64_t size_bytes = 0;  // rounded up to pages; not 0
   std::uint8_t protection = kProtNone;
-  bool fixed = false;         // replaces what is there
-  bool no_replace = false;    // with fixed: fails where something is there
+  bool fixed = false;       // replaces what is there
+  bool no_replace = false;  // with fixed: fails where something is there
   bool grows_down = false;
-  bool shared = false;        // shared anonymous memory behaves as private until a box has more than one process
+  bool shared =
+      false;  // shared anonymous memory behaves as private until a box has more than one process
   std::optional<FileBacking> file;
   std::string name;
 };
@@ -84,7 +86,8 @@ class AddressSpace {
   };
 
   // Errors: kResourceExhausted where the host does not reserve the window.
-  static Result<std::unique_ptr<AddressSpace>, Error> Make(const Options& options, MemoryMeter& meter);
+  static Result<std::unique_ptr<AddressSpace>, Error> Make(const Options& options,
+                                                           MemoryMeter& meter);
   ~AddressSpace();
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
@@ -96,19 +99,21 @@ class AddressSpace {
 
   void SetCodeObserver(CodeObserver* observer) { observer_ = observer; }
 
-  // mmap(2) in terms of pages. Returns the address chosen. Without `fixed` the highest free range below
-  // `mmap_top()` is taken, as Linux does top-down.
+  // mmap(2) in terms of pages. Returns the address chosen. Without `fixed` the highest free range
+  // below `mmap_top()` is taken, as Linux does top-down.
   Result<GuestAddr, MapError> Map(const MapRequest& request);
   // munmap(2), mprotect(2) over [address, address + size): page aligned, within the window.
   Result<void, MapError> Unmap(GuestAddr address, std::uint64_t size_bytes);
-  // kNoMemory where a page of the range is not mapped (nothing is changed before the hole's start, as on Linux).
-  Result<void, MapError> Protect(GuestAddr address, std::uint64_t size_bytes, std::uint8_t protection);
+  // kNoMemory where a page of the range is not mapped (nothing is changed before the hole's start,
+  // as on Linux).
+  Result<void, MapError> Protect(GuestAddr address, std::uint64_t size_bytes,
+                                 std::uint8_t protection);
   // mremap(2): moves or resizes. `fixed_address` set for MREMAP_FIXED.
   Result<GuestAddr, MapError> Remap(GuestAddr old_address, std::uint64_t old_size_bytes,
                                     std::uint64_t new_size_bytes, bool may_move,
                                     std::optional<GuestAddr> fixed_address);
-  // madvise(MADV_DONTNEED): private anonymous pages read as zero again and are no longer charged; private file pages
-  // show the file again.
+  // madvise(MADV_DONTNEED): private anonymous pages read as zero again and are no longer charged;
+  // private file pages show the file again.
   Result<void, MapError> Discard(GuestAddr address, std::uint64_t size_bytes);
 
   // Is every page of the range mapped?
@@ -120,18 +125,21 @@ class AddressSpace {
   GuestAddr mmap_top() const { return mmap_top_; }
 
   // Copies that obey the guest's permissions, as copy_from_user and copy_to_user do.
-  // Returns: the bytes copied; short only before the first byte that cannot be accessed. The fault of that byte is
-  // told by LastFault() until the next copy. A write that hits the memory limit stops with kMemoryLimit.
+  // Returns: the bytes copied; short only before the first byte that cannot be accessed. The fault
+  // of that byte is told by LastFault() until the next copy. A write that hits the memory limit
+  // stops with kMemoryLimit.
   std::size_t CopyIn(std::span<std::byte> out, GuestAddr from);
   std::size_t CopyOut(GuestAddr to, std::span<const std::byte> bytes);
   const MemoryFault& LastFault() const { return last_fault_; }
-  // As CopyIn/CopyOut, but without regard to permissions (a debugger, the loader); unmapped bytes still end it.
+  // As CopyIn/CopyOut, but without regard to permissions (a debugger, the loader); unmapped bytes
+  // still end it.
   std::size_t Peek(std::span<std::byte> out, GuestAddr from);
   std::size_t Poke(GuestAddr to, std::span<const std::byte> bytes);
 
-  // The slow path of loads, stores and fetches: makes the page of `address` accessible as asked, or says why it is
-  // not. After success the page's flag byte allows the access (kPlain for writes unless it holds code: then
-  // CodeChanged was called for the bytes [address, address + size_bytes) and the store may be done once).
+  // The slow path of loads, stores and fetches: makes the page of `address` accessible as asked, or
+  // says why it is not. After success the page's flag byte allows the access (kPlain for writes
+  // unless it holds code: then CodeChanged was called for the bytes [address, address + size_bytes)
+  // and the store may be done once).
   std::optional<MemoryFault> Resolve(GuestAddr address, std::uint32_t size_bytes, Access access);
 
   // Marks the page as holding decoded code: from now on a store to it leaves through Resolve.

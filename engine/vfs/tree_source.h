@@ -1,5 +1,6 @@
-// Where the read-only root of a box comes from: a tree of content-addressed directories and files. The embedder
-// (server/worker) implements it over its channel to the daemon; tests over a folder in memory.
+// Where the read-only root of a box comes from: a tree of content-addressed directories and files.
+// The embedder (server/worker) implements it over its channel to the daemon; tests over a folder in
+// memory.
 #pragma once
 
 #include <cstdint>

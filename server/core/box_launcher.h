@@ -1,5 +1,5 @@
-// How the daemon's core starts a box and hears of it, without knowing what a worker is. server/pool implements it over
-// worker processes; tests implement it in memory.
+// How the daemon's core starts a box and hears of it, without knowing what a worker is. server/pool
+// implements it over worker processes; tests implement it in memory.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,8 @@ struct RunRequest {
   std::map<std::string, std::string> world;
   std::vector<JournalRecord> journal;
   bool has_stdin = false;
-  // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the launcher's thread.
+  // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the
+  // launcher's thread.
   std::function<Result<HostFd, Error>(const Digest&)> open_blob;
 };
 
@@ -83,7 +84,8 @@ struct BoxEnd {
 };
 
 // What a box tells. Called in order on the launcher's thread; nothing follows OnEnded or OnLost.
-// A call that returns has taken the message: while it runs, the worker is held back by its full socket.
+// A call that returns has taken the message: while it runs, the worker is held back by its full
+// socket.
 class BoxEvents {
  public:
   virtual ~BoxEvents() = default;
@@ -96,7 +98,8 @@ class BoxEvents {
   // Answered by BoxHandle::SupplyInput, now or later.
   virtual void OnInputWanted(std::uint64_t offset_bytes, std::uint32_t size_bytes) = 0;
   virtual void OnEnded(const BoxEnd& end) = 0;
-  // The worker died without a word, or spoke nonsense. `what` says all that is known ("killed by SIGSEGV").
+  // The worker died without a word, or spoke nonsense. `what` says all that is known ("killed by
+  // SIGSEGV").
   virtual void OnLost(const std::string& what) = 0;
 };
 
@@ -105,8 +108,8 @@ class BoxHandle {
  public:
   virtual ~BoxHandle() = default;
   virtual void Signal(int number) = 0;
-  // The box ends and reports kCancelled, or limit(wall) with `wall_limit`. A worker that does not answer within five
-  // seconds is killed and OnLost follows.
+  // The box ends and reports kCancelled, or limit(wall) with `wall_limit`. A worker that does not
+  // answer within five seconds is killed and OnLost follows.
   virtual void Cancel(const std::string& why, bool wall_limit) = 0;
   virtual void SupplyInput(std::span<const std::byte> bytes, bool end) = 0;
   virtual void Kill() = 0;
@@ -118,8 +121,10 @@ class BoxLauncher {
  public:
   virtual ~BoxLauncher() = default;
   // Returns at once; a failure to start comes as OnLost. Threads: any.
-  virtual std::unique_ptr<BoxHandle> Launch(RunRequest request, std::shared_ptr<BoxEvents> events) = 0;
-  // Layers that this host lacks, for the log and ServerInfo. Complete once the first worker has locked itself.
+  virtual std::unique_ptr<BoxHandle> Launch(RunRequest request,
+                                            std::shared_ptr<BoxEvents> events) = 0;
+  // Layers that this host lacks, for the log and ServerInfo. Complete once the first worker has
+  // locked itself.
   virtual std::vector<std::string> Warnings() const = 0;
 };
 

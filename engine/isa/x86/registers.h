@@ -1,5 +1,5 @@
-// The architectural state of an x86 guest thread as the rest of the engine sees it: everything materialised.
-// The running CPU keeps some of it in other forms (lazy flags); see cpu_state.h.
+// The architectural state of an x86 guest thread as the rest of the engine sees it: everything
+// materialised. The running CPU keeps some of it in other forms (lazy flags); see cpu_state.h.
 #pragma once
 
 #include <array>
@@ -12,13 +12,37 @@ namespace glovebox::engine::x86 {
 
 // Encoding order: Intel SDM vol. 2A, table 2-2.
 enum Gpr : std::uint8_t {
-  kRax, kRcx, kRdx, kRbx, kRsp, kRbp, kRsi, kRdi,
-  kR8, kR9, kR10, kR11, kR12, kR13, kR14, kR15,
+  kRax,
+  kRcx,
+  kRdx,
+  kRbx,
+  kRsp,
+  kRbp,
+  kRsi,
+  kRdi,
+  kR8,
+  kR9,
+  kR10,
+  kR11,
+  kR12,
+  kR13,
+  kR14,
+  kR15,
 };
 
 enum RflagsBit : std::uint64_t {
-  kCf = 1 << 0, kReservedOne = 1 << 1, kPf = 1 << 2, kAf = 1 << 4, kZf = 1 << 6, kSf = 1 << 7,
-  kTf = 1 << 8, kIf = 1 << 9, kDf = 1 << 10, kOf = 1 << 11, kAc = 1 << 18, kId = 1 << 21,
+  kCf = 1 << 0,
+  kReservedOne = 1 << 1,
+  kPf = 1 << 2,
+  kAf = 1 << 4,
+  kZf = 1 << 6,
+  kSf = 1 << 7,
+  kTf = 1 << 8,
+  kIf = 1 << 9,
+  kDf = 1 << 10,
+  kOf = 1 << 11,
+  kAc = 1 << 18,
+  kId = 1 << 21,
 };
 inline constexpr std::uint64_t kStatusFlags = kCf | kPf | kAf | kZf | kSf | kOf;
 

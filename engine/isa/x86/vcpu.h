@@ -1,4 +1,5 @@
-// One guest thread's x86-64 CPU over one address space: decodes basic blocks, chains them, runs them.
+// One guest thread's x86-64 CPU over one address space: decodes basic blocks, chains them, runs
+// them.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +12,19 @@
 
 namespace glovebox::engine::x86 {
 
-// Threads: Run and the accessors on one thread; Nudge from a signal handler on that thread or from any other.
+// Threads: Run and the accessors on one thread; Nudge from a signal handler on that thread or from
+// any other.
 class Vcpu {
  public:
-  // `memory` outlives the CPU. The decoded code belongs to the address space's observer, which this CPU installs.
+  // `memory` outlives the CPU. The decoded code belongs to the address space's observer, which this
+  // CPU installs.
   explicit Vcpu(AddressSpace& memory);
   ~Vcpu();
   Vcpu(const Vcpu&) = delete;
   Vcpu& operator=(const Vcpu&) = delete;
 
-  // Runs until `budget` more instructions have retired or something needs attention. The instructions that did
-  // retire are added to icount(); with kBudget they are exactly `budget`.
+  // Runs until `budget` more instructions have retired or something needs attention. The
+  // instructions that did retire are added to icount(); with kBudget they are exactly `budget`.
   // Fault, syscall and exception stops leave precise state: see StopKind.
   Stop Run(std::uint64_t budget);
 
@@ -30,7 +33,8 @@ class Vcpu {
 
   Icount icount() const;
 
-  // Between runs only. Get materialises lazy flags; Set takes all of it, user-changeable rflags bits only.
+  // Between runs only. Get materialises lazy flags; Set takes all of it, user-changeable rflags
+  // bits only.
   Registers Get() const;
   void Set(const Registers& registers);
   std::uint64_t gpr(Gpr index) const;
@@ -44,8 +48,8 @@ class Vcpu {
   // False, with nothing changed, where reserved MXCSR bits are set (#GP on hardware).
   bool RestoreFx(const FxsaveArea& area);
 
-  // What the time-stamp counter shows: virtual time is the Linux personality's, so it sets the part that is not icount.
-  // TSC = icount + offset.
+  // What the time-stamp counter shows: virtual time is the Linux personality's, so it sets the part
+  // that is not icount. TSC = icount + offset.
   void SetTscOffset(std::uint64_t offset);
 
  private:
