@@ -1,0 +1,26 @@
+// What a root has before anybody adds to it: directories only, owned by root, with mtime 0. The
+// client's `run` and the engine's own runner build their roots on it, so the same command has the
+// same root digest with both.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace glovebox::engine {
+
+struct DefaultDirectory {
+  std::string_view path;  // absolute, one name deep
+  std::uint32_t mode;
+  std::string_view reason;
+};
+
+inline constexpr std::array kDefaultRoot{
+    DefaultDirectory{"/dev", 0755, "where the device files of the box appear"},
+    DefaultDirectory{"/etc", 0755, "programs open files in it and take ENOENT for an answer"},
+    DefaultDirectory{"/proc", 0755, "where the box's processes appear"},
+    DefaultDirectory{"/root", 0700, "the home of uid 0"},
+    DefaultDirectory{"/tmp", 01777, "scratch files"},
+};
+
+}  // namespace glovebox::engine
