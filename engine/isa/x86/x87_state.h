@@ -1,0 +1,54 @@
+// The x87 registers of a guest thread. Intel SDM vol. 1, 8.1. MMX registers are the significands.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace glovebox::engine::x86 {
+
+// The double extended format as FLD m80 reads it, padded to 16 bytes.
+struct Float80 {
+  std::uint64_t significand = 0;
+  std::uint16_t sign_exponent = 0;  // bit 15 is the sign
+
+  friend bool operator==(const Float80&, const Float80&) = default;
+};
+
+enum X87StatusBit : std::uint16_t {
+  kX87Invalid = 1 << 0,
+  kX87Denormal = 1 << 1,
+  kX87ZeroDivide = 1 << 2,
+  kX87Overflow = 1 << 3,
+  kX87Underflow = 1 << 4,
+  kX87Precision = 1 << 5,
+  kX87Exceptions = 0x3F,
+  kX87StackFault = 1 << 6,
+  kX87ErrorSummary = 1 << 7,  // an unmasked exception waits for the next waiting instruction
+  kX87C0 = 1 << 8,
+  kX87C1 = 1 << 9,
+  kX87C2 = 1 << 10,
+  kX87C3 = 1 << 14,
+  kX87Conditions = kX87C0 | kX87C1 | kX87C2 | kX87C3,
+  kX87Busy = 1 << 15,  // a copy of the error summary since the 387
+};
+
+inline constexpr std::uint16_t kX87ControlReset = 0x037F;
+inline constexpr std::uint16_t kX87ControlWritable = 0x1F3F;
+inline constexpr std::uint16_t kX87ControlReserved = 0x0040;  // reads as one
+
+struct X87State {
+  std::array<Float80, 8> physical{};  // by physical number, not by distance from the top
+  std::uint16_t control = kX87ControlReset;
+  std::uint16_t status = 0;  // without the top of the stack
+  std::uint8_t top = 0;      // 0..7
+  std::uint8_t valid = 0;    // bit i: physical register i is not empty
+
+  unsigned Physical(unsigned distance_from_top) const { return (top + distance_from_top) & 7; }
+  bool IsEmpty(unsigned distance_from_top) const {
+    return (valid >> Physical(distance_from_top) & 1) == 0;
+  }
+  const Float80& St(unsigned distance_from_top) const { return physical[Physical(distance_from_top)]; }
+  std::uint16_t StatusWord() const { return static_cast<std::uint16_t>(status | top << 11); }
+};
+
+}  // namespace glovebox::engine::x86
