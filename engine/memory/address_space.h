@@ -144,10 +144,28 @@ class AddressSpace {
 
   // Marks the page as holding decoded code: from now on a store to it leaves through Resolve.
   void MarkCode(GuestAddr page_address);
+  // No decoded code is left on the page. Called by the code observer, also from within CodeChanged.
+  void UnmarkCode(GuestAddr page_address);
 
  private:
-  AddressSpace(const Options& options, MemoryMeter& meter);
   struct Tables;
+  AddressSpace(const Options& options, MemoryMeter& meter);
+
+  bool InWindow(GuestAddr address, std::uint64_t size_bytes) const {
+    return address < window_bytes_ && size_bytes <= window_bytes_ - address;
+  }
+  void TellObserver(GuestAddr address, std::uint64_t size_bytes) {
+    if (observer_ != nullptr) observer_->CodeChanged(address, size_bytes);
+  }
+  std::optional<MemoryFault> ResolvePage(GuestAddr address, std::uint32_t size_bytes, Access access);
+  bool ChargePage(std::uint64_t page);
+  void ReleasePages(GuestAddr start, GuestAddr end);
+  void ForgetPermissions(GuestAddr start, GuestAddr end);
+  void ClearFlags(GuestAddr start, GuestAddr end);
+  Result<void, MapError> MakeAnonymous(GuestAddr start, GuestAddr end);
+  Result<void, MapError> MapFilePages(GuestAddr start, GuestAddr end);
+  std::optional<GuestAddr> FindFree(std::uint64_t size_bytes) const;
+  void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes);
 
   std::byte* base_ = nullptr;
   std::uint8_t* flags_ = nullptr;

@@ -1,0 +1,119 @@
+// The running CPU: the guest's registers in the forms that handlers like best. registers.h is the
+// view from outside.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/cpu/context.h"
+#include "engine/cpu/core_state.h"
+#include "engine/isa/x86/lazy_flags.h"
+#include "engine/isa/x86/mxcsr.h"
+#include "engine/isa/x86/x87_state.h"
+
+namespace glovebox::engine::x86 {
+
+// Room for AVX: SSE uses the low 16 bytes and leaves the others alone.
+struct alignas(32) VectorRegister {
+  std::array<std::byte, 32> bytes{};
+};
+
+struct Cpu : CoreState {
+  // Encoding order. Slot 16 is always 0: the "no register" of addresses. Operand bytes name
+  // registers by their offset in bytes from the start of this array, so AH is 1 and R15 is 120.
+  alignas(64) std::array<std::uint64_t, 17> gpr{};
+  LazyFlags lazy;
+  // Indexed by the segment bits of a general address: none, FS, GS.
+  std::array<std::uint64_t, 3> segment_base{};
+  std::uint8_t direction = 0;     // DF
+  std::uint64_t other_flags = 0;  // TF, AC, ID: as popf left them
+  std::uint64_t tsc_offset = 0;
+
+  std::uint32_t mxcsr = kMxcsrReset;  // as the guest wrote it; the host's holds flags raised since
+                                      // dispatch was entered
+  std::uint32_t host_mxcsr = 0;  // where handlers keep the host's for a moment, having no stack
+  std::array<VectorRegister, 16> vector{};
+  X87State x87;
+};
+
+inline constexpr std::uint8_t kNoRegister = 16 * 8;
+
+using Context = BasicContext<Cpu>;
+
+// --- Operand access. W is std::uint8_t to std::uint64_t; `slot` an operand byte of a uop. ---
+
+template <typename W>
+[[gnu::always_inline]] inline W ReadGpr(const Cpu& cpu, std::uint8_t slot) {
+  W value;
+  std::memcpy(&value, reinterpret_cast<const std::byte*>(cpu.gpr.data()) + slot, sizeof(W));
+  return value;
+}
+
+// A 32-bit result clears the upper half; 8 and 16-bit results keep the rest (Intel SDM vol.
+// 1, 3.4.1.1).
+template <typename W>
+[[gnu::always_inline]] inline void WriteGpr(Cpu& cpu, std::uint8_t slot, W value) {
+  std::byte* const at = reinterpret_cast<std::byte*>(cpu.gpr.data()) + slot;
+  if constexpr (sizeof(W) == 4) {
+    const std::uint64_t wide = value;
+    std::memcpy(at, &wide, sizeof(wide));
+  } else {
+    std::memcpy(at, &value, sizeof(W));
+  }
+}
+
+// A value of type T (16 bytes or less) in the low bytes of a vector register; `index` is 0 to 15.
+template <typename T>
+[[gnu::always_inline]] inline T ReadVector(const Cpu& cpu, std::uint8_t index) {
+  static_assert(sizeof(T) <= sizeof(VectorRegister));
+  T value;
+  std::memcpy(&value, cpu.vector[index].bytes.data(), sizeof(T));
+  return value;
+}
+template <typename T>
+[[gnu::always_inline]] inline void WriteVector(Cpu& cpu, std::uint8_t index, const T& value) {
+  static_assert(sizeof(T) <= sizeof(VectorRegister));
+  std::memcpy(cpu.vector[index].bytes.data(), &value, sizeof(T));
+}
+
+// --- Addresses of memory operands: one type per form, a template argument of bodies. ---
+// Operand byte b is the base's slot, c the index's, d holds the scale (bits 0-1), the segment (bits
+// 2-3) and whether the address is cut to 32 bits (bit 4). kUnits is what an instruction with such
+// an operand takes.
+
+// [base + disp32]
+struct AddressBase {
+  static constexpr int kUnits = 1;
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
+    return ReadGpr<std::uint64_t>(c.cpu, c.uop->b) + static_cast<std::int64_t>(c.uop->imm);
+  }
+};
+
+// [base + index * scale + disp32]
+struct AddressBaseIndex {
+  static constexpr int kUnits = 1;
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
+    return ReadGpr<std::uint64_t>(c.cpu, c.uop->b) +
+           (ReadGpr<std::uint64_t>(c.cpu, c.uop->c) << c.uop->d) +
+           static_cast<std::int64_t>(c.uop->imm);
+  }
+};
+
+// Everything: segment bases, RIP-relative (a displacement of 64 bits), 32-bit addresses. The second
+// unit is a Wide; its `immediate` is free for the instruction, and so is `imm`.
+struct AddressGeneral {
+  static constexpr int kUnits = 2;
+  [[gnu::always_inline]] static GuestAddr Offset(const Context& c) {
+    const GuestAddr sum = ReadGpr<std::uint64_t>(c.cpu, c.uop->b) +
+                          (ReadGpr<std::uint64_t>(c.cpu, c.uop->c) << (c.uop->d & 3)) +
+                          c.Second<Wide>().displacement;
+    return (c.uop->d & kAddress32) != 0 ? static_cast<std::uint32_t>(sum) : sum;
+  }
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
+    return Offset(c) + c.cpu.segment_base[(c.uop->d >> 2) & 3];
+  }
+  static constexpr std::uint8_t kAddress32 = 1 << 4;
+};
+
+}  // namespace glovebox::engine::x86

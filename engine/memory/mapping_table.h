@@ -1,0 +1,67 @@
+// The mapping table: an ordered interval map whose like neighbours are merged, as the kernel does
+// with its VMAs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/base/host_fd.h"
+#include "engine/base/types.h"
+#include "engine/memory/address_space.h"
+
+namespace glovebox::engine {
+
+// A mapped blob, shared by the pieces that a mapping was split into.
+struct MappedFile {
+  HostFd fd;
+  std::uint64_t size_bytes = 0;
+};
+
+struct Region {
+  Mapping mapping;
+  std::shared_ptr<const MappedFile> file;  // null: anonymous
+
+  // The first address whose page lies wholly beyond the file; the region's end where there is none.
+  GuestAddr BackedEnd() const;
+};
+
+class MappingTable {
+ public:
+  std::size_t size() const { return regions_.size(); }
+
+  // The region that holds `address`; null where there is none.
+  const Region* Find(GuestAddr address) const;
+  // Is every page of [start, end) mapped?
+  bool Covers(GuestAddr start, GuestAddr end) const;
+  // Is no page of [start, end) mapped?
+  bool IsFree(GuestAddr start, GuestAddr end) const;
+  // The highest free range of the size within [bottom, top).
+  std::optional<GuestAddr> HighestFree(std::uint64_t size_bytes, GuestAddr bottom,
+                                       GuestAddr top) const;
+  // Pieces of regions inside [start, end), cut to it, in order.
+  std::vector<Region> Within(GuestAddr start, GuestAddr end) const;
+  std::vector<Mapping> All() const;
+
+  // By how much the table may grow when [start, end) is replaced or changed.
+  std::size_t GrowthOf(GuestAddr start, GuestAddr end) const;
+  // The range must be free.
+  void Insert(Region region);
+  void Erase(GuestAddr start, GuestAddr end);
+  // Sets the protection of what is mapped in [start, end).
+  void SetProtection(GuestAddr start, GuestAddr end, std::uint8_t protection);
+
+ private:
+  using Regions = std::map<GuestAddr, Region>;  // by start
+  // Makes `at` a border between regions.
+  void SplitAt(GuestAddr at);
+  // Merges the regions that meet at `at`, where they are alike.
+  void MergeAt(GuestAddr at);
+
+  Regions regions_;
+};
+
+}  // namespace glovebox::engine
