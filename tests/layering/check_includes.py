@@ -26,7 +26,8 @@ ALLOWED = {
     "server/rpc": ["engine/base", "engine/limits", "server/core", "server/store", "glovebox/v1", "google/rpc"],
     "server/worker": ["engine/", "gdbstub", "glovebox/worker/v1"],
     "server": ["engine/base", "engine/limits", "server/core", "server/store", "server/rpc", "server/pool"],
-    "client": ["engine/base", "engine/limits/limit_table.h", "engine/linux/world.h", "glovebox/v1", "google/rpc"],
+    "client": ["engine/base", "engine/limits/limit_table.h", "engine/linux/default_root.h",
+               "engine/linux/world.h", "glovebox/v1", "google/rpc", "grpc/health/v1"],
 }
 OURS = ("engine/", "gdbstub/", "server/", "client/", "glovebox/", "google/rpc/")
 # Library header -> the folders that may see it.

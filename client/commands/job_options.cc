@@ -1,0 +1,270 @@
+#include "client/commands/job_options.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "client/render/table.h"
+#include "client/render/units.h"
+#include "client/tree/guest_path.h"
+#include "engine/limits/limit_table.h"
+#include "engine/linux/default_root.h"
+#include "engine/linux/world.h"
+
+namespace glovebox::client {
+namespace {
+
+std::unexpected<Error> BadOption(std::string_view option, std::string_view value,
+                                 std::string_view what) {
+  return Fail(ErrorCode::kInvalidArgument, "BAD_OPTION",
+              fmt::format("{} '{}': {}", option, value, what));
+}
+
+Result<void, Error> CheckUtf8(std::string_view option, std::string_view value) {
+  if (IsUtf8(value)) return {};
+  return BadOption(option, value, "is not UTF-8, which the service's messages need");
+}
+
+struct KeyValue {
+  std::string key;
+  std::string value;
+};
+
+Result<KeyValue, Error> SplitKeyValue(std::string_view option, const std::string& text) {
+  const auto utf8 = CheckUtf8(option, text);
+  if (!utf8) return std::unexpected(utf8.error());
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return BadOption(option, text, "has to be KEY=VALUE");
+  }
+  return KeyValue{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+struct Mapping {
+  std::string source;
+  std::string destination;
+};
+
+// "SRC:DST" parted at the last colon, so that SRC may have some. DST with a slash at its end takes
+// SRC's own name.
+Result<Mapping, Error> SplitMapping(std::string_view option, const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
+    return BadOption(option, text, "has to be SRC:DST");
+  }
+  Mapping mapping{text.substr(0, colon), text.substr(colon + 1)};
+  if (mapping.source == "-") {
+    return BadOption(option, text,
+                     "SRC has to be a file; standard input goes to the guest as it is");
+  }
+  if (option == "--file" && mapping.destination.ends_with('/')) {
+    mapping.destination += mapping.source.substr(mapping.source.rfind('/') + 1);
+  }
+  return mapping;
+}
+
+// An error of a file, with the option that named it.
+std::unexpected<Error> Within(std::string_view option, std::string_view value, Error error) {
+  error.message = fmt::format("{} '{}': {}", option, value, error.message);
+  return std::unexpected(std::move(error));
+}
+
+Result<void, Error> AddFiles(const JobOptions& options, const std::string& directory,
+                             TreeBuilder& tree) {
+  using Add = Result<void, Error> (TreeBuilder::*)(const std::string&, std::string_view);
+  struct Row {
+    std::string_view option;
+    const std::vector<std::string>& values;
+    Add add;
+  };
+  // Directories first: a single file is the more precise wish.
+  for (const Row& row : {Row{"--dir", options.directories, &TreeBuilder::AddDirectory},
+                         Row{"--file", options.files, &TreeBuilder::AddFile}}) {
+    for (const std::string& text : row.values) {
+      const auto mapping = SplitMapping(row.option, text);
+      if (!mapping) return std::unexpected(mapping.error());
+      const auto names = SplitGuestPath(mapping->destination, directory);
+      if (!names) return Within(row.option, text, names.error());
+      const auto added = (tree.*row.add)(mapping->source, JoinGuestPath(*names));
+      if (!added) return Within(row.option, text, added.error());
+    }
+  }
+  return {};
+}
+
+// A CMD with a slash is sent along when it is a file of this machine; what --file put at its place
+// goes first.
+Result<void, Error> AddProgram(const std::string& command, const std::string& directory,
+                               TreeBuilder& tree, v1::JobSpec& spec) {
+  spec.set_program(command);
+  if (command.find('/') == std::string::npos) return {};
+  const std::string path = ResolveLexically(command, directory);
+  spec.set_program(path);
+  struct stat status;
+  if (tree.Contains(path) || ::stat(command.c_str(), &status) != 0) return {};
+  const auto added = tree.AddFile(command, path);
+  if (added) return {};
+  const std::string& reason = added.error().reason;
+  if (reason != "NOT_A_FILE" && reason != "FILE_UNREADABLE") {
+    return Within("CMD", command, added.error());
+  }
+  return Fail(ErrorCode::kInvalidArgument, "CANNOT_RUN", "cannot run " + added.error().message);
+}
+
+Result<void, Error> SetLimits(const std::vector<std::string>& texts, v1::JobSpec& spec) {
+  for (const std::string& text : texts) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      const auto pair = SplitKeyValue("--limit", text.substr(begin, end - begin));
+      if (!pair) return std::unexpected(pair.error());
+      const engine::LimitRow* row = engine::FindLimit(pair->key);
+      if (row == nullptr) {
+        std::string names;
+        for (const engine::LimitRow& known : engine::kLimits)
+          names += fmt::format(" {}", known.name);
+        return BadOption("--limit", text, "no such limit; there are" + names);
+      }
+      const auto value = ParseLimitValue(*row, pair->value);
+      if (!value) return std::unexpected(value.error());
+      (*spec.mutable_limits())[pair->key] = *value;
+      begin = end + 1;
+    }
+  }
+  return {};
+}
+
+Result<void, Error> SetEnvironment(const std::vector<std::string>& texts, v1::JobSpec& spec) {
+  std::vector<KeyValue> entries;
+  const auto set = [&](KeyValue entry) {
+    const auto same = std::ranges::find(entries, entry.key, &KeyValue::key);
+    if (same != entries.end()) {
+      same->value = std::move(entry.value);
+    } else {
+      entries.push_back(std::move(entry));
+    }
+  };
+  for (const std::string_view text : engine::kDefaultEnvironment) {
+    const std::size_t equals = text.find('=');
+    set({std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))});
+  }
+  for (const std::string& text : texts) {
+    auto entry = SplitKeyValue("--env", text);
+    if (!entry) return std::unexpected(entry.error());
+    set(*std::move(entry));
+  }
+  for (const KeyValue& entry : entries) spec.add_env(entry.key + "=" + entry.value);
+  return {};
+}
+
+template <typename Map>
+Result<void, Error> SetPairs(std::string_view option, const std::vector<std::string>& texts,
+                             Map& map) {
+  for (const std::string& text : texts) {
+    auto pair = SplitKeyValue(option, text);
+    if (!pair) return std::unexpected(pair.error());
+    map[pair->key] = std::move(pair->value);
+  }
+  return {};
+}
+
+// Names only: what a value may be the server says.
+Result<void, Error> CheckWorld(const std::vector<std::string>& texts) {
+  for (const std::string& text : texts) {
+    const engine::WorldRow* row = engine::FindWorldRow(text.substr(0, text.find('=')));
+    if (row == nullptr)
+      return BadOption("--world", text, "no such row; `glovebox world` lists them");
+    if (!row->overridable())
+      return BadOption("--world", text, "this row is a fact, it cannot be set");
+  }
+  return {};
+}
+
+Result<std::optional<BlobSource>, Error> HashStdin(const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  auto source = HashHostFile(path);
+  if (!source) return Within("--stdin", path, source.error());
+  return *std::move(source);
+}
+
+}  // namespace
+
+void DeclareJobOptions(CLI::App& app, JobOptions& options) {
+  const auto list = [&](const char* name, std::vector<std::string>& values, const char* type,
+                        const std::string& text) {
+    app.add_option(name, values, text)->type_name(type)->allow_extra_args(false)->take_all();
+  };
+  list("--file", options.files, "SRC:DST",
+       "Put the file SRC of this machine at DST in the box; keeps its rwx bits, makes directories "
+       "on the way (repeatable, the last one wins)");
+  list("--dir", options.directories, "SRC:DST", "Put a directory with all that is in it at DST");
+  app.add_flag("--keep-mtime", options.keep_mtime,
+               "Keep the files' modification times (otherwise they are 1970-01-01)");
+  list("--env", options.environment, "K=V",
+       "Set a variable; nothing comes from this machine's environment");
+  list("--limit", options.limits, "L=N[,L=N]", "Set a limit, see below");
+  list("--world", options.world, "K=V", "Change the guest's world, see `glovebox world`");
+  list("--label", options.labels, "K=V", "Note something with the job, for yourself");
+  app.add_option("--seed", options.seed, "Seed of all randomness in the box (default 0)")
+      ->type_name("N");
+  app.add_option("--cwd", options.working_directory, "Directory to start in (default /)")
+      ->type_name("DIR");
+  app.add_option("--stdin", options.stdin_file,
+                 "Take standard input from FILE, sent before the start")
+      ->type_name("FILE");
+  app.add_option("--trace", options.trace, "Keep a trace: syscalls")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"syscalls"}));
+}
+
+Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std::string>& command) {
+  if (command.empty() || command.front().empty()) {
+    return Fail(ErrorCode::kInvalidArgument, "NO_COMMAND", "CMD is missing: what shall run?");
+  }
+  JobPlan plan;
+  TreeBuilder tree({.keep_mtime = options.keep_mtime});
+  const std::string directory = ResolveLexically(options.working_directory, "/");
+  for (const std::string& word : command) {
+    const auto utf8 = CheckUtf8("argument", word);
+    if (!utf8) return std::unexpected(utf8.error());
+    plan.spec.add_argv(word);
+  }
+  auto done = tree.MakeDirectory(directory);
+  if (done) done = AddFiles(options, directory, tree);
+  if (done) done = AddProgram(command.front(), directory, tree, plan.spec);
+  if (done) done = SetEnvironment(options.environment, plan.spec);
+  if (done) done = SetLimits(options.limits, plan.spec);
+  if (done) done = CheckWorld(options.world);
+  if (done) done = SetPairs("--world", options.world, *plan.spec.mutable_world());
+  if (done) done = SetPairs("--label", options.labels, *plan.spec.mutable_labels());
+  if (!done) return std::unexpected(done.error());
+
+  auto stdin_blob = HashStdin(options.stdin_file);
+  if (!stdin_blob) return std::unexpected(stdin_blob.error());
+  plan.stdin_blob = *std::move(stdin_blob);
+  if (plan.stdin_blob) *plan.spec.mutable_stdin_blob() = ToProto(plan.stdin_blob->digest);
+
+  auto built = tree.Build();
+  if (!built) return std::unexpected(built.error());
+  plan.tree = *std::move(built);
+  *plan.spec.mutable_root() = ToProto(plan.tree.root);
+  plan.spec.set_working_directory(directory);
+  plan.spec.set_seed(options.seed);
+  plan.spec.set_trace_syscalls(!options.trace.empty());
+  return plan;
+}
+
+std::string LimitHelp() {
+  std::vector<std::vector<std::string>> rows;
+  for (const engine::LimitRow& row : engine::kLimits) {
+    const bool none = row.default_value == engine::kNoLimit;
+    rows.push_back(
+        {fmt::format("  {}", row.name), std::string(UnitExamples(row.unit)),
+         none ? "default none" : "default " + LimitText(UnitName(row.unit), row.default_value),
+         std::string(row.guest_notices)});
+  }
+  return "Limits; the guest notices:\n" + Columns(rows);
+}
+
+}  // namespace glovebox::client

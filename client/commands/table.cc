@@ -1,0 +1,31 @@
+#include <array>
+
+#include "client/commands/command.h"
+#include "client/exit_status.h"
+
+namespace glovebox::client {
+namespace {
+
+constexpr std::array kCommands{
+    CommandRow{"", "run", "Run a program in a box, as if it ran here", DeclareRun, true,
+               kExitService},
+    CommandRow{"", "logs", "Print the output of a job", DeclareLogs},
+    CommandRow{"", "trace", "Print the system calls of a job", DeclareTrace},
+    CommandRow{"", "world", "Print what guests find: the table of their world", DeclareWorld},
+    CommandRow{"", "health", "Ask the daemon how it is", DeclareHealth},
+    CommandRow{"", "version", "Print versions", DeclareVersion},
+    CommandRow{"job", "submit", "Queue a job and print its id", DeclareJobSubmit, true},
+    CommandRow{"job", "ls", "List jobs, newest first", DeclareJobLs},
+    CommandRow{"job", "show", "Print all about a job", DeclareJobShow},
+    CommandRow{"job", "wait", "Wait for a job's end and return its status", DeclareJobWait, false,
+               kExitService},
+    CommandRow{"job", "watch", "Print a job's states as they change", DeclareJobWatch},
+    CommandRow{"job", "cancel", "Ask for a job's end", DeclareJobCancel},
+    CommandRow{"job", "rm", "Delete an ended job and its output", DeclareJobRm},
+};
+
+}  // namespace
+
+std::span<const CommandRow> Commands() { return kCommands; }
+
+}  // namespace glovebox::client
