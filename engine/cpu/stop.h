@@ -28,6 +28,7 @@ enum class ExceptionKind : std::uint8_t {
   kInvalidOpcode,      // #UD: SIGILL, ILL_ILLOPN
   kGeneralProtection,  // #GP: SIGSEGV, SI_KERNEL (hlt, non-canonical address, misaligned SSE
                        // operand)
+  kFloatingPoint,      // #MF, #XM: an x87 or SSE exception that the guest unmasked: SIGFPE
   kNotImplemented,  // a valid instruction that Glovebox lacks: SIGILL, and `instruction` names it
                     // in the result
 };

@@ -6,12 +6,11 @@
 
 namespace glovebox::engine::x86 {
 
-// The double extended format as FLD m80 reads it, padded to 16 bytes.
+// The double extended format as FLD m80 reads it, padded to 16 bytes; the padding is always 0.
 struct Float80 {
   std::uint64_t significand = 0;
   std::uint16_t sign_exponent = 0;  // bit 15 is the sign
-
-  friend bool operator==(const Float80&, const Float80&) = default;
+  std::array<std::uint16_t, 3> padding{};
 };
 
 enum X87StatusBit : std::uint16_t {
@@ -34,21 +33,43 @@ enum X87StatusBit : std::uint16_t {
 
 inline constexpr std::uint16_t kX87ControlReset = 0x037F;
 inline constexpr std::uint16_t kX87ControlWritable = 0x1F3F;
-inline constexpr std::uint16_t kX87ControlReserved = 0x0040;  // reads as one
+inline constexpr std::uint16_t kX87ControlOne = 0x0040;  // reserved, reads as one
+inline constexpr std::uint16_t kX87TopShift = 11;
+inline constexpr std::uint16_t kX87Top = 7 << kX87TopShift;
 
 struct X87State {
   std::array<Float80, 8> physical{};  // by physical number, not by distance from the top
   std::uint16_t control = kX87ControlReset;
   std::uint16_t status = 0;  // without the top of the stack
-  std::uint8_t top = 0;      // 0..7
+  std::uint8_t top = 0;      // 0 to 7
   std::uint8_t valid = 0;    // bit i: physical register i is not empty
 
   unsigned Physical(unsigned distance_from_top) const { return (top + distance_from_top) & 7; }
   bool IsEmpty(unsigned distance_from_top) const {
     return (valid >> Physical(distance_from_top) & 1) == 0;
   }
-  const Float80& St(unsigned distance_from_top) const { return physical[Physical(distance_from_top)]; }
-  std::uint16_t StatusWord() const { return static_cast<std::uint16_t>(status | top << 11); }
+  const Float80& St(unsigned distance_from_top) const {
+    return physical[Physical(distance_from_top)];
+  }
+
+  std::uint16_t StatusWord() const {
+    return static_cast<std::uint16_t>(status | top << kX87TopShift);
+  }
+  void LoadControl(std::uint16_t word) {
+    control = (word & kX87ControlWritable) | kX87ControlOne;
+    UpdateErrorSummary();
+  }
+  void LoadStatus(std::uint16_t word) {
+    status = static_cast<std::uint16_t>(word & ~kX87Top);
+    top = (word >> kX87TopShift) & 7;
+    UpdateErrorSummary();
+  }
+  // Intel SDM vol. 1, 8.1.3.3: ES follows from the flags and the masks.
+  void UpdateErrorSummary() {
+    const bool pending = (status & kX87Exceptions & ~control) != 0;
+    constexpr std::uint16_t kBits = kX87ErrorSummary | kX87Busy;
+    status = static_cast<std::uint16_t>(pending ? status | kBits : status & ~kBits);
+  }
 };
 
 }  // namespace glovebox::engine::x86

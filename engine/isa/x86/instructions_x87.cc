@@ -1,0 +1,252 @@
+// Rows of the x87. Transcendental instructions are missing: CPUs differ in their last bits.
+
+#include "engine/isa/x86/instruction_table.h"
+#include "engine/isa/x86/x87_shapes.h"
+#include "engine/isa/x86/x87_work.h"
+
+namespace glovebox::engine::x86 {
+namespace {
+
+// Forms with an operand of type Source in memory.
+template <typename Semantic, typename Source>
+constexpr auto kArithmeticFrom =
+    &LowerX87Memory<X87LoadShape<Source, X87ArithmeticFromMemory<Semantic, Source>>::template Body>;
+template <typename Source>
+constexpr auto kCompareWith =
+    &LowerX87Memory<X87LoadShape<Source, X87CompareWithMemory<Fcom, Source>>::template Body>;
+template <typename Source>
+constexpr auto kLoadFrom =
+    &LowerX87Memory<X87LoadShape<Source, X87LoadFromMemory<Source>>::template Body>;
+template <typename Destination, std::uint16_t kRounding = 0>
+constexpr auto kStoreTo = &LowerX87Memory<
+    X87StoreShape<Destination, X87StoreToMemory<Destination, kRounding>>::template Body>;
+
+constexpr std::uint16_t kTruncate = 0x0C00;  // rounding control
+
+// FADD and the like: registers, or a real in memory.
+template <typename Semantic>
+constexpr Lower Arithmetic = [](Emitter& emitter, const Instruction& instruction) {
+  switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
+    case 32:
+      return kArithmeticFrom<Semantic, Real32>(emitter, instruction, 0);
+    case 64:
+      return kArithmeticFrom<Semantic, Real64>(emitter, instruction, 0);
+    default:
+      return X87Register<X87Arithmetic<Semantic>>(emitter, instruction);
+  }
+};
+
+// FADDP and the like
+template <typename Semantic>
+constexpr Lower ArithmeticPop = X87Register<X87Arithmetic<Semantic>, 1>;
+
+// FIADD and the like
+template <typename Semantic>
+constexpr Lower IntegerArithmetic = [](Emitter& emitter, const Instruction& instruction) {
+  return instruction.operands[0].size == 16
+             ? kArithmeticFrom<Semantic, Integer16>(emitter, instruction, 0)
+             : kArithmeticFrom<Semantic, Integer32>(emitter, instruction, 0);
+};
+
+template <std::uint8_t kPops>
+constexpr Lower Compare = [](Emitter& emitter, const Instruction& instruction) {
+  switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
+    case 32:
+      return kCompareWith<Real32>(emitter, instruction, kPops);
+    case 64:
+      return kCompareWith<Real64>(emitter, instruction, kPops);
+    default:
+      return X87Register<X87Compare<Fcom>, kPops>(emitter, instruction);
+  }
+};
+
+template <std::uint8_t kPops>
+constexpr Lower IntegerCompare = [](Emitter& emitter, const Instruction& instruction) {
+  return instruction.operands[0].size == 16 ? kCompareWith<Integer16>(emitter, instruction, kPops)
+                                            : kCompareWith<Integer32>(emitter, instruction, kPops);
+};
+
+constexpr Lower kLoadReal = [](Emitter& emitter, const Instruction& instruction) {
+  switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
+    case 32:
+      return kLoadFrom<Real32>(emitter, instruction, 0);
+    case 64:
+      return kLoadFrom<Real64>(emitter, instruction, 0);
+    case 80:
+      return kLoadFrom<Real80>(emitter, instruction, 0);
+    default:
+      return X87Register<X87LoadRegister>(emitter, instruction);
+  }
+};
+
+constexpr Lower kLoadInteger = [](Emitter& emitter, const Instruction& instruction) {
+  switch (instruction.operands[0].size) {
+    case 16:
+      return kLoadFrom<Integer16>(emitter, instruction, 0);
+    case 32:
+      return kLoadFrom<Integer32>(emitter, instruction, 0);
+    default:
+      return kLoadFrom<Integer64>(emitter, instruction, 0);
+  }
+};
+
+template <std::uint8_t kPops>
+constexpr Lower StoreReal = [](Emitter& emitter, const Instruction& instruction) {
+  switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
+    case 32:
+      return kStoreTo<Real32>(emitter, instruction, kPops);
+    case 64:
+      return kStoreTo<Real64>(emitter, instruction, kPops);
+    case 80:
+      return kStoreTo<Real80>(emitter, instruction, kPops);
+    default:
+      return X87Register<X87StoreRegister, kPops>(emitter, instruction);
+  }
+};
+
+template <std::uint8_t kPops, std::uint16_t kRounding = 0>
+constexpr Lower StoreInteger = [](Emitter& emitter, const Instruction& instruction) {
+  switch (instruction.operands[0].size) {
+    case 16:
+      return kStoreTo<Integer16, kRounding>(emitter, instruction, kPops);
+    case 32:
+      return kStoreTo<Integer32, kRounding>(emitter, instruction, kPops);
+    default:
+      return kStoreTo<Integer64, kRounding>(emitter, instruction, kPops);
+  }
+};
+
+constexpr Lower kStoreDecimal = [](Emitter& emitter, const Instruction& instruction) {
+  return kStoreTo<Decimal80>(emitter, instruction, 1);
+};
+
+// Memory operands of one type.
+template <typename Source, void (*Work)(Cpu& cpu, const Source& src, unsigned pops)>
+constexpr Lower FromMemory = [](Emitter& emitter, const Instruction& instruction) {
+  // The environment's 16-bit formats are not implemented.
+  if (instruction.operands[0].size != sizeof(Source) * 8) return false;
+  return LowerX87Memory<X87LoadShape<Source, Work>::template Body>(emitter, instruction, 0);
+};
+template <typename Image, void (*Save)(const Cpu& cpu, Image& image),
+          void (*After)(X87State& state) = X87LeaveAsItIs>
+constexpr Lower ToMemory = [](Emitter& emitter, const Instruction& instruction) {
+  if (instruction.operands[0].size != sizeof(Image) * 8) return false;
+  return LowerX87Memory<X87SaveShape<Image, Save, After>::template Body>(emitter, instruction, 0);
+};
+
+constexpr Lower kStoreStatus = [](Emitter& emitter, const Instruction& instruction) {
+  if (IsMemory(instruction.operands[0])) {
+    return ToMemory<Integer16, X87SaveStatus>(emitter, instruction);
+  }
+  emitter.Emit(kHandler<X87RegisterShape<X87StatusToAx, X87Wait::kNo>>, {});
+  return true;
+};
+
+void InitialiseWork(Cpu& cpu, const Uop&) { X87Initialise(cpu.x87); }
+void FreeAndPop(Cpu& cpu, const Uop& uop) {  // undocumented, but every CPU has it
+  X87Free(cpu, uop);
+  X87Stack(cpu.x87).Pop(1);
+}
+void EmptyAll(Cpu& cpu, const Uop&) { cpu.x87.valid = 0; }
+
+bool IsBelow(const LazyFlags& flags) { return flags.Cf(); }
+bool IsEqual(const LazyFlags& flags) { return flags.Zf(); }
+bool IsBelowOrEqual(const LazyFlags& flags) { return flags.Cf() || flags.Zf(); }
+bool IsUnordered(const LazyFlags& flags) { return flags.Pf(); }
+template <bool (*Condition)(const LazyFlags& flags)>
+bool Not(const LazyFlags& flags) {
+  return !Condition(flags);
+}
+
+constexpr InstructionRow kRows[] = {
+    {ZYDIS_MNEMONIC_FADD, Arithmetic<Fadd>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUB, Arithmetic<Fsub>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUBR, Arithmetic<Fsubr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FMUL, Arithmetic<Fmul>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIV, Arithmetic<Fdiv>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIVR, Arithmetic<Fdivr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FADDP, ArithmeticPop<Fadd>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUBP, ArithmeticPop<Fsub>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUBRP, ArithmeticPop<Fsubr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FMULP, ArithmeticPop<Fmul>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIVP, ArithmeticPop<Fdiv>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIVRP, ArithmeticPop<Fdivr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIADD, IntegerArithmetic<Fadd>, kMayRaise},
+    {ZYDIS_MNEMONIC_FISUB, IntegerArithmetic<Fsub>, kMayRaise},
+    {ZYDIS_MNEMONIC_FISUBR, IntegerArithmetic<Fsubr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIMUL, IntegerArithmetic<Fmul>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIDIV, IntegerArithmetic<Fdiv>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIDIVR, IntegerArithmetic<Fdivr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSQRT, X87Register<X87Unary<Fsqrt>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FABS, X87Register<X87Unary<Fabs>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCHS, X87Register<X87Unary<Fchs>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FRNDINT, X87Register<X87Unary<Frndint>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSCALE, X87Register<X87Arithmetic<Fscale>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPREM, X87Register<X87Arithmetic<Fprem, kX87Conditions>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Arithmetic<Fprem1, kX87Conditions>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FXTRACT, X87Register<X87Extract>, kMayRaise},
+
+    {ZYDIS_MNEMONIC_FCOM, Compare<0>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCOMP, Compare<1>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCOMPP, X87Register<X87Compare<Fcom>, 2>, kMayRaise},
+    {ZYDIS_MNEMONIC_FUCOM, X87Register<X87Compare<Fucom>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FUCOMP, X87Register<X87Compare<Fucom>, 1>, kMayRaise},
+    {ZYDIS_MNEMONIC_FUCOMPP, X87Register<X87Compare<Fucom>, 2>, kMayRaise},
+    {ZYDIS_MNEMONIC_FICOM, IntegerCompare<0>, kMayRaise},
+    {ZYDIS_MNEMONIC_FICOMP, IntegerCompare<1>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCOMI, X87Register<X87CompareToFlags<Fcom>>, kMayRaise | kMayKeepFlags},
+    {ZYDIS_MNEMONIC_FCOMIP, X87Register<X87CompareToFlags<Fcom>, 1>, kMayRaise | kMayKeepFlags},
+    {ZYDIS_MNEMONIC_FUCOMI, X87Register<X87CompareToFlags<Fucom>>, kMayRaise | kMayKeepFlags},
+    {ZYDIS_MNEMONIC_FUCOMIP, X87Register<X87CompareToFlags<Fucom>, 1>, kMayRaise | kMayKeepFlags},
+    {ZYDIS_MNEMONIC_FTST, X87Register<X87CompareWithZero>, kMayRaise},
+    {ZYDIS_MNEMONIC_FXAM, X87Register<X87Examine>, kMayRaise},
+
+    {ZYDIS_MNEMONIC_FLD, kLoadReal, kMayRaise},
+    {ZYDIS_MNEMONIC_FILD, kLoadInteger, kMayRaise},
+    {ZYDIS_MNEMONIC_FBLD, FromMemory<Decimal80, X87LoadFromMemory<Decimal80>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FST, StoreReal<0>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSTP, StoreReal<1>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIST, StoreInteger<0>, kMayRaise},
+    {ZYDIS_MNEMONIC_FISTP, StoreInteger<1>, kMayRaise},
+    {ZYDIS_MNEMONIC_FISTTP, StoreInteger<1, kTruncate>, kMayRaise},
+    {ZYDIS_MNEMONIC_FBSTP, kStoreDecimal, kMayRaise},
+    {ZYDIS_MNEMONIC_FLD1, X87Register<X87LoadConstant<Fld1>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDZ, X87Register<X87LoadConstant<Fldz>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDPI, X87Register<X87LoadConstant<Fldpi>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDL2T, X87Register<X87LoadConstant<Fldl2t>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDL2E, X87Register<X87LoadConstant<Fldl2e>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDLG2, X87Register<X87LoadConstant<Fldlg2>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDLN2, X87Register<X87LoadConstant<Fldln2>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FXCH, X87Register<X87Exchange>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVB, X87Register<X87Move<IsBelow>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVE, X87Register<X87Move<IsEqual>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVBE, X87Register<X87Move<IsBelowOrEqual>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVU, X87Register<X87Move<IsUnordered>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVNB, X87Register<X87Move<Not<IsBelow>>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVNE, X87Register<X87Move<Not<IsEqual>>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVNBE, X87Register<X87Move<Not<IsBelowOrEqual>>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVNU, X87Register<X87Move<Not<IsUnordered>>>, kMayRaise},
+
+    {ZYDIS_MNEMONIC_FNINIT, X87Register<InitialiseWork, 0, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FNCLEX, X87Register<X87ClearExceptions, 0, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FFREE, X87Register<X87Free>, kMayRaise},
+    {ZYDIS_MNEMONIC_FFREEP, X87Register<FreeAndPop>, kMayRaise},
+    {ZYDIS_MNEMONIC_FINCSTP, X87Register<X87IncrementTop>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDECSTP, X87Register<X87DecrementTop>, kMayRaise},
+    {ZYDIS_MNEMONIC_FNOP, X87Register<X87Nothing>, kMayRaise},
+    {ZYDIS_MNEMONIC_FWAIT, X87Register<X87Nothing>, kMayRaise},
+    {ZYDIS_MNEMONIC_EMMS, X87Register<EmptyAll>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDCW, FromMemory<Integer16, X87LoadControl>},
+    {ZYDIS_MNEMONIC_FNSTCW, ToMemory<Integer16, X87SaveControl>},
+    {ZYDIS_MNEMONIC_FNSTSW, kStoreStatus},
+    {ZYDIS_MNEMONIC_FLDENV, FromMemory<X87Environment, X87LoadEnvironment>},
+    {ZYDIS_MNEMONIC_FNSTENV, ToMemory<X87Environment, X87SaveEnvironment, X87MaskAll>},
+    {ZYDIS_MNEMONIC_FRSTOR, FromMemory<X87Image, X87LoadAll>},
+    {ZYDIS_MNEMONIC_FNSAVE, ToMemory<X87Image, X87SaveAll, X87Initialise>},
+};
+
+}  // namespace
+
+std::span<const InstructionRow> X87Rows() { return kRows; }
+
+}  // namespace glovebox::engine::x86

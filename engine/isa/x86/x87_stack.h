@@ -1,0 +1,69 @@
+// What x87 instructions have in common: the register stack, its faults, and what a raised exception
+// does. Intel SDM vol. 1, 8.5. An exception that the guest unmasked leaves its operands alone and
+// waits (ES) for the next waiting instruction, which raises #MF. Of an unmasked overflow or
+// underflow the registers take the masked result instead of the one with a shifted exponent.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/isa/x86/x87_host.h"
+
+namespace glovebox::engine::x86 {
+
+inline constexpr Float80 kX87DefaultNan{0xC000000000000000, 0xFFFF, {}};
+inline constexpr std::uint16_t kX87BeforeResult = kX87Invalid | kX87Denormal | kX87ZeroDivide;
+
+class X87Stack {
+ public:
+  explicit X87Stack(X87State& state) : state_(state) {}
+
+  bool IsEmpty(unsigned i) const { return state_.IsEmpty(i); }
+  const Float80& Get(unsigned i) const { return state_.St(i); }
+  void Set(unsigned i, const Float80& value) {
+    state_.physical[state_.Physical(i)] = value;
+    state_.valid = static_cast<std::uint8_t>(state_.valid | 1 << state_.Physical(i));
+  }
+  void Free(unsigned i) {
+    state_.valid = static_cast<std::uint8_t>(state_.valid & ~(1 << state_.Physical(i)));
+  }
+  void Pop(unsigned count) {
+    for (; count != 0; --count) {
+      Free(0);
+      state_.top = (state_.top + 1) & 7;
+    }
+  }
+
+  // Records the exceptions of `raised` and its condition codes under `conditions`. False where an
+  // exception that is among `fatal` is unmasked: the result must not be used.
+  bool Record(std::uint16_t raised, std::uint16_t conditions,
+              std::uint16_t fatal = kX87BeforeResult) {
+    constexpr std::uint16_t kSticky = kX87Exceptions | kX87StackFault;
+    state_.status = static_cast<std::uint16_t>((state_.status & ~conditions) |
+                                               (raised & (kSticky | conditions)));
+    state_.UpdateErrorSummary();
+    return (raised & fatal & ~state_.control & kX87Exceptions) == 0;
+  }
+
+  // A register that was to be read is empty.
+  bool Underflow(std::uint16_t conditions = kX87C1) {
+    return Record(kX87Invalid | kX87StackFault | (conditions & ~kX87C1), conditions);
+  }
+
+  // Pushes what an operation gave; the default NaN where there is no room.
+  void Push(const X87Outcome<Float80>& outcome) {
+    if (!IsEmpty(7)) {
+      if (Record(kX87Invalid | kX87StackFault | kX87C1, kX87C1)) PushValue(kX87DefaultNan);
+    } else if (Record(outcome.status & ~kX87C1, kX87C1)) {
+      PushValue(outcome.value);
+    }
+  }
+  void PushValue(const Float80& value) {
+    state_.top = (state_.top - 1) & 7;
+    Set(0, value);
+  }
+
+ private:
+  X87State& state_;
+};
+
+}  // namespace glovebox::engine::x86

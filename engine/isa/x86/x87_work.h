@@ -1,0 +1,307 @@
+// What x87 instructions do to the register stack, written once over their semantics (x87_host.h).
+// Intel SDM vol. 2A.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/isa/x86/cpu_state.h"
+#include "engine/isa/x86/x87_remainder.h"
+#include "engine/isa/x86/x87_stack.h"
+
+namespace glovebox::engine::x86 {
+
+// C3 C2 C0 of an unordered result
+inline constexpr std::uint16_t kX87Unordered = kX87C3 | kX87C2 | kX87C0;
+
+// --- Arithmetic ---
+
+// ST(a) = ST(a) op ST(b). kConditions: the condition codes that the semantic defines.
+template <typename Semantic, std::uint16_t kConditions = kX87C1>
+void X87Arithmetic(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(uop.a) || stack.IsEmpty(uop.b)) {
+    if (!stack.Underflow()) return;
+    stack.Set(uop.a, kX87DefaultNan);
+  } else {
+    const auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(uop.a), stack.Get(uop.b));
+    if (!stack.Record(outcome.status, kConditions)) return;
+    stack.Set(uop.a, outcome.value);
+  }
+  stack.Pop(uop.c);
+}
+
+// ST0 = ST0 op memory
+template <typename Semantic, typename Source>
+void X87ArithmeticFromMemory(Cpu& cpu, const Source& src, unsigned) {
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0)) {
+    if (stack.Underflow()) stack.Set(0, kX87DefaultNan);
+    return;
+  }
+  const auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(0), src);
+  if (stack.Record(outcome.status, kX87C1)) stack.Set(0, outcome.value);
+}
+
+// ST0 = op ST0
+template <typename Semantic>
+void X87Unary(Cpu& cpu, const Uop&) {
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0)) {
+    if (stack.Underflow()) stack.Set(0, kX87DefaultNan);
+    return;
+  }
+  const auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(0));
+  if (stack.Record(outcome.status, kX87C1)) stack.Set(0, outcome.value);
+}
+
+// FXTRACT: the exponent replaces ST0, the significand is pushed.
+inline void X87Extract(Cpu& cpu, const Uop&) {
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0) || !stack.IsEmpty(7)) {
+    const std::uint16_t overflow = stack.IsEmpty(0) ? 0 : kX87C1;
+    if (!stack.Record(kX87Invalid | kX87StackFault | overflow, kX87C1)) return;
+    stack.Set(0, kX87DefaultNan);
+    stack.PushValue(kX87DefaultNan);
+    return;
+  }
+  const auto exponent = ExtractExponent::Apply(cpu.x87.control, stack.Get(0));
+  const auto significand = ExtractSignificand::Apply(cpu.x87.control, stack.Get(0));
+  if (!stack.Record(exponent.status, kX87C1)) return;
+  stack.Set(0, exponent.value);
+  stack.PushValue(significand.value);
+}
+
+// --- Comparison ---
+
+// Records a comparison's exceptions; false where it does not complete.
+template <typename Semantic, typename... Source>
+bool X87Order(X87State& state, bool empty, std::uint16_t& order, const Source&... src) {
+  X87Stack stack(state);
+  if (empty) {
+    order = kX87Unordered;
+    return stack.Underflow();
+  }
+  const auto outcome = Semantic::Apply(state.control, stack.Get(0), src...);
+  order = outcome.status & kX87Unordered;
+  return stack.Record(outcome.status & ~kX87C1, kX87C1);
+}
+
+inline void SetOrder(X87State& state, std::uint16_t order) {
+  state.status = static_cast<std::uint16_t>((state.status & ~kX87Unordered) | order);
+}
+
+// ST0 with ST(b) into the condition codes
+template <typename Semantic>
+void X87Compare(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  std::uint16_t order = 0;
+  const bool empty = stack.IsEmpty(0) || stack.IsEmpty(uop.b);
+  if (!X87Order<Semantic>(cpu.x87, empty, order, stack.Get(uop.b))) return;
+  SetOrder(cpu.x87, order);
+  stack.Pop(uop.c);
+}
+
+// ST0 with memory
+template <typename Semantic, typename Source>
+void X87CompareWithMemory(Cpu& cpu, const Source& src, unsigned pops) {
+  X87Stack stack(cpu.x87);
+  std::uint16_t order = 0;
+  if (!X87Order<Semantic>(cpu.x87, stack.IsEmpty(0), order, src)) return;
+  SetOrder(cpu.x87, order);
+  stack.Pop(pops);
+}
+
+// FTST: ST0 with 0
+inline void X87CompareWithZero(Cpu& cpu, const Uop&) {
+  std::uint16_t order = 0;
+  if (X87Order<Ftst>(cpu.x87, cpu.x87.IsEmpty(0), order)) SetOrder(cpu.x87, order);
+}
+
+// FCOMI and its kin: C3 C2 C0 become ZF PF CF; OF SF AF become 0.
+template <typename Semantic>
+void X87CompareToFlags(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  std::uint16_t order = 0;
+  const bool empty = stack.IsEmpty(0) || stack.IsEmpty(uop.b);
+  if (!X87Order<Semantic>(cpu.x87, empty, order, stack.Get(uop.b))) return;
+  cpu.lazy.Set(((order & kX87C3) != 0) * kZf | ((order & kX87C2) != 0) * kPf |
+               ((order & kX87C0) != 0) * kCf);
+  stack.Pop(uop.c);
+}
+
+// FXAM: never raises; an empty register has a class of its own (C3 C0), and the sign of what is
+// left in it.
+inline void X87Examine(Cpu& cpu, const Uop&) {
+  const auto outcome = Fxam::Apply(cpu.x87.control, cpu.x87.St(0));
+  std::uint16_t conditions = outcome.status & kX87Conditions;
+  if (cpu.x87.IsEmpty(0)) conditions = kX87C3 | kX87C0 | (conditions & kX87C1);
+  cpu.x87.status = static_cast<std::uint16_t>((cpu.x87.status & ~kX87Conditions) | conditions);
+}
+
+// --- Moves ---
+
+template <typename Source>
+void X87LoadFromMemory(Cpu& cpu, const Source& src, unsigned) {
+  X87Stack(cpu.x87).Push(LoadX87::Apply(cpu.x87.control, src));
+}
+
+template <typename Semantic>
+void X87LoadConstant(Cpu& cpu, const Uop&) {
+  X87Stack(cpu.x87).Push(Semantic::Apply(cpu.x87.control));
+}
+
+// FLD ST(b)
+inline void X87LoadRegister(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  X87Outcome<Float80> outcome{stack.Get(uop.b), 0};
+  if (stack.IsEmpty(uop.b)) outcome = {kX87DefaultNan, kX87Invalid | kX87StackFault};
+  stack.Push(outcome);
+}
+
+// FST ST(a), FSTP ST(a)
+inline void X87StoreRegister(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  if (!stack.IsEmpty(0)) {
+    stack.Record(0, kX87C1);
+    stack.Set(uop.a, stack.Get(0));
+  } else {
+    if (!stack.Underflow()) return;
+    stack.Set(uop.a, kX87DefaultNan);
+  }
+  stack.Pop(uop.c);
+}
+
+// What a store to memory writes. kRounding replaces rounding control where it is not 0 (FISTTP
+// truncates).
+template <typename Destination, std::uint16_t kRounding = 0>
+X87Outcome<Destination> X87StoreToMemory(const Cpu& cpu) {
+  const X87State& state = cpu.x87;
+  const auto control = static_cast<std::uint16_t>(state.control | kRounding);
+  if (!state.IsEmpty(0)) return StoreX87<Destination>::Apply(control, state.St(0));
+  auto outcome = StoreX87<Destination>::Apply(control, kX87DefaultNan);
+  outcome.status = kX87Invalid | kX87StackFault;
+  return outcome;
+}
+
+// FXCH: an empty register counts as the default NaN.
+inline void X87Exchange(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  const bool empty = stack.IsEmpty(0) || stack.IsEmpty(uop.a);
+  if (!(empty ? stack.Underflow() : stack.Record(0, kX87C1))) return;
+  const Float80 first = stack.IsEmpty(0) ? kX87DefaultNan : stack.Get(0);
+  const Float80 other = stack.IsEmpty(uop.a) ? kX87DefaultNan : stack.Get(uop.a);
+  stack.Set(0, other);
+  stack.Set(uop.a, first);
+}
+
+// FCMOVcc: ST0 = ST(b) where Condition(flags)
+template <bool (*Condition)(const LazyFlags& flags)>
+void X87Move(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0) || stack.IsEmpty(uop.b)) {
+    if (stack.Underflow()) stack.Set(0, kX87DefaultNan);
+    return;
+  }
+  stack.Record(0, kX87C1);
+  if (Condition(cpu.lazy)) stack.Set(0, stack.Get(uop.b));
+}
+
+// --- Control ---
+
+inline void X87Initialise(X87State& state) {
+  state.control = kX87ControlReset;
+  state.status = 0;
+  state.top = 0;
+  state.valid = 0;
+}
+inline void X87ClearExceptions(Cpu& cpu, const Uop&) { cpu.x87.status &= kX87Conditions; }
+inline void X87Free(Cpu& cpu, const Uop& uop) { X87Stack(cpu.x87).Free(uop.a); }
+inline void X87IncrementTop(Cpu& cpu, const Uop&) {
+  cpu.x87.top = (cpu.x87.top + 1) & 7;
+  cpu.x87.status = static_cast<std::uint16_t>(cpu.x87.status & ~kX87C1);
+}
+inline void X87DecrementTop(Cpu& cpu, const Uop&) {
+  cpu.x87.top = (cpu.x87.top - 1) & 7;
+  cpu.x87.status = static_cast<std::uint16_t>(cpu.x87.status & ~kX87C1);
+}
+inline void X87Nothing(Cpu&, const Uop&) {}
+inline void X87LoadControl(Cpu& cpu, const Integer16& src, unsigned) {
+  cpu.x87.LoadControl(src.bits);
+}
+inline void X87StatusToAx(Cpu& cpu, const Uop&) {
+  WriteGpr<std::uint16_t>(cpu, kRax * 8, cpu.x87.StatusWord());
+}
+
+// The environment in memory with 32-bit operands: Intel SDM vol. 1, figure 8-9. The pointers to the
+// last instruction and its operand read as 0; unused halves are ones.
+struct X87Environment {
+  std::uint32_t control = 0;
+  std::uint32_t status = 0;
+  std::uint32_t tags = 0;
+  std::uint32_t pointers[4] = {0, 0, 0, 0xFFFF0000};
+};
+static_assert(sizeof(X87Environment) == 28);
+
+struct X87Image {
+  X87Environment environment;
+  std::array<Real80, 8> st;  // ST0 to ST7
+};
+static_assert(sizeof(X87Image) == 108);
+
+// Two bits a physical register: 0 valid, 1 zero, 2 special, 3 empty.
+inline std::uint32_t TagWord(const X87State& state) {
+  std::uint32_t tags = 0;
+  for (unsigned i = 0; i < 8; ++i) {
+    const Float80& x = state.physical[i];
+    const int exponent = x.sign_exponent & 0x7FFF;
+    std::uint32_t tag = 2;
+    if ((state.valid >> i & 1) == 0) {
+      tag = 3;
+    } else if (exponent == 0 && x.significand == 0) {
+      tag = 1;
+    } else if (exponent != 0 && exponent != 0x7FFF && x.significand >> 63 != 0) {
+      tag = 0;
+    }
+    tags |= tag << 2 * i;
+  }
+  return tags;
+}
+
+inline void X87SaveEnvironment(const Cpu& cpu, X87Environment& to) {
+  constexpr std::uint32_t kUnused = 0xFFFF0000;
+  to.control = kUnused | cpu.x87.control;
+  to.status = kUnused | cpu.x87.StatusWord();
+  to.tags = kUnused | TagWord(cpu.x87);
+}
+inline void X87LoadEnvironment(Cpu& cpu, const X87Environment& from, unsigned) {
+  cpu.x87.LoadControl(static_cast<std::uint16_t>(from.control));
+  cpu.x87.LoadStatus(static_cast<std::uint16_t>(from.status));
+  cpu.x87.valid = 0;
+  for (unsigned i = 0; i < 8; ++i) {
+    if ((from.tags >> 2 * i & 3) != 3) {
+      cpu.x87.valid = static_cast<std::uint8_t>(cpu.x87.valid | 1 << i);
+    }
+  }
+}
+// FNSTENV masks all exceptions, and what waited waits no more.
+inline void X87MaskAll(X87State& state) {
+  state.control |= kX87Exceptions;
+  state.UpdateErrorSummary();
+}
+
+inline void X87SaveAll(const Cpu& cpu, X87Image& to) {
+  X87SaveEnvironment(cpu, to.environment);
+  for (unsigned i = 0; i < 8; ++i) to.st[i] = StoreX87<Real80>::Apply(0, cpu.x87.St(i)).value;
+}
+inline void X87LoadAll(Cpu& cpu, const X87Image& from, unsigned) {
+  X87LoadEnvironment(cpu, from.environment, 0);
+  for (unsigned i = 0; i < 8; ++i) {
+    cpu.x87.physical[cpu.x87.Physical(i)] = LoadX87::Apply(0, from.st[i]).value;
+  }
+}
+
+inline void X87SaveControl(const Cpu& cpu, Integer16& to) { to.bits = cpu.x87.control; }
+inline void X87SaveStatus(const Cpu& cpu, Integer16& to) { to.bits = cpu.x87.StatusWord(); }
+inline void X87LeaveAsItIs(X87State&) {}
+
+}  // namespace glovebox::engine::x86
