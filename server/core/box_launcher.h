@@ -21,6 +21,8 @@ namespace glovebox::server {
 struct JournalRecord {
   std::uint64_t icount = 0;
   int signal = 0;  // the only kind of input so far
+  // It took effect while the box was frozen in a read of stdin at that icount.
+  bool while_waiting = false;
 };
 
 // Everything that one attempt of a job needs. Mirrors worker.v1.RunJob.
@@ -83,7 +85,8 @@ struct BoxEnd {
   std::uint64_t host_cpu_time_ns = 0;
 };
 
-// What a box tells. Called in order on the launcher's thread; nothing follows OnEnded or OnLost.
+// What a box tells. Called in order on the launcher's thread. Each launch gets exactly one OnEnded
+// or OnLost, as the last call, unless the launcher is destroyed first.
 // A call that returns has taken the message: while it runs, the worker is held back by its full
 // socket.
 class BoxEvents {
@@ -126,6 +129,8 @@ class BoxLauncher {
   // Layers that this host lacks, for the log and ServerInfo. Complete once the first worker has
   // locked itself.
   virtual std::vector<std::string> Warnings() const = 0;
+  // Of the workers' engine, which ServerInfo and a job's record name. 0: not known.
+  virtual std::uint32_t epoch() const { return 0; }
 };
 
 }  // namespace glovebox::server

@@ -1,0 +1,85 @@
+// What one worker may say, and when. Everything that a worker sends passes here before the daemon's
+// core sees it: a worker that was taken over by its guest can say anything, so nothing is taken for
+// granted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/digest.h"
+#include "engine/base/result.h"
+#include "glovebox/worker/v1/worker.pb.h"
+#include "server/core/box_launcher.h"
+
+namespace glovebox::server {
+
+namespace wire = glovebox::worker::v1;
+
+// The state of one worker's conversation. Pure: no sockets, no time.
+// Errors are kInvalidArgument with words for the operator; the worker is then to be killed, and
+// nothing more of it heard.
+class Conversation {
+ public:
+  enum class State {
+    kStarting,  // has not said Locked
+    kIdle,      // waits for a job
+    kRunning,
+    kEnded,
+  };
+  State state() const { return state_; }
+
+  // What the daemon said to the worker. `request` outlives the conversation.
+  void OnRun(const RunRequest& request);
+  // False: so many are under way that this one would not be noticed; it is not to be sent.
+  bool OnSignal();
+  void OnCancel(bool wall_limit);
+  void OnBlobAnswered() { blob_wanted_ = false; }
+  // False: nobody asked, it is more than was asked for, or it is neither bytes nor the end; it is
+  // not to be sent.
+  bool OnInputSupplied(std::size_t size_bytes, bool end);
+
+  // Checks `message` and moves on.
+  Result<void, Error> OnMessage(const wire::FromWorker& message);
+
+ private:
+  Result<void, Error> CheckLocked(const wire::FromWorker& message);
+  Result<void, Error> CheckBlob(const wire::FromWorker& message);
+  Result<void, Error> CheckInput(const wire::FromWorker& message);
+  Result<void, Error> CheckOutput(const wire::FromWorker& message);
+  Result<void, Error> CheckTrace(const wire::FromWorker& message);
+  Result<void, Error> CheckJournal(const wire::FromWorker& message);
+  Result<void, Error> CheckEnded(const wire::FromWorker& message);
+  Result<void, Error> CheckTermination(const wire::Ended& ended) const;
+  // Raises the highest icount that was seen.
+  bool Advance(std::uint64_t icount);
+  std::uint64_t LimitOf(std::string_view name) const;
+
+  struct Rule;
+  static const Rule kRules[];
+
+  State state_ = State::kStarting;
+  const RunRequest* request_ = nullptr;
+  std::uint64_t icount_ = 0;
+  std::uint64_t output_bytes_ = 0;
+  std::uint64_t signals_sent_ = 0;
+  std::uint64_t signals_journalled_ = 0;
+  bool cancel_sent_ = false;
+  bool wall_limit_sent_ = false;
+  bool blob_wanted_ = false;
+  std::uint32_t input_wanted_bytes_ = 0;  // 0: no wish for input is open
+};
+
+// Messages that passed, in the core's words.
+Digest DigestOfWire(const wire::Digest& digest);
+std::vector<SandboxLayer> LayersOf(const wire::Locked& locked);
+std::vector<TraceRecord> TraceRecordsOf(const wire::Trace& trace);
+JournalRecord JournalRecordOf(const wire::JournalRecord& record);
+BoxEnd BoxEndOf(const wire::Ended& ended);
+
+// And the core's in the wire's.
+wire::ToWorker RunMessageOf(const RunRequest& request);
+
+}  // namespace glovebox::server
