@@ -1,0 +1,146 @@
+#include "client/commands/job_options.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include "engine/linux/default_root.h"
+#include "tests/unit/client/temp_dir.h"
+
+namespace glovebox::client {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+
+class JobOptionsTest : public testing::Test {
+ protected:
+  v1::JobSpec Planned(const std::vector<std::string>& command) {
+    const auto plan = PlanJob(options_, command);
+    EXPECT_TRUE(plan) << plan.error().message;
+    return plan ? plan->spec : v1::JobSpec();
+  }
+  std::string Refusal(const std::vector<std::string>& command = {"true"}) {
+    const auto plan = PlanJob(options_, command);
+    return plan ? "none" : plan.error().reason + ": " + plan.error().message;
+  }
+
+  TempDir host_;
+  JobOptions options_;
+};
+
+TEST_F(JobOptionsTest, SendsAProgramOfThisMachineAlongAtItsPath) {
+  const std::string program = host_.Write("prog", "x", 0755);
+  const v1::JobSpec with = Planned({program, "arg"});
+  EXPECT_EQ(with.program(), program);
+  EXPECT_EQ(with.argv(0), program);
+  EXPECT_EQ(with.argv(1), "arg");
+  const v1::JobSpec without = Planned({host_.Path("absent")});
+  EXPECT_NE(with.root().sha256(), without.root().sha256());
+  EXPECT_EQ(without.program(), host_.Path("absent"));
+}
+
+TEST_F(JobOptionsTest, LeavesABareNameToTheBox) {
+  const v1::JobSpec spec = Planned({"true"});
+  EXPECT_EQ(spec.program(), "true");
+  EXPECT_EQ(spec.root().sha256(), Planned({"false"}).root().sha256());
+}
+
+TEST_F(JobOptionsTest, LetsAFileOptionTakeTheProgramsPlace) {
+  const std::string program = host_.Write("prog", "mine", 0755);
+  const std::string other = host_.Write("other", "another", 0755);
+  options_.files = {other + ":" + program};
+  const std::string with_option = Planned({program}).root().sha256();
+  std::filesystem::remove(program);
+  EXPECT_EQ(Planned({program}).root().sha256(), with_option);
+}
+
+TEST_F(JobOptionsTest, RefusesAProgramThatIsADirectory) {
+  EXPECT_THAT(Refusal({host_.Path("")}), HasSubstr("CANNOT_RUN"));
+}
+
+TEST_F(JobOptionsTest, StartsFromTheDefaultEnvironment) {
+  const std::vector<std::string> expected(engine::kDefaultEnvironment.begin(),
+                                          engine::kDefaultEnvironment.end());
+  EXPECT_THAT(Planned({"true"}).env(), ElementsAreArray(expected));
+}
+
+TEST_F(JobOptionsTest, ReplacesAVariableInItsPlaceAndAppendsOthers) {
+  std::vector<std::string> expected(engine::kDefaultEnvironment.begin(),
+                                    engine::kDefaultEnvironment.end());
+  for (std::string& entry : expected) {
+    if (entry.starts_with("HOME=")) entry = "HOME=/a=b";
+  }
+  expected.insert(expected.end(), {"X=1", "Y="});
+  options_.environment = {"X=0", "HOME=/a=b", "Y=", "X=1"};
+  EXPECT_THAT(Planned({"true"}).env(), ElementsAreArray(expected));
+}
+
+TEST_F(JobOptionsTest, TakesSeveralLimitsAtATime) {
+  options_.limits = {"insns=5M,mem=64M", "wall=30s", "mem=32M"};
+  const v1::JobSpec spec = Planned({"true"});
+  EXPECT_EQ(spec.limits().at("insns"), 5'000'000u);
+  EXPECT_EQ(spec.limits().at("mem"), 32u << 20);
+  EXPECT_EQ(spec.limits().at("wall"), 30'000u);
+}
+
+TEST_F(JobOptionsTest, MakesTheWorkingDirectoryAndTakesRelativePathsFromIt) {
+  const std::string file = host_.Write("in.txt", "x");
+  options_.working_directory = "/work";
+  options_.files = {file + ":in.txt"};
+  const v1::JobSpec relative = Planned({"true"});
+  EXPECT_EQ(relative.working_directory(), "/work");
+  options_.files = {file + ":/work/in.txt"};
+  EXPECT_EQ(Planned({"true"}).root().sha256(), relative.root().sha256());
+  options_.files = {file + ":/work/"};
+  EXPECT_EQ(Planned({"true"}).root().sha256(), relative.root().sha256());
+}
+
+TEST_F(JobOptionsTest, SendsAFileAsStandardInput) {
+  options_.stdin_file = host_.Write("in", "hello");
+  EXPECT_EQ(Planned({"true"}).stdin_blob().size_bytes(), 5u);
+}
+
+// One row a wrong option: what is set, and what the message has to say.
+TEST_F(JobOptionsTest, RefusesWrongOptionsByName) {
+  const std::string file = host_.Write("f", "x");
+  struct Row {
+    std::vector<std::string> JobOptions::* option;
+    std::string value;
+    std::string message;
+  };
+  const Row rows[] = {
+      {&JobOptions::files, "nocolon", "has to be SRC:DST"},
+      {&JobOptions::files, "-:/x", "standard input"},
+      {&JobOptions::files, file + ":/a/../b", "'..'"},
+      {&JobOptions::files, host_.Path("absent") + ":/x", "FILE_NOT_FOUND"},
+      {&JobOptions::files, host_.Path("") + ":/x", "NOT_A_FILE"},
+      {&JobOptions::files, "/dev/null:/x", "NOT_A_FILE"},
+      {&JobOptions::files, file + ":/tmp", "PATH_CONFLICT"},
+      {&JobOptions::directories, file + ":/x", "NOT_A_DIRECTORY"},
+      {&JobOptions::environment, "NOVALUE", "--env 'NOVALUE': has to be KEY=VALUE"},
+      {&JobOptions::environment, "=x", "has to be KEY=VALUE"},
+      {&JobOptions::environment, "K=\xff", "UTF-8"},
+      {&JobOptions::limits, "speed=1", "no such limit; there are insns mem"},
+      {&JobOptions::limits, "mem", "has to be KEY=VALUE"},
+      {&JobOptions::limits, "mem=lots", "limit mem=lots"},
+      {&JobOptions::limits, "mem=1M,", "has to be KEY=VALUE"},
+      {&JobOptions::world, "moon=full", "`glovebox world` lists them"},
+      {&JobOptions::world, "cpus=4", "cannot be set"},
+      {&JobOptions::labels, "x", "has to be KEY=VALUE"},
+  };
+  for (const Row& row : rows) {
+    options_ = {};
+    options_.*row.option = {row.value};
+    EXPECT_THAT(Refusal(), HasSubstr(row.message)) << row.value;
+  }
+  options_ = {};
+  EXPECT_THAT(Refusal({"prog", "\xff"}), HasSubstr("UTF-8"));
+  EXPECT_THAT(Refusal({}), HasSubstr("NO_COMMAND"));
+  EXPECT_THAT(Refusal({""}), HasSubstr("NO_COMMAND"));
+  options_.stdin_file = host_.Path("absent");
+  EXPECT_THAT(Refusal(), HasSubstr("--stdin"));
+}
+
+}  // namespace
+}  // namespace glovebox::client
