@@ -1,5 +1,6 @@
 #include "server/pool/worker_link.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -40,13 +41,17 @@ std::string DescribeStatus(const siginfo_t& info) {
   return text;
 }
 
-// Without waiting unless `flags` says so. Empty: it still runs.
-std::optional<std::string> WaitFor(int pidfd, int flags) {
+// Empty: it still runs. With `wait`, only once it does not. The descriptor is non-blocking for
+// Asio's sake, and waitid(2) then answers EAGAIN instead of waiting, so poll waits.
+std::optional<std::string> WaitFor(int pidfd, bool wait) {
+  pollfd ended{pidfd, POLLIN, 0};
+  while (::poll(&ended, 1, wait ? -1 : 0) < 0 && errno == EINTR) {
+  }
   siginfo_t info{};
   int result = 0;
   do {
-    result =
-        ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | flags);
+    result = ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info,
+                      WEXITED | WNOHANG);
   } while (result != 0 && errno == EINTR);
   if (result != 0) return "ended in a way that somebody else was told of";  // ECHILD
   if (info.si_pid == 0) return std::nullopt;
@@ -70,7 +75,7 @@ WorkerLink::WorkerLink(asio::io_context& io, FreshWorker worker, milliseconds ca
 WorkerLink::~WorkerLink() {
   if (status_) return;
   SendSignal(process_.native_handle(), SIGKILL);
-  WaitFor(process_.native_handle(), 0);
+  WaitFor(process_.native_handle(), /*wait=*/true);
 }
 
 void WorkerLink::Start() {
@@ -126,7 +131,7 @@ void WorkerLink::WaitProcess() {
 }
 
 void WorkerLink::Reap() {
-  status_ = WaitFor(process_.native_handle(), WNOHANG);
+  status_ = WaitFor(process_.native_handle(), /*wait=*/false);
   if (!status_) return WaitProcess();
   FinishIfDone();  // else the rest of what it said is read first, up to the end of its channel
 }
@@ -134,6 +139,7 @@ void WorkerLink::Reap() {
 void WorkerLink::FinishIfDone() {
   if (finished_ || !status_ || reading_) return;
   finished_ = true;
+  eof_timer_.cancel();
   std::string what = killed_why_.empty() ? "worker " + *status_ : "worker killed: " + killed_why_;
   if (const std::string words = LastWords(); !words.empty()) what += "; its last words: " + words;
   const auto launch = std::exchange(launch_, nullptr);
