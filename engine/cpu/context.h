@@ -49,6 +49,15 @@ struct BasicContext {
     return (both & wanted) != 0;
   }
 
+  // May size_bytes at `address` be read (with At, or in place)? False: return Missed().
+  [[gnu::always_inline]] bool Readable(GuestAddr address, std::uint32_t size_bytes) {
+    if (!Allows(address, size_bytes, kReadable)) [[unlikely]] {
+      Note(address, size_bytes, Access::kRead);
+      return false;
+    }
+    return true;
+  }
+
   // False: return Missed().
   template <typename T>
   [[gnu::always_inline]] bool Load(GuestAddr address, T& out) {
@@ -110,25 +119,22 @@ struct BasicContext {
     return &cpu.leave;
   }
 
-  // An exit whose target is known: retires `count` instructions.
-  [[gnu::always_inline]] const Uop* Exit(const Jump& jump, std::int32_t count) {
-    cpu.budget -= count;
+  // An exit whose target is known.
+  // An exit retires as many instructions as its byte d says.
+  [[gnu::always_inline]] const Uop* Exit(const Jump& jump) {
+    cpu.budget -= uop->d;
     if (cpu.budget < 0) [[unlikely]]
       return LeaveAt(jump.rip);
     return jump.target;
   }
 
-  // An exit whose target is computed.
-  [[gnu::always_inline]] const Uop* ExitTo(GuestAddr rip, std::int32_t count) {
+  // An exit whose target is computed; retires `count` instructions.
+  [[gnu::always_inline]] const Uop* ExitTo(GuestAddr rip, std::int64_t count) {
     cpu.budget -= count;
     const JumpCacheEntry& entry = cpu.jump_cache[JumpCacheIndex(rip)];
     if (cpu.budget < 0 || entry.rip != rip) [[unlikely]]
       return LeaveAt(rip);
     return entry.target;
-  }
-
-  static constexpr std::size_t JumpCacheIndex(GuestAddr rip) {
-    return (rip ^ (rip >> 12)) & (kJumpCacheSize - 1);
   }
 
  private:

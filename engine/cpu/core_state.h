@@ -27,10 +27,18 @@ enum class LeaveKind : std::uint8_t {
 
 // A direct-mapped cache from guest addresses to blocks, for indirect jumps and returns.
 struct JumpCacheEntry {
-  GuestAddr rip = ~GuestAddr{0};
+  GuestAddr rip = 0;
   const Uop* target = nullptr;
 };
 inline constexpr std::size_t kJumpCacheSize = 4096;
+
+constexpr std::size_t JumpCacheIndex(GuestAddr rip) {
+  return (rip ^ (rip >> 12)) & (kJumpCacheSize - 1);
+}
+// An entry that no lookup matches: its address belongs to another index.
+constexpr JumpCacheEntry EmptyJumpCacheEntry(std::size_t index) {
+  return {.rip = index == 0 ? GuestAddr{1} : GuestAddr{0}, .target = nullptr};
+}
 
 struct CoreState {
   // Exits subtract their block's instructions and leave dispatch below zero.
@@ -61,6 +69,7 @@ struct CoreState {
   MemoryFault fault;
 
   Uop resolve;  // where a miss goes: resolves it and goes back, or leaves
+  Uop lookup;   // where an indirect exit goes whose target `rip` is not in the jump cache
   Uop leave;    // ends dispatch
 
   // One instruction executed out of place, because a page that it stores to holds decoded code: its

@@ -43,9 +43,9 @@ struct InstructionReport {
 
 struct Stop {
   StopKind kind = StopKind::kBudget;
-  MemoryFault memory;                                       // kMemoryFault, kMemoryLimit
+  MemoryFault memory{};                                     // kMemoryFault, kMemoryLimit
   ExceptionKind exception = ExceptionKind::kInvalidOpcode;  // kException
-  InstructionReport instruction;                            // kNotImplemented, kInvalidOpcode
+  InstructionReport instruction{};                          // kNotImplemented, kInvalidOpcode
 };
 
 }  // namespace glovebox::engine

@@ -16,11 +16,11 @@ namespace glovebox::engine {
 
 struct Uop {
   Handler handler = nullptr;
-  std::int32_t imm = 0;  // displacement, immediate, or the instruction count of an exit
+  std::int32_t imm = 0;  // displacement or immediate
   std::uint8_t a = 0;    // operand bytes: what they mean is the handler's business
   std::uint8_t b = 0;
   std::uint8_t c = 0;
-  std::uint8_t d = 0;
+  std::uint8_t d = 0;  // of an exit: the instructions that retire with it
 };
 static_assert(sizeof(Uop) == 16);
 

@@ -100,6 +100,14 @@ struct AddressBaseIndex {
   }
 };
 
+// The same two with a second unit, whose `immediate` is the instruction's.
+struct AddressBaseWide : AddressBase {
+  static constexpr int kUnits = 2;
+};
+struct AddressBaseIndexWide : AddressBaseIndex {
+  static constexpr int kUnits = 2;
+};
+
 // Everything: segment bases, RIP-relative (a displacement of 64 bits), 32-bit addresses. The second
 // unit is a Wide; its `immediate` is free for the instruction, and so is `imm`.
 struct AddressGeneral {

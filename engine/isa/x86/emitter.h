@@ -46,6 +46,12 @@ template <template <typename Address> typename Body>
 inline constexpr AddressHandlers kGeneralHandler = {nullptr, nullptr,
                                                     kHandler<Body<AddressGeneral>>};
 
+// Address forms whose second unit carries an immediate: what EmitMemoryImmediate wants.
+template <template <typename Address> typename Body>
+inline constexpr AddressHandlers kImmediateHandlers = {kHandler<Body<AddressBaseWide>>,
+                                                       kHandler<Body<AddressBaseIndexWide>>,
+                                                       kHandler<Body<AddressGeneral>>};
+
 class Emitter {
  public:
   explicit Emitter(std::vector<Uop>& uops) : uops_(uops) {}
@@ -60,8 +66,8 @@ class Emitter {
     Emit(handler, fields);
     uops_.push_back(std::bit_cast<Uop>(wide));
   }
-  // An exit: the second unit is a Jump to `rip`, linked later. `imm` is set to the instructions
-  // that retire with it.
+  // An exit: the second unit is a Jump to `rip`, linked later. Byte d is set to the instructions
+  // that retire with it, and so not for the handler's own use.
   void EmitExit(Handler handler, Uop fields, const Instruction& instruction, GuestAddr rip);
 
   // An instruction with an operand in memory. `a` is the handler's own operand byte (b, c, d hold
@@ -69,12 +75,20 @@ class Emitter {
   void EmitMemory(const AddressHandlers& handlers, const Instruction& instruction,
                   const ZydisDecodedOperand& memory, std::uint8_t a,
                   std::optional<std::uint64_t> immediate = std::nullopt);
+  // The same for handlers whose forms all have a second unit (kImmediateHandlers).
+  void EmitMemoryImmediate(const AddressHandlers& handlers, const Instruction& instruction,
+                           const ZydisDecodedOperand& memory, std::uint8_t a,
+                           std::uint64_t immediate);
 
   // The indices of the Jump units written so far.
   const std::vector<std::uint32_t>& jumps() const { return jumps_; }
   std::size_t size() const { return uops_.size(); }
 
  private:
+  void EmitAddressed(const AddressHandlers& handlers, const Instruction& instruction,
+                     const ZydisDecodedOperand& memory, std::uint8_t a, std::uint64_t immediate,
+                     bool short_forms, bool second_unit);
+
   std::vector<Uop>& uops_;
   std::vector<std::uint32_t> jumps_;
 };

@@ -48,6 +48,9 @@ enum Trait : std::uint16_t {
   kMayRaise = 1 << 3,
   // A conditional branch: the block may run on behind it.
   kBranches = 1 << 4,
+  // Subtracts what it retires from the budget by itself (REP: one instruction per iteration). With
+  // kOwnBlock.
+  kCountsItself = 1 << 5,
 };
 
 struct InstructionRow {
@@ -66,8 +69,9 @@ std::span<const InstructionRow> SystemRows();      // instructions_system.cc
 std::span<const InstructionRow> SseRows();         // instructions_sse.cc
 std::span<const InstructionRow> X87Rows();         // instructions_x87.cc
 
-// Null where the mnemonic has no row.
-const InstructionRow* FindRow(ZydisMnemonic mnemonic);
+// Null where the mnemonic has no row. MOVSD and CMPSD are each two instructions to Zydis: string
+// instructions (ZYDIS_CATEGORY_STRINGOP) are looked for in StringRows alone, others never there.
+const InstructionRow* FindRow(ZydisMnemonic mnemonic, ZydisInstructionCategory category);
 
 // Every row, for tests that walk the tables.
 std::span<const std::span<const InstructionRow>> AllRows();

@@ -57,14 +57,15 @@ struct LazyFlags {
     result = SignExtend(value);
     carries = Carries(cf, of, af);
   }
-  [[gnu::always_inline]] constexpr void SetCf(bool cf) {
-    carries = Carries(cf, Of(), Af()) | Flips();
+  // CF, or CF and OF, with the others as they were.
+  [[gnu::always_inline]] constexpr void SetCf(bool cf) { SetCfOf(cf, Of()); }
+  [[gnu::always_inline]] constexpr void SetCfOf(bool cf, bool of) {
+    carries = (carries & ~(kOut | kIntoSign)) | Carries(cf, of, false);
   }
 
   // All six, as bits of RFLAGS.
   constexpr std::uint64_t Materialise() const {
-    return (Cf() ? kCf : 0u) | (Pf() ? kPf : 0u) | (Af() ? kAf : 0u) | (Zf() ? kZf : 0u) |
-           (Sf() ? kSf : 0u) | (Of() ? kOf : 0u);
+    return Cf() * kCf | Pf() * kPf | Af() * kAf | Zf() * kZf | Sf() * kSf | Of() * kOf;
   }
   // Any combination, also those that no result has (comisd's ZF = PF = CF = 1 has one, ZF = SF = 1
   // has none).
@@ -84,7 +85,6 @@ struct LazyFlags {
   static constexpr std::uint32_t Carries(bool cf, bool of, bool af) {
     return (cf ? kOut : 0) | (cf != of ? kIntoSign : 0) | (af ? kHalf : 0);
   }
-  constexpr std::uint32_t Flips() const { return carries & (kSignFlip | kParityFlip); }
 };
 
 }  // namespace glovebox::engine::x86

@@ -1,0 +1,140 @@
+#include "engine/cpu/block_cache.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/cpu/context.h"
+
+namespace glovebox::engine {
+
+std::size_t Block::IndexOf(const Uop* uop) const {
+  const auto unit = static_cast<std::uint32_t>(uop - uops.data());
+  const auto behind = std::upper_bound(
+      marks.begin(), marks.end() - 1, unit,
+      [](std::uint32_t wanted, const InstructionMark& mark) { return wanted < mark.uop; });
+  return static_cast<std::size_t>(behind - marks.begin()) - 1;
+}
+
+Block* BlockCache::Find(GuestAddr rip, bool single) const {
+  const auto& blocks = single ? single_blocks_ : blocks_;
+  const auto it = blocks.find(rip);
+  return it != blocks.end() ? it->second.get() : nullptr;
+}
+
+Block& BlockCache::Add(GuestAddr rip, bool single, Translation&& translation) {
+  auto owned = std::make_unique<Block>();
+  Block& block = *owned;
+  block.start = rip;
+  block.end = rip + translation.marks.back().rip_offset;
+  block.single = single;
+  block.marks = std::move(translation.marks);
+  block.uops = std::move(translation.uops);
+  block.exits.reserve(translation.jumps.size());
+  const std::size_t first_stub = block.uops.size();
+  for (const std::uint32_t jump : translation.jumps) {
+    const auto stub = static_cast<std::uint32_t>(first_stub + 2 * block.exits.size());
+    block.exits.push_back({.from = &block,
+                           .jump = jump,
+                           .stub = stub,
+                           .rip = std::bit_cast<Jump>(block.uops[jump]).rip});
+  }
+  block.uops.resize(first_stub + 2 * block.exits.size());
+  for (Exit& exit : block.exits) {
+    block.uops[exit.stub] = Uop{.handler = link_handler_};
+    block.uops[exit.stub + 1] =
+        std::bit_cast<Uop>(Wide{.displacement = reinterpret_cast<std::uintptr_t>(&exit)});
+    block.uops[exit.jump] = std::bit_cast<Uop>(Jump{&block.uops[exit.stub], exit.rip});
+  }
+  uop_count_ += block.uops.size();
+  by_uops_.emplace(block.uops.data(), &block);
+  for (GuestAddr page = PageFloor(rip); page < block.end; page += kPageSize) {
+    pages_[page >> kPageShift].push_back(&block);
+    memory_.MarkCode(page);
+  }
+  (single ? single_blocks_ : blocks_)[rip] = std::move(owned);
+  return block;
+}
+
+void BlockCache::Link(Exit& exit, Block& target) {
+  if (exit.from->dead || exit.to != nullptr) return;
+  exit.to = &target;
+  target.incoming.push_back(&exit);
+  exit.from->uops[exit.jump] = std::bit_cast<Uop>(Jump{target.uops.data(), exit.rip});
+}
+
+const Block& BlockCache::Holding(const Uop* uop) const {
+  const auto it = std::prev(by_uops_.upper_bound(uop));
+  GB_CHECK(uop < it->second->uops.data() + it->second->uops.size());
+  return *it->second;
+}
+
+void BlockCache::Invalidate(GuestAddr address, std::uint64_t size_bytes) {
+  if (size_bytes == 0 || pages_.empty()) return;
+  const GuestAddr last = address + (size_bytes - 1);
+  const std::uint64_t first_page = address >> kPageShift;
+  const std::uint64_t last_page = last >> kPageShift;
+  if (last_page - first_page < pages_.size()) {
+    for (std::uint64_t page = first_page; page <= last_page; ++page) {
+      InvalidatePage(page, address, last);
+    }
+    return;
+  }
+  std::vector<std::uint64_t> touched;
+  for (const auto& [page, blocks] : pages_) {
+    if (page >= first_page && page <= last_page) touched.push_back(page);
+  }
+  for (const std::uint64_t page : touched) InvalidatePage(page, address, last);
+}
+
+void BlockCache::InvalidateAll() { Invalidate(0, memory_.window_bytes()); }
+
+void BlockCache::InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr last) {
+  const auto it = pages_.find(page);
+  if (it == pages_.end()) return;
+  // Drop changes the list.
+  const BlocksOfPage blocks = it->second;
+  for (Block* const block : blocks) {
+    if (block->start <= last && start < block->end) Drop(*block);
+  }
+}
+
+void BlockCache::Drop(Block& block) {
+  ++generation_;
+  block.dead = true;
+  for (Exit* const exit : block.incoming) {
+    exit->to = nullptr;
+    Block& from = *exit->from;
+    from.uops[exit->jump] = std::bit_cast<Uop>(Jump{&from.uops[exit->stub], exit->rip});
+  }
+  block.incoming.clear();
+  for (Exit& exit : block.exits) {
+    if (exit.to != nullptr) std::erase(exit.to->incoming, &exit);
+    exit.to = nullptr;
+  }
+  for (GuestAddr page = PageFloor(block.start); page < block.end; page += kPageSize) {
+    const auto it = pages_.find(page >> kPageShift);
+    std::erase(it->second, &block);
+    if (!it->second.empty()) continue;
+    pages_.erase(it);
+    memory_.UnmarkCode(page);
+  }
+  const std::size_t index = JumpCacheIndex(block.start);
+  JumpCacheEntry& entry = core_.jump_cache[index];
+  if (!block.single && entry.rip == block.start) entry = EmptyJumpCacheEntry(index);
+  auto& blocks = block.single ? single_blocks_ : blocks_;
+  const auto it = blocks.find(block.start);
+  dropped_.push_back(std::move(it->second));
+  blocks.erase(it);
+}
+
+void BlockCache::Purge() {
+  for (const auto& block : dropped_) {
+    by_uops_.erase(block->uops.data());
+    uop_count_ -= block->uops.size();
+  }
+  dropped_.clear();
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,64 @@
+// Decoded blocks by guest address, their chains, and their end when the code under them changes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/types.h"
+#include "engine/cpu/block.h"
+#include "engine/cpu/core_state.h"
+#include "engine/memory/address_space.h"
+
+namespace glovebox::engine {
+
+// Threads: one at a time.
+class BlockCache {
+ public:
+  // `link_handler` is the handler of stubs; its uop's second unit is a Wide whose displacement is
+  // the Exit's address.
+  BlockCache(AddressSpace& memory, CoreState& core, Handler link_handler)
+      : memory_(memory), core_(core), link_handler_(link_handler) {}
+
+  // Null where there is none.
+  Block* Find(GuestAddr rip, bool single) const;
+  // Takes over a translation. Marks its pages as code.
+  Block& Add(GuestAddr rip, bool single, Translation&& translation);
+  void Link(Exit& exit, Block& target);
+
+  // The block, dead or alive, that holds a uop.
+  const Block& Holding(const Uop* uop) const;
+
+  // Drops the blocks that were made from any byte of the range. Their memory stays until Purge.
+  void Invalidate(GuestAddr address, std::uint64_t size_bytes);
+  void InvalidateAll();
+  // Frees dropped blocks; not within dispatch.
+  void Purge();
+
+  // Raised by each dropped block.
+  std::uint64_t generation() const { return generation_; }
+  // Decoded code beyond which it is better to start anew.
+  bool IsFull() const { return uop_count_ > kMaxUops; }
+
+ private:
+  static constexpr std::size_t kMaxUops = 4u << 20;  // 64 MiB
+  using BlocksOfPage = std::vector<Block*>;
+
+  void InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr last);
+  void Drop(Block& block);
+
+  AddressSpace& memory_;
+  CoreState& core_;
+  Handler link_handler_;
+  std::unordered_map<GuestAddr, std::unique_ptr<Block>> blocks_;
+  std::unordered_map<GuestAddr, std::unique_ptr<Block>> single_blocks_;
+  std::unordered_map<std::uint64_t, BlocksOfPage> pages_;
+  std::map<const Uop*, Block*> by_uops_;
+  std::vector<std::unique_ptr<Block>> dropped_;
+  std::size_t uop_count_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace glovebox::engine

@@ -1,0 +1,241 @@
+#include "engine/cpu/runner.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "dispatch.h"
+#include "engine/base/check.h"
+#include "engine/cpu/context.h"
+#include "engine/cpu/host_float.h"
+
+namespace glovebox::engine {
+namespace {
+
+// Host work is measured in units of about one simple instruction (2 to 3 ns), so that a Run ends
+// after about a millisecond. Nothing that a guest sees follows from these.
+constexpr std::int64_t kWorkPerRun = 400'000;
+constexpr std::int64_t kWorkPerEntry = 32'768;  // how soon a nudge is seen
+constexpr std::int64_t kWorkOfMiss = 200;
+constexpr std::int64_t kWorkOfDecodedInstruction = 120;
+
+// Larger than any budget, so that every exit leaves.
+constexpr std::int64_t kOutOfPlaceBudget = -(std::int64_t{1} << 61);
+
+struct ResolveBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->ResolveMiss();
+  }
+};
+
+struct LookupBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->LookupTarget();
+  }
+};
+
+struct LinkBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->LinkExit(
+        *reinterpret_cast<Exit*>(static_cast<std::uintptr_t>(c.Second<Wide>().displacement)));
+  }
+};
+
+// Behind an instruction that was executed out of place.
+struct SteppedOutBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    c.cpu.uop = c.cpu.out_of_place.original;
+    c.cpu.leave_kind = LeaveKind::kSteppedOut;
+    return &c.cpu.leave;
+  }
+};
+
+}  // namespace
+
+Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks)
+    : memory_(memory),
+      core_(core),
+      translator_(translator),
+      hooks_(hooks),
+      cache_(memory, core, &RunHandler<CoreState, LinkBody>) {
+  core_.memory = memory.base();
+  core_.flags = memory.flags();
+  core_.window_bytes = memory.window_bytes();
+  core_.resolve.handler = &RunHandler<CoreState, ResolveBody>;
+  core_.lookup.handler = &RunHandler<CoreState, LookupBody>;
+  core_.leave.handler = &LeaveHandler;
+  core_.runner = this;
+  for (std::size_t i = 0; i < kJumpCacheSize; ++i) core_.jump_cache[i] = EmptyJumpCacheEntry(i);
+  memory_.SetCodeObserver(this);
+}
+
+Runner::~Runner() { memory_.SetCodeObserver(nullptr); }
+
+Block* Runner::FindOrTranslate(GuestAddr rip, bool single) {
+  if (Block* const block = cache_.Find(rip, single)) return block;
+  if (cache_.IsFull()) cache_.InvalidateAll();
+  Translation translation;
+  if (const auto fault =
+          translator_.Translate(rip, single ? 1 : kMaxBlockInstructions, translation)) {
+    fetch_fault_ = *fault;
+    return nullptr;
+  }
+  Block& block = cache_.Add(rip, single, std::move(translation));
+  SpendWork(block.instruction_count() * kWorkOfDecodedInstruction);
+  return &block;
+}
+
+const Uop* Runner::LinkExit(Exit& exit) {
+  const HostFloatScope host_float;
+  if (Block* const target = FindOrTranslate(exit.rip, /*single=*/false)) {
+    cache_.Link(exit, *target);
+    return target->uops.data();
+  }
+  core_.rip = exit.rip;
+  core_.leave_kind = LeaveKind::kNextBlock;  // where the run loop meets the fault
+  return &core_.leave;
+}
+
+const Uop* Runner::LookupTarget() {
+  const HostFloatScope host_float;
+  if (Block* const target = FindOrTranslate(core_.rip, /*single=*/false)) {
+    core_.jump_cache[JumpCacheIndex(core_.rip)] = {core_.rip, target->uops.data()};
+    return target->uops.data();
+  }
+  core_.leave_kind = LeaveKind::kNextBlock;
+  return &core_.leave;
+}
+
+const Uop* Runner::ResolveMiss() {
+  const HostFloatScope host_float;
+  const CoreState::Miss& miss = core_.miss;
+  SpendWork(kWorkOfMiss);
+  const std::uint64_t generation = cache_.generation();
+  if (const auto fault = memory_.Resolve(miss.address, miss.size_bytes, miss.access)) {
+    core_.fault = *fault;
+    core_.uop = core_.out_of_place.original != nullptr ? core_.out_of_place.original : miss.uop;
+    core_.leave_kind = LeaveKind::kMiss;
+    return &core_.leave;
+  }
+  if (miss.access != Access::kWrite) return miss.uop;
+  const auto is_plain = [this](GuestAddr at) {
+    return (memory_.flags()[at >> kPageShift] & kPlain) != 0;
+  };
+  const GuestAddr last = miss.address + (miss.size_bytes - 1);
+  if (cache_.generation() == generation && is_plain(miss.address) && is_plain(last)) {
+    return miss.uop;
+  }
+  // The store changes code, perhaps the very block that runs, or shares a page with code.
+  CoreState::OutOfPlace& out = core_.out_of_place;
+  const Uop* const next = out.original == nullptr ? RunOutOfPlace(miss.uop) : miss.uop;
+  for (const GuestAddr at : {miss.address, last}) {
+    if (is_plain(at)) continue;
+    GB_CHECK(out.page_count < out.pages.size());
+    out.pages[out.page_count++] = PageFloor(at);
+    memory_.flags()[at >> kPageShift] |= kPlain;
+  }
+  return next;
+}
+
+// Prepares the one instruction of `uop` to run on its own, with dispatch left behind it.
+const Uop* Runner::RunOutOfPlace(const Uop* uop) {
+  const Block& block = cache_.Holding(uop);
+  const std::size_t index = block.IndexOf(uop);
+  const std::uint32_t units = block.marks[index + 1].uop - block.marks[index].uop;
+  CoreState::OutOfPlace& out = core_.out_of_place;
+  GB_CHECK(units < out.units.size());
+  out.original = uop;
+  std::copy_n(uop, units, out.units.begin());
+  out.units[units] = Uop{.handler = &RunHandler<CoreState, SteppedOutBody>};
+  out.saved_budget = core_.budget;
+  out.page_count = 0;
+  core_.budget = kOutOfPlaceBudget;
+  return out.units.data();
+}
+
+void Runner::EndOutOfPlace() {
+  CoreState::OutOfPlace& out = core_.out_of_place;
+  if (out.original == nullptr) return;
+  core_.budget = out.saved_budget + (core_.budget - kOutOfPlaceBudget);
+  for (std::size_t i = 0; i < out.page_count; ++i) {
+    std::uint8_t& flag = memory_.flags()[out.pages[i] >> kPageShift];
+    if ((flag & kHasCode) != 0) flag &= static_cast<std::uint8_t>(~kPlain);
+  }
+  if (core_.uop == out.units.data()) core_.uop = out.original;
+  out.original = nullptr;
+}
+
+// Sets rip, and adds the instructions of an unfinished block to `retired`. Empty: go on.
+std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
+  switch (core_.leave_kind) {
+    case LeaveKind::kNextBlock:
+      return std::nullopt;
+    case LeaveKind::kTrap:
+      return Stop{.kind = StopKind::kException, .exception = core_.exception};
+    case LeaveKind::kSyscall:
+      return Stop{.kind = StopKind::kSyscall};
+    case LeaveKind::kSteppedOut:
+    case LeaveKind::kMiss:
+    case LeaveKind::kException:
+      break;
+  }
+  const Block& block = cache_.Holding(core_.uop);
+  const std::size_t index = block.IndexOf(core_.uop);
+  retired += static_cast<std::int64_t>(index);
+  core_.rip = block.RipOf(index);
+  if (core_.leave_kind == LeaveKind::kException) {
+    return Stop{.kind = StopKind::kException, .exception = core_.exception};
+  }
+  if (core_.leave_kind == LeaveKind::kMiss) {
+    const bool limit = core_.fault.kind == MemoryFaultKind::kMemoryLimit;
+    return Stop{.kind = limit ? StopKind::kMemoryLimit : StopKind::kMemoryFault,
+                .memory = core_.fault};
+  }
+  ++retired;
+  core_.rip = block.RipOf(index + 1);
+  return std::nullopt;
+}
+
+Stop Runner::Run(std::uint64_t budget) {
+  std::uint64_t remaining = budget;
+  std::int64_t work = kWorkPerRun;
+  while (true) {
+    cache_.Purge();
+    if (remaining == 0) return Stop{.kind = StopKind::kBudget};
+    if (work <= 0 || nudged_.exchange(false, std::memory_order_relaxed)) {
+      return Stop{.kind = StopKind::kYield};
+    }
+    core_.budget = core_.penalty = 0;
+    Block* block = FindOrTranslate(core_.rip, /*single=*/false);
+    if (block != nullptr &&
+        block->instruction_count() >
+            static_cast<std::int64_t>(std::min<std::uint64_t>(remaining, kMaxBlockInstructions))) {
+      block = FindOrTranslate(core_.rip, /*single=*/true);
+    }
+    work -= core_.penalty;
+    if (block == nullptr) return Stop{.kind = StopKind::kMemoryFault, .memory = fetch_fault_};
+
+    // Below zero, dispatch is left behind every block: so the last ones before the end of the
+    // budget run one by one, whole where they fit and by single instructions where not.
+    const auto bounded = static_cast<std::int64_t>(
+        std::min<std::uint64_t>(remaining, std::numeric_limits<std::int32_t>::max()));
+    const std::int64_t start =
+        std::min({bounded - kMaxBlockInstructions, std::max<std::int64_t>(work, 0), kWorkPerEntry});
+    core_.budget = start;
+    core_.penalty = 0;
+    core_.reserve = bounded - start;
+    core_.icount_base = static_cast<std::int64_t>(icount_) + start;
+    hooks_.BeforeDispatch();
+    Enter(core_, block->uops.data());
+    hooks_.AfterDispatch();
+    EndOutOfPlace();
+    work -= start - core_.budget;
+    std::int64_t retired = start - (core_.budget + core_.penalty);
+    const std::optional<Stop> stop = AfterLeave(retired);
+    icount_ += static_cast<std::uint64_t>(retired);
+    remaining -= static_cast<std::uint64_t>(retired);
+    if (stop) return *stop;
+  }
+}
+
+}  // namespace glovebox::engine

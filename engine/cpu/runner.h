@@ -1,0 +1,65 @@
+// The run loop: finds or decodes blocks, enters dispatch, and serves what leaves the fast paths.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/types.h"
+#include "engine/cpu/block_cache.h"
+#include "engine/cpu/core_state.h"
+#include "engine/cpu/stop.h"
+#include "engine/memory/address_space.h"
+
+namespace glovebox::engine {
+
+// What an ISA has to do around dispatch (loading the guest's floating point environment).
+class DispatchHooks {
+ public:
+  virtual ~DispatchHooks() = default;
+  virtual void BeforeDispatch() = 0;
+  virtual void AfterDispatch() = 0;
+};
+
+// Threads: one at a time, except Nudge.
+class Runner final : public CodeObserver {
+ public:
+  Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks);
+  ~Runner() override;
+
+  // See Vcpu::Run. The guest goes on at core.rip. Stops do not name instructions yet.
+  Stop Run(std::uint64_t budget);
+  void Nudge() { nudged_.store(true, std::memory_order_relaxed); }
+  Icount icount() const { return icount_; }
+
+  // Slow paths of dispatch: each returns the uop to go on with.
+  const Uop* ResolveMiss();
+  const Uop* LinkExit(Exit& exit);
+  const Uop* LookupTarget();
+
+  void CodeChanged(GuestAddr address, std::uint64_t size_bytes) override {
+    cache_.Invalidate(address, size_bytes);
+  }
+
+ private:
+  // Null: `fetch_fault_` says why.
+  Block* FindOrTranslate(GuestAddr rip, bool single);
+  void SpendWork(std::int64_t work) {
+    core_.budget -= work;
+    core_.penalty += work;
+  }
+  const Uop* RunOutOfPlace(const Uop* uop);
+  void EndOutOfPlace();
+  std::optional<Stop> AfterLeave(std::int64_t& retired);
+
+  AddressSpace& memory_;
+  CoreState& core_;
+  Translator& translator_;
+  DispatchHooks& hooks_;
+  BlockCache cache_;
+  Icount icount_ = 0;
+  MemoryFault fetch_fault_;
+  std::atomic<bool> nudged_ = false;
+};
+
+}  // namespace glovebox::engine

@@ -1,0 +1,203 @@
+#include "engine/isa/x86/decoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "engine/base/check.h"
+#include "engine/isa/x86/control.h"
+#include "engine/isa/x86/emitter.h"
+#include "engine/isa/x86/instruction_table.h"
+#include "engine/isa/x86/system.h"
+
+namespace glovebox::engine::x86 {
+namespace {
+
+// Blocks run on behind conditional branches that may not be taken, but not for ever: what lies
+// behind is often never run.
+constexpr int kMaxBranches = 4;
+
+// An instruction and what is to be done with it.
+struct Decoded {
+  Instruction instruction;
+  Lower lower = nullptr;
+  std::uint16_t traits = kNoTraits;
+};
+
+template <ExceptionKind kind>
+bool LowerRaise(Emitter& emitter, const Instruction&) {
+  emitter.Emit(kHandler<RaiseBody<kind>>, {});
+  return true;
+}
+
+std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
+  constexpr ZydisInstructionAttributes kRepeats =
+      ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
+  std::uint16_t traits = row.traits;
+  if (in.decoded.meta.category == ZYDIS_CATEGORY_STRINGOP) {
+    if ((in.decoded.attributes & kRepeats) != 0) traits |= kOwnBlock | kCountsItself;
+  }
+  // A shift by a constant that is not 0 does write its flags.
+  const ZydisDecodedOperand& count = in.operands[in.decoded.operand_count_visible >= 3 ? 2 : 1];
+  if ((row.traits & kMayKeepFlags) != 0 && IsImmediate(count) &&
+      (count.imm.value.u & (in.operands[0].size == 64 ? 63 : 31)) != 0) {
+    traits &= static_cast<std::uint16_t>(~kMayKeepFlags);
+  }
+  return traits;
+}
+
+bool TouchesMemory(const Instruction& in) {
+  return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
+                     [](const ZydisDecodedOperand& operand) {
+                       return operand.type == ZYDIS_OPERAND_TYPE_MEMORY &&
+                              operand.mem.type == ZYDIS_MEMOP_TYPE_MEM && operand.actions != 0;
+                     });
+}
+
+// Which instructions' flags nobody can see: backwards over the block. Whoever may fault, branch or
+// stop shows all flags to whoever handles it, so they are live before it; at the block's end too.
+void MarkDeadFlags(std::vector<Decoded>& block) {
+  constexpr std::uint32_t kAll = kStatusFlags;
+  std::uint32_t live = kAll;
+  for (auto it = block.rbegin(); it != block.rend(); ++it) {
+    Instruction& in = it->instruction;
+    const ZydisAccessedFlags* const flags = in.decoded.cpu_flags;
+    const std::uint32_t written =
+        flags == nullptr ? 0 : flags->modified | flags->set_0 | flags->set_1 | flags->undefined;
+    in.flags_live = (written & live) != 0;
+    constexpr std::uint16_t kShows = kEndsBlock | kOwnBlock | kMayRaise | kBranches;
+    if ((it->traits & kShows) != 0 || TouchesMemory(in)) {
+      live = kAll;
+      continue;
+    }
+    if ((it->traits & kMayKeepFlags) == 0) live &= ~written;
+    if (flags != nullptr) live |= flags->tested & kAll;
+  }
+}
+
+// Writes the block's uops. Returns the index of the first instruction whose form has no semantic.
+std::optional<std::size_t> LowerBlock(std::vector<Decoded>& block, Translation& out) {
+  MarkDeadFlags(block);
+  out = {};
+  Emitter emitter(out.uops);
+  const GuestAddr start = block.front().instruction.rip;
+  const auto mark = [&](std::size_t unit, GuestAddr rip) {
+    out.marks.push_back(
+        {static_cast<std::uint32_t>(unit), static_cast<std::uint32_t>(rip - start)});
+  };
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const Instruction& in = block[i].instruction;
+    const std::size_t unit = emitter.size();
+    mark(unit, in.rip);
+    if (i + 1 < block.size() && EmitFused(emitter, in, block[i + 1].instruction)) {
+      ++i;
+      mark(unit, block[i].instruction.rip);
+      continue;
+    }
+    if (!block[i].lower(emitter, in)) return i;
+  }
+  const Decoded& last = block.back();
+  mark(emitter.size(), last.instruction.next_rip);
+  if ((last.traits & kEndsBlock) == 0) {
+    // Runs on into the next block. What counts itself has counted already.
+    Instruction end = last.instruction;
+    if ((last.traits & kCountsItself) != 0) end.number = -1;
+    emitter.EmitExit(kHandler<Goto>, {}, end, end.next_rip);
+  }
+  out.jumps = emitter.jumps();
+  return std::nullopt;
+}
+
+}  // namespace
+
+Decoder::Decoder(AddressSpace& memory) : memory_(memory) {
+  GB_CHECK(
+      ZYAN_SUCCESS(ZydisDecoderInit(&zydis_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
+}
+
+Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
+  Fetched fetched;
+  while (fetched.count < fetched.bytes.size()) {
+    const GuestAddr at = rip + fetched.count;
+    const bool known =
+        at < memory_.window_bytes() && (memory_.flags()[at >> kPageShift] & kExecutable) != 0;
+    if (!known) {
+      fetched.fault = memory_.Resolve(at, 1, Access::kExecute);
+      if (fetched.fault) break;
+    }
+    const std::size_t count =
+        std::min<std::size_t>(fetched.bytes.size() - fetched.count, kPageSize - at % kPageSize);
+    std::memcpy(fetched.bytes.data() + fetched.count, memory_.base() + at, count);
+    fetched.count += count;
+  }
+  return fetched;
+}
+
+std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instructions,
+                                              Translation& out) {
+  std::vector<Decoded> block;
+  block.reserve(static_cast<std::size_t>(max_instructions));
+  GuestAddr at = rip;
+  int branches = 0;
+  while (static_cast<int>(block.size()) < max_instructions) {
+    const Fetched fetched = Fetch(at);
+    Decoded decoded;
+    Instruction& in = decoded.instruction;
+    const ZyanStatus status = ZydisDecoderDecodeFull(&zydis_, fetched.bytes.data(), fetched.count,
+                                                     &in.decoded, in.operands.data());
+    if (status == ZYDIS_STATUS_NO_MORE_DATA && fetched.fault) {
+      if (block.empty()) return fetched.fault;
+      break;  // the fault is raised when the instruction is reached
+    }
+    in.rip = at;
+    in.number = static_cast<std::int32_t>(block.size());
+    if (!ZYAN_SUCCESS(status)) {
+      // Too long is #GP, all else #UD (Intel SDM vol. 3A, 6.15). The length covers what was looked
+      // at, so that a change of any of it is noticed.
+      in.decoded = {};
+      in.decoded.length = static_cast<ZyanU8>(fetched.count);
+      decoded.lower = status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG
+                          ? LowerRaise<ExceptionKind::kGeneralProtection>
+                          : LowerRaise<ExceptionKind::kInvalidOpcode>;
+      decoded.traits = kEndsBlock;
+    } else if (const InstructionRow* const row =
+                   FindRow(in.decoded.mnemonic, in.decoded.meta.category)) {
+      decoded.lower = row->lower;
+      decoded.traits = TraitsOf(*row, in);
+    } else {
+      const bool privileged = (in.decoded.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0;
+      decoded.lower = privileged ? LowerRaise<ExceptionKind::kGeneralProtection>
+                                 : LowerRaise<ExceptionKind::kNotImplemented>;
+      decoded.traits = kEndsBlock;
+    }
+    if ((decoded.traits & kOwnBlock) != 0 && !block.empty()) break;
+    in.next_rip = at + in.decoded.length;
+    at = in.next_rip;
+    block.push_back(std::move(decoded));
+    const std::uint16_t traits = block.back().traits;
+    if ((traits & (kEndsBlock | kOwnBlock)) != 0) break;
+    if ((traits & kBranches) != 0 && ++branches == kMaxBranches) break;
+  }
+  // A form without a semantic ends the block; then flags that looked dead are not.
+  while (const auto refused = LowerBlock(block, out)) {
+    block.resize(*refused + 1);
+    block.back().lower = LowerRaise<ExceptionKind::kNotImplemented>;
+    block.back().traits = kEndsBlock;
+  }
+  return std::nullopt;
+}
+
+InstructionReport Decoder::Describe(GuestAddr rip) {
+  InstructionReport report;
+  report.address = rip;
+  const Fetched fetched = Fetch(rip);
+  ZydisDecodedInstruction instruction;
+  const bool valid = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
+      &zydis_, nullptr, fetched.bytes.data(), fetched.count, &instruction));
+  report.mnemonic = valid ? ZydisMnemonicGetString(instruction.mnemonic) : "(bad)";
+  report.length_bytes = valid ? instruction.length : static_cast<std::uint8_t>(fetched.count);
+  std::copy_n(fetched.bytes.begin(), report.length_bytes, report.bytes.begin());
+  return report;
+}
+
+}  // namespace glovebox::engine::x86

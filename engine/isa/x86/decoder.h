@@ -1,0 +1,37 @@
+// From guest bytes to a block of uops: Zydis decodes, a backward pass finds dead flags, rows lower.
+#pragma once
+
+#include <Zydis/Zydis.h>
+
+#include <optional>
+
+#include "engine/cpu/block.h"
+#include "engine/cpu/stop.h"
+#include "engine/memory/address_space.h"
+
+namespace glovebox::engine::x86 {
+
+class Decoder final : public Translator {
+ public:
+  explicit Decoder(AddressSpace& memory);
+
+  std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions,
+                                       Translation& out) override;
+
+  // The instruction at `rip` for people, as far as its bytes can be read.
+  InstructionReport Describe(GuestAddr rip);
+
+ private:
+  // Copies up to 15 executable bytes. Empty where not even the first can be fetched.
+  struct Fetched {
+    std::array<std::uint8_t, ZYDIS_MAX_INSTRUCTION_LENGTH> bytes{};
+    std::size_t count = 0;
+    std::optional<MemoryFault> fault;  // of the first byte that is missing
+  };
+  Fetched Fetch(GuestAddr rip);
+
+  AddressSpace& memory_;
+  ZydisDecoder zydis_;
+};
+
+}  // namespace glovebox::engine::x86

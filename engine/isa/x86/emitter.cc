@@ -1,0 +1,91 @@
+#include "engine/isa/x86/emitter.h"
+
+#include <limits>
+
+namespace glovebox::engine::x86 {
+namespace {
+
+std::uint8_t SegmentOf(ZydisRegister segment) {
+  // The bases of ES, CS, SS and DS are 0 in 64-bit mode (Intel SDM vol. 1, 3.4.2.1).
+  if (segment == ZYDIS_REGISTER_FS) return 1;
+  if (segment == ZYDIS_REGISTER_GS) return 2;
+  return 0;
+}
+
+std::uint8_t ScaleShift(std::uint8_t scale) {
+  return scale <= 1 ? 0 : static_cast<std::uint8_t>(std::countr_zero(scale));
+}
+
+}  // namespace
+
+std::uint8_t GprSlot(ZydisRegister reg) {
+  if (reg == ZYDIS_REGISTER_NONE) return kNoRegister;
+  // Zydis numbers the byte registers AL CL DL BL AH CH DH BH SPL BPL SIL DIL R8B ...
+  if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) {
+    return static_cast<std::uint8_t>((reg - ZYDIS_REGISTER_AH) * 8 + 1);
+  }
+  return static_cast<std::uint8_t>(
+      ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg)) * 8);
+}
+
+std::uint8_t VectorIndex(ZydisRegister reg) {
+  return static_cast<std::uint8_t>(ZydisRegisterGetId(reg));
+}
+
+void Emitter::EmitExit(Handler handler, Uop fields, const Instruction& instruction, GuestAddr rip) {
+  fields.d = static_cast<std::uint8_t>(instruction.number + 1);
+  Emit(handler, fields);
+  jumps_.push_back(static_cast<std::uint32_t>(uops_.size()));
+  uops_.push_back(std::bit_cast<Uop>(Jump{nullptr, rip}));
+}
+
+void Emitter::EmitMemory(const AddressHandlers& handlers, const Instruction& instruction,
+                         const ZydisDecodedOperand& memory, std::uint8_t a,
+                         std::optional<std::uint64_t> immediate) {
+  EmitAddressed(handlers, instruction, memory, a, immediate.value_or(0), !immediate, false);
+}
+
+void Emitter::EmitMemoryImmediate(const AddressHandlers& handlers, const Instruction& instruction,
+                                  const ZydisDecodedOperand& memory, std::uint8_t a,
+                                  std::uint64_t immediate) {
+  EmitAddressed(handlers, instruction, memory, a, immediate, true, true);
+}
+
+void Emitter::EmitAddressed(const AddressHandlers& handlers, const Instruction& instruction,
+                            const ZydisDecodedOperand& memory, std::uint8_t a,
+                            std::uint64_t immediate, bool short_forms, bool second_unit) {
+  const ZydisDecodedOperandMem& mem = memory.mem;
+  const bool rip_relative = mem.base == ZYDIS_REGISTER_RIP || mem.base == ZYDIS_REGISTER_EIP;
+  std::uint64_t displacement = static_cast<std::uint64_t>(mem.disp.value);
+  if (rip_relative) displacement += instruction.next_rip;
+  const auto as_signed = static_cast<std::int64_t>(displacement);
+  const std::uint8_t segment = SegmentOf(mem.segment);
+  const std::uint8_t shift = ScaleShift(mem.scale);
+  const bool cut = instruction.decoded.address_width == 32;
+
+  Uop fields;
+  fields.a = a;
+  fields.b = rip_relative ? kNoRegister : GprSlot(mem.base);
+  fields.c = GprSlot(mem.index);
+  const bool is_short =
+      short_forms && segment == 0 && !cut && as_signed == static_cast<std::int32_t>(as_signed);
+  Handler handler = nullptr;
+  if (is_short && mem.index == ZYDIS_REGISTER_NONE) {
+    handler = handlers.base;
+  } else if (is_short) {
+    handler = handlers.base_index;
+    fields.d = shift;
+  }
+  if (handler == nullptr) {
+    handler = handlers.general;
+    second_unit = true;
+    fields.d =
+        static_cast<std::uint8_t>(shift | segment << 2 | (cut ? AddressGeneral::kAddress32 : 0));
+  } else {
+    fields.imm = static_cast<std::int32_t>(as_signed);
+  }
+  Emit(handler, fields);
+  if (second_unit) uops_.push_back(std::bit_cast<Uop>(Wide{displacement, immediate}));
+}
+
+}  // namespace glovebox::engine::x86

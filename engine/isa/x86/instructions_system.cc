@@ -1,0 +1,203 @@
+// Flags as a whole, CPUID, the time-stamp counter, system calls, hints, what user mode must not do.
+#include "engine/isa/x86/cpuid.h"
+#include "engine/isa/x86/instruction_table.h"
+#include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/rflags.h"
+#include "engine/isa/x86/stack.h"
+#include "engine/isa/x86/system.h"
+
+namespace glovebox::engine::x86 {
+namespace {
+
+template <typename Body>
+bool Plain(Emitter& emitter, const Instruction&) {
+  emitter.Emit(kHandler<Body>, {});
+  return true;
+}
+
+struct Nothing {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) { return c.Next(); }
+};
+
+// --- Single flags ---
+
+template <bool kValue>
+struct SetCarry {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    c.cpu.lazy.SetCf(kValue);
+    return c.Next();
+  }
+};
+struct ComplementCarry {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    c.cpu.lazy.SetCf(!c.cpu.lazy.Cf());
+    return c.Next();
+  }
+};
+template <std::uint8_t kValue>
+struct SetDirection {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    c.cpu.direction = kValue;
+    return c.Next();
+  }
+};
+
+// --- PUSHF, POPF. The image that PUSHF stores has RF and VM clear ---
+
+template <typename W>
+struct PushFlags {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    if (!Push(c, static_cast<W>(ReadRflags(c.cpu)))) [[unlikely]]
+      return c.Missed();
+    return c.Next();
+  }
+};
+template <typename W>
+struct PopFlags {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    W value;
+    if (!c.Load(c.cpu.gpr[kRsp], value)) [[unlikely]]
+      return c.Missed();
+    c.cpu.gpr[kRsp] += sizeof(W);
+    // 16 bits leave AC and ID as they are.
+    const std::uint64_t kept = sizeof(W) == 2 ? ReadRflags(c.cpu) & ~std::uint64_t{0xffff} : 0;
+    WriteRflags(c.cpu, value | kept);
+    return c.Next();
+  }
+};
+template <template <typename W> typename Body>
+bool FlagsOfWidth(Emitter& emitter, const Instruction& in) {
+  const bool narrow = in.decoded.operand_width == 16;
+  emitter.Emit(narrow ? kHandler<Body<std::uint16_t>> : kHandler<Body<std::uint64_t>>, {});
+  return true;
+}
+
+// --- CPUID, RDTSC, RDTSCP ---
+
+struct CpuidBody {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    const CpuidResult result = Cpuid(static_cast<std::uint32_t>(c.cpu.gpr[kRax]),
+                                     static_cast<std::uint32_t>(c.cpu.gpr[kRcx]));
+    c.cpu.gpr[kRax] = result.eax;
+    c.cpu.gpr[kRbx] = result.ebx;
+    c.cpu.gpr[kRcx] = result.ecx;
+    c.cpu.gpr[kRdx] = result.edx;
+    return c.Next();
+  }
+};
+
+// First of its block, so that the budget says how many instructions have retired before it.
+template <bool kWithProcessor>
+struct ReadTimeStamp {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    const auto icount =
+        static_cast<std::uint64_t>(c.cpu.icount_base - (c.cpu.budget + c.cpu.penalty));
+    const std::uint64_t now = icount + c.cpu.tsc_offset;
+    c.cpu.gpr[kRax] = static_cast<std::uint32_t>(now);
+    c.cpu.gpr[kRdx] = now >> 32;
+    if constexpr (kWithProcessor) c.cpu.gpr[kRcx] = 0;  // IA32_TSC_AUX: node 0, CPU 0
+    return c.Next();
+  }
+};
+
+// --- System calls, breakpoints, refusals ---
+
+// SYSCALL: RCX and R11 get the return address and the flags (Intel SDM vol. 2B).
+struct SystemCall {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    const GuestAddr next = c.Second<Wide>().immediate;
+    c.cpu.gpr[kRcx] = next;
+    c.cpu.gpr[kR11] = ReadRflags(c.cpu);
+    c.cpu.budget -= c.uop->d;
+    return c.LeaveAt(next, LeaveKind::kSyscall);
+  }
+};
+struct Breakpoint {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    c.cpu.budget -= c.uop->d;
+    c.cpu.exception = ExceptionKind::kBreakpoint;
+    return c.LeaveAt(c.Second<Wide>().immediate, LeaveKind::kTrap);
+  }
+};
+template <typename Body>
+bool LeavesBehind(Emitter& emitter, const Instruction& in) {
+  emitter.Emit(kHandler<Body>, {.d = static_cast<std::uint8_t>(in.number + 1)},
+               Wide{0, in.next_rip});
+  return true;
+}
+
+template <ExceptionKind kind>
+bool Raises(Emitter& emitter, const Instruction&) {
+  emitter.Emit(kHandler<RaiseBody<kind>>, {});
+  return true;
+}
+
+// PREFETCH and the multi-byte NOP name memory without touching it; RDSSP is a NOP without shadow
+// stacks.
+constexpr InstructionRow kRows[] = {
+    {ZYDIS_MNEMONIC_NOP, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_ENDBR32, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_ENDBR64, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_RDSSPD, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_RDSSPQ, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PAUSE, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCH, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCHNTA, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCHT0, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCHT1, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCHT2, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCHW, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_LFENCE, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_MFENCE, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_SFENCE, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_CLFLUSH, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_CLC, Plain<SetCarry<false>>},
+    {ZYDIS_MNEMONIC_STC, Plain<SetCarry<true>>},
+    {ZYDIS_MNEMONIC_CMC, Plain<ComplementCarry>},
+    {ZYDIS_MNEMONIC_CLD, Plain<SetDirection<0>>},
+    {ZYDIS_MNEMONIC_STD, Plain<SetDirection<1>>},
+    {ZYDIS_MNEMONIC_PUSHF, FlagsOfWidth<PushFlags>},
+    {ZYDIS_MNEMONIC_PUSHFQ, FlagsOfWidth<PushFlags>},
+    {ZYDIS_MNEMONIC_POPF, FlagsOfWidth<PopFlags>},
+    {ZYDIS_MNEMONIC_POPFQ, FlagsOfWidth<PopFlags>},
+    {ZYDIS_MNEMONIC_CPUID, Plain<CpuidBody>},
+    {ZYDIS_MNEMONIC_RDTSC, Plain<ReadTimeStamp<false>>, kOwnBlock},
+    {ZYDIS_MNEMONIC_RDTSCP, Plain<ReadTimeStamp<true>>, kOwnBlock},
+    {ZYDIS_MNEMONIC_SYSCALL, LeavesBehind<SystemCall>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INT3, LeavesBehind<Breakpoint>, kEndsBlock},
+    {ZYDIS_MNEMONIC_UD0, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
+    {ZYDIS_MNEMONIC_UD1, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
+    {ZYDIS_MNEMONIC_UD2, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
+    // Privileged, or refused by Linux' IOPL of 0 (Intel SDM vol. 2; vol. 3A, 5.9).
+    {ZYDIS_MNEMONIC_HLT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_CLI, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_STI, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_IN, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_OUT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INSB, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INSW, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INSD, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_OUTSB, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_OUTSW, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_OUTSD, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_CLTS, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INVD, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_WBINVD, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INVLPG, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_RDMSR, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_WRMSR, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_LGDT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_LIDT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_LLDT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_LTR, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_LMSW, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_SWAPGS, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_SYSRET, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_SYSEXIT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+};
+
+}  // namespace
+
+std::span<const InstructionRow> SystemRows() { return kRows; }
+
+}  // namespace glovebox::engine::x86

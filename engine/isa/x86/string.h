@@ -1,0 +1,158 @@
+// MOVS, STOS, LODS, CMPS, SCAS, alone and with REP. Intel SDM vol. 2B, REP.
+//
+// Alone they are instructions like others. With REP each iteration retires one instruction (an
+// empty loop retires one too), so a REP is a block of its own that takes what it retires off the
+// budget itself, works on for a bounded number of iterations, and can be left and entered again
+// between any two of them.
+#pragma once
+
+#include <algorithm>
+
+#include "engine/isa/x86/alu.h"
+#include "engine/isa/x86/cpu_state.h"
+
+namespace glovebox::engine::x86 {
+
+enum class Repeat : std::uint8_t { kNone, kRep, kRepEqual, kRepNotEqual };
+
+// Iterations between two looks at the budget.
+inline constexpr std::uint64_t kMaxIterations = 4096;
+
+// One iteration. Returns false where an access missed; then nothing has changed. `step` is
+// +-sizeof(W). Addresses are A wide (A is std::uint32_t with an address-size prefix); `segment` is
+// the source's base.
+template <typename W, typename A>
+struct StringStep {
+  static GuestAddr Source(const Cpu& cpu, std::uint64_t segment) {
+    return segment + static_cast<A>(cpu.gpr[kRsi]);
+  }
+  static GuestAddr Destination(const Cpu& cpu) { return static_cast<A>(cpu.gpr[kRdi]); }
+  [[gnu::always_inline]] static void Advance(Cpu& cpu, Gpr index, std::int64_t step) {
+    WriteGpr<A>(cpu, index * 8, static_cast<A>(cpu.gpr[index] + static_cast<std::uint64_t>(step)));
+  }
+};
+
+struct Movs {
+  static constexpr bool kCompares = false;
+  template <typename W, typename A>
+  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t segment, std::int64_t step) {
+    using S = StringStep<W, A>;
+    W value;
+    if (!c.Load(S::Source(c.cpu, segment), value)) [[unlikely]]
+      return false;
+    if (!c.Store(S::Destination(c.cpu), value)) [[unlikely]]
+      return false;
+    S::Advance(c.cpu, kRsi, step);
+    S::Advance(c.cpu, kRdi, step);
+    return true;
+  }
+};
+struct Stos {
+  static constexpr bool kCompares = false;
+  template <typename W, typename A>
+  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t, std::int64_t step) {
+    using S = StringStep<W, A>;
+    if (!c.Store(S::Destination(c.cpu), ReadGpr<W>(c.cpu, kRax * 8))) [[unlikely]]
+      return false;
+    S::Advance(c.cpu, kRdi, step);
+    return true;
+  }
+};
+struct Lods {
+  static constexpr bool kCompares = false;
+  template <typename W, typename A>
+  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t segment, std::int64_t step) {
+    using S = StringStep<W, A>;
+    W value;
+    if (!c.Load(S::Source(c.cpu, segment), value)) [[unlikely]]
+      return false;
+    WriteGpr<W>(c.cpu, kRax * 8, value);
+    S::Advance(c.cpu, kRsi, step);
+    return true;
+  }
+};
+struct Cmps {
+  static constexpr bool kCompares = true;
+  template <typename W, typename A>
+  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t segment, std::int64_t step) {
+    using S = StringStep<W, A>;
+    W a;
+    W b;
+    if (!c.Load(S::Source(c.cpu, segment), a)) [[unlikely]]
+      return false;
+    if (!c.Load(S::Destination(c.cpu), b)) [[unlikely]]
+      return false;
+    Cmp::Apply<true, W>(c.cpu.lazy, a, b);
+    S::Advance(c.cpu, kRsi, step);
+    S::Advance(c.cpu, kRdi, step);
+    return true;
+  }
+};
+struct Scas {
+  static constexpr bool kCompares = true;
+  template <typename W, typename A>
+  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t, std::int64_t step) {
+    using S = StringStep<W, A>;
+    W value;
+    if (!c.Load(S::Destination(c.cpu), value)) [[unlikely]]
+      return false;
+    Cmp::Apply<true, W>(c.cpu.lazy, ReadGpr<W>(c.cpu, kRax * 8), value);
+    S::Advance(c.cpu, kRdi, step);
+    return true;
+  }
+};
+
+// a: the source's segment (0 to 2). With REP, the second unit's immediate is the instruction's own
+// address.
+template <typename Op, typename W, typename A, Repeat repeat>
+struct StringBody {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    Cpu& cpu = c.cpu;
+    const std::uint64_t segment = cpu.segment_base[c.uop->a];
+    const auto step = cpu.direction != 0 ? -static_cast<std::int64_t>(sizeof(W))
+                                         : static_cast<std::int64_t>(sizeof(W));
+    if constexpr (repeat == Repeat::kNone) {
+      if (!Op::template Step<W, A>(c, segment, step)) [[unlikely]]
+        return c.Missed();
+      return c.Next();
+    } else {
+      const A count = static_cast<A>(cpu.gpr[kRcx]);
+      if (count == 0) {
+        // The counter's write clears its upper half with 32-bit addresses.
+        WriteGpr<A>(cpu, kRcx * 8, 0);
+        cpu.budget -= 1;
+        return c.template Next<2>();
+      }
+      const std::uint64_t allowed = std::min<std::uint64_t>(count, IterationsAllowed(cpu));
+      std::uint64_t done = 0;
+      bool ended = false;
+      bool missed = false;
+      while (done < allowed && !ended) {
+        if (!Op::template Step<W, A>(c, segment, step)) [[unlikely]] {
+          missed = true;
+          break;
+        }
+        ++done;
+        if constexpr (repeat == Repeat::kRepEqual) ended = !cpu.lazy.Zf();
+        if constexpr (repeat == Repeat::kRepNotEqual) ended = cpu.lazy.Zf();
+      }
+      WriteGpr<A>(cpu, kRcx * 8, static_cast<A>(count - done));
+      cpu.budget -= static_cast<std::int64_t>(done);
+      if (missed) [[unlikely]]
+        return c.Missed();
+      if (ended || done == count) return c.template Next<2>();
+      if (cpu.budget < 0) return c.LeaveAt(c.template Second<Wide>().immediate);
+      return c.uop;
+    }
+  }
+
+ private:
+  [[gnu::always_inline]] static std::uint64_t IterationsAllowed(const Cpu& cpu) {
+    // Out of place, each iteration is to be seen by itself: it may change code.
+    if (cpu.out_of_place.original != nullptr) return 1;
+    const std::int64_t remaining = cpu.budget + cpu.penalty + cpu.reserve;
+    return std::min<std::uint64_t>(static_cast<std::uint64_t>(remaining), kMaxIterations);
+  }
+};
+
+}  // namespace glovebox::engine::x86
