@@ -1,5 +1,6 @@
 #include "server/worker/lockdown/seccomp_table.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -14,39 +15,30 @@ constexpr ArgumentRule kOnStderr{0, ArgumentTest::kEquals, kStderrFd, "fd is std
 constexpr ArgumentRule kNotFixedFd{0, ArgumentTest::kAtLeast, kFirstFreeFd, "fd is none of 0 to 3"};
 constexpr ArgumentRule kNotExecutable{2, ArgumentTest::kNoBits, PROT_EXEC,
                                       "prot without PROT_EXEC"};
+constexpr ArgumentRule kOnlyDup{1, ArgumentTest::kEquals, F_DUPFD_CLOEXEC,
+                                "cmd is F_DUPFD_CLOEXEC"};
 constexpr ArgumentRule kSelf{0, ArgumentTest::kOwnPid, 0, "thread group is the worker itself"};
 constexpr ArgumentRule kAbortSignal{2, ArgumentTest::kEquals, SIGABRT, "signal is SIGABRT"};
 
-// What is not here, is not needed: no open, no socket, no exec, no clone, no fcntl or dup (the
+// What is not here, is not needed: no open, no socket, no exec, no clone, no dup2 or F_SETFL (the
 // lifeline could be disarmed), no kill, no prctl, no ioctl, and no newfstatat, which would tell
 // what files exist.
 constexpr SeccompRow kTable[] = {
-    {SYS_poll, "poll", {}, "looks at the channel after each slice; waits for its peer"},
+    {SYS_poll, "poll", {}, "looks at the channel after each slice; waits for the daemon"},
     {SYS_recvmsg, "recvmsg", {kOnChannel}, "messages of the daemon, and blobs as descriptors"},
     {SYS_sendmsg, "sendmsg", {kOnChannel}, "messages to the daemon"},
-    {SYS_pread64,
-     "pread64",
-     {},
-     "bytes of blobs; a descriptor that can be read is one that the daemon gave"},
-    {SYS_close,
-     "close",
-     {kNotFixedFd},
-     "blobs that are no longer needed; channel and lifeline stay"},
+    {SYS_pread64, "pread64", {}, "bytes of blobs; what can be read is what the daemon gave"},
+    {SYS_close, "close", {kNotFixedFd}, "blobs that are no longer needed"},
+    {SYS_fcntl, "fcntl", {kOnlyDup}, "a file mapping keeps a descriptor of its blob"},
     {SYS_mmap, "mmap", {kNotExecutable}, "guest windows, file mappings of blobs, the heap"},
     {SYS_mprotect, "mprotect", {kNotExecutable}, "the heap, and guard ranges of windows"},
     {SYS_munmap, "munmap", {}, "guest windows and the heap"},
     {SYS_mremap, "mremap", {}, "realloc(3) of large blocks"},
-    {SYS_madvise, "madvise", {}, "gives pages of guest memory back; no huge pages in windows"},
+    {SYS_madvise, "madvise", {}, "gives guest memory back; no huge pages in windows"},
     {SYS_brk, "brk", {}, "malloc(3)"},
-    {SYS_clock_gettime,
-     "clock_gettime",
-     {},
-     "processor time of the job; the length of a slice where the vDSO has no clock"},
+    {SYS_clock_gettime, "clock_gettime", {}, "processor time; slices where the vDSO has no clock"},
     {SYS_write, "write", {kOnStderr}, "last words: a failed check, a sanitizer's report"},
-    {SYS_restart_syscall,
-     "restart_syscall",
-     {},
-     "the kernel resumes a poll with it after SIGSTOP and SIGCONT"},
+    {SYS_restart_syscall, "restart_syscall", {}, "resumes a poll after SIGSTOP and SIGCONT"},
     {SYS_rt_sigprocmask, "rt_sigprocmask", {}, "abort(3): a broken invariant dies as SIGABRT"},
     {SYS_rt_sigaction, "rt_sigaction", {}, "abort(3)"},
     {SYS_gettid, "gettid", {}, "abort(3)"},
@@ -61,9 +53,9 @@ std::span<const SeccompRow> SeccompTable() { return kTable; }
 
 std::string SeccompAuditPage() {
   std::string page =
-      "Host system calls of a locked glovebox-worker. Any other call, and a call whose arguments "
-      "break its rule, kills\n"
-      "the process (SECCOMP_RET_KILL_PROCESS), also calls of other ABIs (i386, x32).\n\n";
+      "Host system calls of a locked glovebox-worker. Any other call, and a call whose arguments\n"
+      "break its rule, kills the process (SECCOMP_RET_KILL_PROCESS), also calls of other ABIs\n"
+      "(i386, x32).\n\n";
   for (const SeccompRow& row : SeccompTable()) {
     std::string rules;
     for (const ArgumentRule& rule : row.rules) {
