@@ -7,18 +7,18 @@
 namespace glovebox::engine::x86 {
 namespace {
 
-// Forms with an operand of type Source in memory.
+// The handlers of forms with an operand of type Source in memory.
 template <typename Semantic, typename Source>
-constexpr auto kArithmeticFrom =
-    &LowerX87Memory<X87LoadShape<Source, X87ArithmeticFromMemory<Semantic, Source>>::template Body>;
+constexpr AddressHandlers kArithmeticFrom =
+    kGeneralHandler<X87LoadShape<Source, X87ArithmeticFromMemory<Semantic, Source>>::template Body>;
 template <typename Source>
-constexpr auto kCompareWith =
-    &LowerX87Memory<X87LoadShape<Source, X87CompareWithMemory<Fcom, Source>>::template Body>;
+constexpr AddressHandlers kCompareWith =
+    kGeneralHandler<X87LoadShape<Source, X87CompareWithMemory<Fcom, Source>>::template Body>;
 template <typename Source>
-constexpr auto kLoadFrom =
-    &LowerX87Memory<X87LoadShape<Source, X87LoadFromMemory<Source>>::template Body>;
+constexpr AddressHandlers kLoadFrom =
+    kGeneralHandler<X87LoadShape<Source, X87LoadFromMemory<Source>>::template Body>;
 template <typename Destination, std::uint16_t kRounding = 0>
-constexpr auto kStoreTo = &LowerX87Memory<
+constexpr AddressHandlers kStoreTo = kGeneralHandler<
     X87StoreShape<Destination, X87StoreToMemory<Destination, kRounding>>::template Body>;
 
 constexpr std::uint16_t kTruncate = 0x0C00;  // rounding control
@@ -28,9 +28,9 @@ template <typename Semantic>
 constexpr Lower Arithmetic = [](Emitter& emitter, const Instruction& instruction) {
   switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
     case 32:
-      return kArithmeticFrom<Semantic, Real32>(emitter, instruction, 0);
+      return LowerX87Memory(kArithmeticFrom<Semantic, Real32>, emitter, instruction, 0);
     case 64:
-      return kArithmeticFrom<Semantic, Real64>(emitter, instruction, 0);
+      return LowerX87Memory(kArithmeticFrom<Semantic, Real64>, emitter, instruction, 0);
     default:
       return X87Register<X87Arithmetic<Semantic>>(emitter, instruction);
   }
@@ -44,17 +44,17 @@ constexpr Lower ArithmeticPop = X87Register<X87Arithmetic<Semantic>, 1>;
 template <typename Semantic>
 constexpr Lower IntegerArithmetic = [](Emitter& emitter, const Instruction& instruction) {
   return instruction.operands[0].size == 16
-             ? kArithmeticFrom<Semantic, Integer16>(emitter, instruction, 0)
-             : kArithmeticFrom<Semantic, Integer32>(emitter, instruction, 0);
+             ? LowerX87Memory(kArithmeticFrom<Semantic, Integer16>, emitter, instruction, 0)
+             : LowerX87Memory(kArithmeticFrom<Semantic, Integer32>, emitter, instruction, 0);
 };
 
 template <std::uint8_t kPops>
 constexpr Lower Compare = [](Emitter& emitter, const Instruction& instruction) {
   switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
     case 32:
-      return kCompareWith<Real32>(emitter, instruction, kPops);
+      return LowerX87Memory(kCompareWith<Real32>, emitter, instruction, kPops);
     case 64:
-      return kCompareWith<Real64>(emitter, instruction, kPops);
+      return LowerX87Memory(kCompareWith<Real64>, emitter, instruction, kPops);
     default:
       return X87Register<X87Compare<Fcom>, kPops>(emitter, instruction);
   }
@@ -62,18 +62,19 @@ constexpr Lower Compare = [](Emitter& emitter, const Instruction& instruction) {
 
 template <std::uint8_t kPops>
 constexpr Lower IntegerCompare = [](Emitter& emitter, const Instruction& instruction) {
-  return instruction.operands[0].size == 16 ? kCompareWith<Integer16>(emitter, instruction, kPops)
-                                            : kCompareWith<Integer32>(emitter, instruction, kPops);
+  return instruction.operands[0].size == 16
+             ? LowerX87Memory(kCompareWith<Integer16>, emitter, instruction, kPops)
+             : LowerX87Memory(kCompareWith<Integer32>, emitter, instruction, kPops);
 };
 
 constexpr Lower kLoadReal = [](Emitter& emitter, const Instruction& instruction) {
   switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
     case 32:
-      return kLoadFrom<Real32>(emitter, instruction, 0);
+      return LowerX87Memory(kLoadFrom<Real32>, emitter, instruction, 0);
     case 64:
-      return kLoadFrom<Real64>(emitter, instruction, 0);
+      return LowerX87Memory(kLoadFrom<Real64>, emitter, instruction, 0);
     case 80:
-      return kLoadFrom<Real80>(emitter, instruction, 0);
+      return LowerX87Memory(kLoadFrom<Real80>, emitter, instruction, 0);
     default:
       return X87Register<X87LoadRegister>(emitter, instruction);
   }
@@ -82,11 +83,11 @@ constexpr Lower kLoadReal = [](Emitter& emitter, const Instruction& instruction)
 constexpr Lower kLoadInteger = [](Emitter& emitter, const Instruction& instruction) {
   switch (instruction.operands[0].size) {
     case 16:
-      return kLoadFrom<Integer16>(emitter, instruction, 0);
+      return LowerX87Memory(kLoadFrom<Integer16>, emitter, instruction, 0);
     case 32:
-      return kLoadFrom<Integer32>(emitter, instruction, 0);
+      return LowerX87Memory(kLoadFrom<Integer32>, emitter, instruction, 0);
     default:
-      return kLoadFrom<Integer64>(emitter, instruction, 0);
+      return LowerX87Memory(kLoadFrom<Integer64>, emitter, instruction, 0);
   }
 };
 
@@ -94,11 +95,11 @@ template <std::uint8_t kPops>
 constexpr Lower StoreReal = [](Emitter& emitter, const Instruction& instruction) {
   switch (IsMemory(instruction.operands[0]) ? instruction.operands[0].size : 0) {
     case 32:
-      return kStoreTo<Real32>(emitter, instruction, kPops);
+      return LowerX87Memory(kStoreTo<Real32>, emitter, instruction, kPops);
     case 64:
-      return kStoreTo<Real64>(emitter, instruction, kPops);
+      return LowerX87Memory(kStoreTo<Real64>, emitter, instruction, kPops);
     case 80:
-      return kStoreTo<Real80>(emitter, instruction, kPops);
+      return LowerX87Memory(kStoreTo<Real80>, emitter, instruction, kPops);
     default:
       return X87Register<X87StoreRegister, kPops>(emitter, instruction);
   }
@@ -108,16 +109,16 @@ template <std::uint8_t kPops, std::uint16_t kRounding = 0>
 constexpr Lower StoreInteger = [](Emitter& emitter, const Instruction& instruction) {
   switch (instruction.operands[0].size) {
     case 16:
-      return kStoreTo<Integer16, kRounding>(emitter, instruction, kPops);
+      return LowerX87Memory(kStoreTo<Integer16, kRounding>, emitter, instruction, kPops);
     case 32:
-      return kStoreTo<Integer32, kRounding>(emitter, instruction, kPops);
+      return LowerX87Memory(kStoreTo<Integer32, kRounding>, emitter, instruction, kPops);
     default:
-      return kStoreTo<Integer64, kRounding>(emitter, instruction, kPops);
+      return LowerX87Memory(kStoreTo<Integer64, kRounding>, emitter, instruction, kPops);
   }
 };
 
 constexpr Lower kStoreDecimal = [](Emitter& emitter, const Instruction& instruction) {
-  return kStoreTo<Decimal80>(emitter, instruction, 1);
+  return LowerX87Memory(kStoreTo<Decimal80>, emitter, instruction, 1);
 };
 
 // Memory operands of one type.
@@ -125,13 +126,15 @@ template <typename Source, void (*Work)(Cpu& cpu, const Source& src, unsigned po
 constexpr Lower FromMemory = [](Emitter& emitter, const Instruction& instruction) {
   // The environment's 16-bit formats are not implemented.
   if (instruction.operands[0].size != sizeof(Source) * 8) return false;
-  return LowerX87Memory<X87LoadShape<Source, Work>::template Body>(emitter, instruction, 0);
+  return LowerX87Memory(kGeneralHandler<X87LoadShape<Source, Work>::template Body>, emitter,
+                        instruction, 0);
 };
 template <typename Image, void (*Save)(const Cpu& cpu, Image& image),
           void (*After)(X87State& state) = X87LeaveAsItIs>
 constexpr Lower ToMemory = [](Emitter& emitter, const Instruction& instruction) {
   if (instruction.operands[0].size != sizeof(Image) * 8) return false;
-  return LowerX87Memory<X87SaveShape<Image, Save, After>::template Body>(emitter, instruction, 0);
+  return LowerX87Memory(kGeneralHandler<X87SaveShape<Image, Save, After>::template Body>, emitter,
+                        instruction, 0);
 };
 
 constexpr Lower kStoreStatus = [](Emitter& emitter, const Instruction& instruction) {
