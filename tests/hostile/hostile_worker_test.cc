@@ -55,8 +55,8 @@ INSTANTIATE_TEST_SUITE_P(Tricks, HostileWorkerTest,
                                          TrickRow{"cancelled-by-itself", "though nobody asked"},
                                          TrickRow{"locked-twice", "Locked out of turn"},
                                          TrickRow{"exit-without-a-word", "exited with status 0"}),
-                         [](const auto& info) {
-                           std::string name = info.param.program;
+                         [](const auto& trick) {
+                           std::string name = trick.param.program;
                            std::erase(name, '-');
                            return name;
                          });

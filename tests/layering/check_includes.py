@@ -22,9 +22,10 @@ ALLOWED = {
     "gdbstub": ["engine/base"],
     "server/core": ["engine/base", "engine/limits", "server/store"],
     "server/store": ["engine/base", "engine/limits", "server/core"],
-    "server/pool": ["engine/base", "engine/limits", "server/core", "glovebox/worker/v1"],
+    "server/channel": ["engine/base"],
+    "server/pool": ["engine/base", "engine/limits", "server/channel", "server/core", "glovebox/worker/v1"],
     "server/rpc": ["engine/base", "engine/limits", "server/core", "server/store", "glovebox/v1", "google/rpc"],
-    "server/worker": ["engine/", "gdbstub", "glovebox/worker/v1"],
+    "server/worker": ["engine/", "gdbstub", "server/channel", "glovebox/v1/tree.pb.h", "glovebox/worker/v1"],
     "server": ["engine/base", "engine/limits", "server/core", "server/store", "server/rpc", "server/pool"],
     "client": ["engine/base", "engine/limits/limit_table.h", "engine/linux/default_root.h",
                "engine/linux/world.h", "glovebox/v1", "google/rpc", "grpc/health/v1"],
@@ -33,7 +34,7 @@ OURS = ("engine/", "gdbstub/", "server/", "client/", "glovebox/", "google/rpc/")
 # Library header -> the folders that may see it.
 LIBRARIES = {
     r"grpc": ["server/rpc", "server/main.cc", "client"],
-    r"google/protobuf": ["server/rpc", "server/pool", "server/worker", "client"],
+    r"google/protobuf": ["server/rpc", "server/channel", "server/pool", "server/worker", "client"],
     r"Zydis|Zycore": ["engine/isa"],
     r"sqlite3\.h": ["server/store"],
     r"asio": ["server/pool", "server/core"],
