@@ -24,6 +24,7 @@ enum class ErrorCode {
   kCancelled,
   kDeadlineExceeded,
   kUnimplemented,
+  kOutOfRange,  // beyond the end of what is there
   kInternal,  // ours
 };
 

@@ -1,0 +1,76 @@
+// What the manager knows of a job that has not ended. Private to server/core; guarded by
+// JobManager::mu_.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/host_fd.h"
+#include "server/core/job_manager.h"
+
+namespace glovebox::server {
+
+// Calls that wait until the lock is let go. Declared before the MutexLock, so it is destroyed after
+// it.
+class JobManager::AfterUnlock {
+ public:
+  AfterUnlock() = default;
+  AfterUnlock(const AfterUnlock&) = delete;
+  AfterUnlock& operator=(const AfterUnlock&) = delete;
+  ~AfterUnlock() {
+    for (const auto& call : calls_) call();
+  }
+  void operator+=(std::function<void()> call) { calls_.push_back(std::move(call)); }
+
+ private:
+  std::vector<std::function<void()>> calls_;
+};
+
+// Create calls that wait for the same request id.
+struct JobManager::Pending {
+  std::string body;
+  std::vector<JobDone> waiting;
+};
+
+struct JobManager::LiveJob {
+  JobView next;                  // as of the last move
+  JobOutcome outcome;            // goes into `next` with each Persist
+  std::optional<JobView> shown;  // as of the last commit; none before the first
+  bool finalizing = false;       // counted in finalizing_
+  std::vector<JobEvent> events;
+  std::uint64_t committed_events = 0;
+  bool cancel_asked = false;
+  std::string cancel_reason;
+
+  std::shared_ptr<JobFeed> feed;
+  std::shared_ptr<InputFile> input;                    // with a streamed stdin
+  std::shared_ptr<const HostFd> stdin_blob;            // with one from a blob, once it runs
+  std::shared_ptr<const std::vector<Digest>> closure;  // sorted
+  std::vector<JournalRecord> journal;
+
+  // The box.
+  std::shared_ptr<BoxHandle> handle;  // null before Launch has returned
+  bool box_gone = false;
+  bool wall_limit_hit = false;
+  std::optional<Error> store_error;  // what it needs could not be read or stored
+  std::vector<int> early_signals;    // for a box that is not ready yet
+  struct InputWanted {
+    std::uint64_t offset = 0;
+    std::uint32_t size = 0;
+  };
+  std::optional<InputWanted> input_wanted;
+  std::uint64_t input_position = 0;        // of the guest
+  JobMove verdict = JobMove::kDurableEnd;  // decided when the box is gone
+  std::string verdict_message;
+
+  std::size_t watchers = 0;
+  TimerQueue::TimerId unwatched_timer = 0;
+  TimerQueue::TimerId wall_timer = 0;
+};
+
+}  // namespace glovebox::server
