@@ -95,9 +95,10 @@ Layer ForbidNewPrivileges() {
 }
 
 Layer FilterSystemCalls() {
+  const std::vector<SeccompRow> table = SeccompTable();
   std::vector<sock_filter> program =
-      BuildSeccompFilter(SeccompTable(), static_cast<std::uint32_t>(::getpid()));
-  Layer layer{"seccomp", true, std::to_string(SeccompTable().size()) + " system calls allowed"};
+      BuildSeccompFilter(table, static_cast<std::uint32_t>(::getpid()));
+  Layer layer{"seccomp", true, std::to_string(table.size()) + " system calls allowed"};
   const int error_number = LoadSeccompFilter(program);
   return error_number == 0 ? layer : NotInForce("seccomp", "seccomp", error_number);
 }

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <csignal>
+#include <iterator>
 #include <string>
 
 namespace glovebox::worker {
@@ -49,7 +50,12 @@ constexpr SeccompRow kTable[] = {
 
 }  // namespace
 
-std::span<const SeccompRow> SeccompTable() { return kTable; }
+std::vector<SeccompRow> SeccompTable() {
+  std::vector<SeccompRow> rows(std::begin(kTable), std::end(kTable));
+  const std::span<const SeccompRow> more = SanitizerRows();
+  rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
 
 std::string SeccompAuditPage() {
   std::string page =

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace glovebox::worker {
 
@@ -39,7 +40,12 @@ struct SeccompRow {
   std::string_view reason;
 };
 
-std::span<const SeccompRow> SeccompTable();
+// Every row in force, those for a sanitizer's run-time included where this build has one.
+std::vector<SeccompRow> SeccompTable();
+
+// What the build's sanitizer needs besides; sanitizer_rows.cc or no_sanitizer_rows.cc, as CMake
+// chooses.
+std::span<const SeccompRow> SanitizerRows();
 
 // The table as a page for auditors: `glovebox-worker --print-seccomp`.
 std::string SeccompAuditPage();
