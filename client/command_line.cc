@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <map>
 #include <memory>
@@ -103,7 +104,10 @@ class CommandLine {
     }
     for (const Verb& candidate : verbs_) {
       if (!candidate.app->parsed()) continue;
-      const auto status = candidate.action(invocation_);
+      auto status = candidate.action(invocation_);
+      if (std::fflush(stdout) != 0 && status) {
+        status = Fail(ErrorCode::kInternal, "WRITE_FAILED", "cannot write to standard output");
+      }
       if (status) return *status;
       PrintError(status.error());
       return candidate.row->error_status;

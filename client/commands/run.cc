@@ -126,12 +126,13 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
     return kExitOk;
   }
 
-  interruption.HoldJob(connection->jobs(), job->name());
+  interruption.Hold(connection->jobs(), job->name());
   const SessionOptions session{.show_output = !json,
                                .trace = plan->spec.trace_syscalls() && (!json || trace_file),
                                .trace_fd = trace_file ? trace_file.get() : STDERR_FILENO,
                                .feed_input = input == InputKind::kStream};
   const auto end = HoldJob(*connection, job->name(), session, interruption);
+  interruption.LetGo();
   if (!end) return std::unexpected(end.error());
   if (end->reader_gone) EndBySigpipe();
   if (json) fmt::print("{}", ToJson(end->job, JsonLayout::kIndented));

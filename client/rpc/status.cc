@@ -17,7 +17,7 @@ struct CodeRow {
 
 constexpr std::array kCodes{
     CodeRow{grpc::StatusCode::INVALID_ARGUMENT, ErrorCode::kInvalidArgument, "INVALID_ARGUMENT"},
-    CodeRow{grpc::StatusCode::OUT_OF_RANGE, ErrorCode::kInvalidArgument, "OUT_OF_RANGE"},
+    CodeRow{grpc::StatusCode::OUT_OF_RANGE, ErrorCode::kOutOfRange, "OUT_OF_RANGE"},
     CodeRow{grpc::StatusCode::NOT_FOUND, ErrorCode::kNotFound, "NOT_FOUND"},
     CodeRow{grpc::StatusCode::ALREADY_EXISTS, ErrorCode::kAlreadyExists, "ALREADY_EXISTS"},
     CodeRow{grpc::StatusCode::FAILED_PRECONDITION, ErrorCode::kFailedPrecondition,

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "client/exit_status.h"
 #include "client/notice.h"
@@ -54,12 +55,13 @@ class Display {
     if (options_.trace) trace = std::thread([&] { traced = RunTrace(); });
     const Result<void, Error> shown = options_.show_output ? RunOutput() : Result<void, Error>();
     merger_.EndOutput();
-    if (!write_result_ || reader_gone_) trace_stopper_.Stop();
+    if (!shown || blocked_) trace_stopper_.Stop();
     if (trace.joinable()) trace.join();
     if (!write_result_) return write_result_;
     return shown ? traced : shown;
   }
 
+  // After Run: the other end of our stdout or stderr was closed.
   bool reader_gone() const { return reader_gone_; }
 
  private:
@@ -84,22 +86,25 @@ class Display {
                                    return merger_.AddEvent(event);
                                  });
     merger_.EndTrace();
-    if (!write_result_ || reader_gone_) output_stopper_.Stop();
+    if (blocked_) output_stopper_.Stop();
     return read;
   }
 
   // Called by the merger, one at a time.
   bool Write(int fd, std::string_view bytes) {
     const auto outcome = WriteAll(fd, bytes);
+    if (outcome && *outcome == WriteOutcome::kDone) return true;
     if (!outcome) write_result_ = std::unexpected(outcome.error());
-    if (outcome && *outcome == WriteOutcome::kReaderGone) reader_gone_ = true;
-    return outcome && !reader_gone_;
+    reader_gone_ = outcome.has_value();
+    blocked_ = true;
+    return false;
   }
 
   Service& service_;
   const std::string& job_;
   const SessionOptions& options_;
-  std::atomic<bool> reader_gone_ = false;
+  std::atomic<bool> blocked_ = false;  // nothing more can be written; the next two say why
+  bool reader_gone_ = false;
   Result<void, Error> write_result_;
   CallStopper output_stopper_;
   CallStopper trace_stopper_;
@@ -108,14 +113,23 @@ class Display {
 
 }  // namespace
 
-Interruption::~Interruption() {
-  for (std::thread& call : calls_) call.join();
-}
-
-void Interruption::HoldJob(Service& service, std::string job) {
+void Interruption::Hold(Service& service, std::string job) {
   const std::lock_guard lock(mu_);
   service_ = &service;
   job_ = std::move(job);
+}
+
+void Interruption::LetGo() {
+  while (true) {
+    std::vector<std::thread> calls;  // joined without the lock: a call may make another one
+    {
+      const std::lock_guard lock(mu_);
+      calls = std::exchange(calls_, {});
+      if (calls.empty()) service_ = nullptr;
+    }
+    if (calls.empty()) return;
+    for (std::thread& call : calls) call.join();
+  }
 }
 
 int Interruption::cancelled_by() const {

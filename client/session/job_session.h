@@ -20,12 +20,16 @@ namespace glovebox::client {
 class Interruption {
  public:
   explicit Interruption(const Invocation& invocation) : invocation_(invocation) {}
-  ~Interruption();
+  ~Interruption() { LetGo(); }
   Interruption(const Interruption&) = delete;
   Interruption& operator=(const Interruption&) = delete;
 
   void OnSignal(int number);
-  void HoldJob(v1::JobService::StubInterface& service, std::string job);
+
+  // From here on signals are the job's, until LetGo. That waits for the calls that are under way:
+  // afterwards the service may go.
+  void Hold(v1::JobService::StubInterface& service, std::string job);
+  void LetGo();
 
   // Asks for the job's end without waiting for it.
   void Cancel(const std::string& reason);

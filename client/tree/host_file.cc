@@ -37,7 +37,9 @@ FileIdentity IdentityOf(const struct stat& status) {
 std::unexpected<Error> Changed(const std::string& path) {
   return Fail(
       ErrorCode::kFailedPrecondition, "FILE_CHANGED",
-      fmt::format("{} changed while it was being sent; try again when it is at rest", path));
+      fmt::format(
+          "{} changed while it was read; try again when it is at rest (what is in /proc never is)",
+          path));
 }
 
 }  // namespace
@@ -91,6 +93,8 @@ Result<void, Error> ReadPieces(const HostFd& fd, const std::string& path,
     if (!sink({buffer.data(), static_cast<std::size_t>(count)})) return {};
     offset += static_cast<std::uint64_t>(count);
   }
+  // Longer than it says: it grew, or is one of those in /proc whose size is always 0.
+  if (::pread(fd.get(), buffer.data(), 1, static_cast<off_t>(size)) > 0) return Changed(path);
   const auto status = Stat(fd, path);
   if (!status) return std::unexpected(status.error());
   if (IdentityOf(*status) != identity) return Changed(path);
