@@ -1,0 +1,21 @@
+// A system call on its way: from the instruction to the result in the registers.
+#pragma once
+
+#include "engine/linux/task.h"
+
+namespace glovebox::engine {
+
+enum class CallProgress : std::uint8_t {
+  kDone,           // the registers hold the result (or the box has ended)
+  kMoreToDo,       // the slice is over; nothing that the guest sees has happened
+  kWaitsForInput,  // bytes of stdin are not there yet; nothing that the guest sees has happened
+};
+
+// Takes number and arguments from the registers; the CPU has just retired the instruction.
+void BeginCall(Task& task);
+
+// Serves the call, or goes on serving it. Where every task waits, time jumps to the next timer or deadline; where there
+// is none, the box ends as a deadlock.
+CallProgress AdvanceCall(Task& task);
+
+}  // namespace glovebox::engine

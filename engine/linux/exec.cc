@@ -1,0 +1,191 @@
+#include "engine/linux/exec.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "engine/loader/elf.h"
+#include "engine/loader/script.h"
+
+namespace glovebox::engine {
+namespace {
+
+constexpr std::size_t kCommandBytes = 15;  // TASK_COMM_LEN without its NUL
+constexpr std::string_view kDefaultPath = "/bin:/usr/bin";  // execvp(3), without PATH
+// CPUID.01H:EDX of the guest's CPU model: FPU to SSE2 (Intel SDM vol. 2A, CPUID), what AT_HWCAP shows on x86.
+constexpr std::uint64_t kHwcap = 0x078bfbff;
+constexpr std::uint64_t kMinSignalStackBytes = 2048;
+constexpr std::uint64_t kClockTicks = 100;
+
+LoadResult<RegularFile*> CheckFile(Task& task, const PathRef& file, const std::string& name) {
+  if (!file.inode->is(kTypeRegular)) return FailLoad(kEACCES, name + " is not a regular file");
+  if (!MayAccess(*file.inode, task.credentials, kMayExecute)) {
+    return FailLoad(kEACCES, name + " is not executable (mode " + std::to_string((file.inode->permissions >> 6) & 7) +
+                                 std::to_string((file.inode->permissions >> 3) & 7) +
+                                 std::to_string(file.inode->permissions & 7) + ")");
+  }
+  auto* regular = dynamic_cast<RegularFile*>(file.inode.get());
+  if (regular == nullptr) return FailLoad(kEACCES, name + " cannot be executed");
+  return regular;
+}
+
+LoadError Named(LoadError error, const std::string& name) {
+  error.detail = name + ": " + error.detail;
+  return error;
+}
+
+// Follows "#!" lines until an ELF file is found; rewrites argv on the way. Returns the file to map.
+LoadResult<RegularFile*> FollowScripts(Task& task, ExecRequest& request) {
+  std::string name = request.filename;
+  for (int depth = 0;; ++depth) {
+    const auto file = CheckFile(task, request.file, name);
+    if (!file) return file;
+    std::array<char, kScriptHeadBytes> head{};
+    const auto got = (*file)->content.Read(0, std::as_writable_bytes(std::span(head)));
+    if (!got) return FailLoad(got.error(), name + " cannot be read");
+    const std::string_view text(head.data(), *got);
+    if (!IsScript(text)) return *file;
+    if (depth >= kMaxScriptDepth) return FailLoad(kELOOP, name + ": interpreters that are scripts, too deep");
+    const auto line = ParseScript(text);
+    if (!line) return std::unexpected(Named(line.error(), name));
+    std::vector<std::string> argv{line->interpreter};
+    if (line->argument) argv.push_back(*line->argument);
+    argv.push_back(name);
+    if (!request.argv.empty()) argv.insert(argv.end(), request.argv.begin() + 1, request.argv.end());
+    request.argv = std::move(argv);
+    auto resolved = task.Resolve(kAtFdCwd, line->interpreter, {});
+    if (!resolved) {
+      return FailLoad(resolved.error(), name + ": its interpreter " + line->interpreter + " cannot be found");
+    }
+    request.file = std::move(resolved->ref);
+    name = line->interpreter;
+  }
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task& task, const LoadedImage& image) {
+  const Credentials& who = task.credentials;
+  return {{kAuxMinSignalStack, kMinSignalStackBytes},
+          {kAuxHwcap, kHwcap},
+          {kAuxPageSize, kPageSize},
+          {kAuxClockTicks, kClockTicks},
+          {kAuxHeaders, image.header_table},
+          {kAuxHeaderBytes, kElfHeaderEntryBytes},
+          {kAuxHeaderCount, image.header_count},
+          {kAuxBase, 0},
+          {kAuxFlags, 0},
+          {kAuxEntry, image.entry},
+          {kAuxUid, who.uid},
+          {kAuxEuid, who.euid},
+          {kAuxGid, who.gid},
+          {kAuxEgid, who.egid},
+          {kAuxSecure, 0},
+          {kAuxRandom, 0},
+          {kAuxHwcap2, 0},
+          {kAuxExecFilename, 0},
+          {kAuxPlatform, 0}};
+}
+
+std::vector<std::byte> Bytes(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& auxv) {
+  std::vector<std::byte> bytes((auxv.size() + 1) * 16);
+  for (std::size_t i = 0; i < auxv.size(); ++i) {
+    std::memcpy(bytes.data() + i * 16, &auxv[i].first, 8);
+    std::memcpy(bytes.data() + i * 16 + 8, &auxv[i].second, 8);
+  }
+  return bytes;
+}
+
+LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task) {
+  AddressSpace::Options options;
+  options.max_mappings = static_cast<std::size_t>(task.kernel.spec.limits[LimitId::kMappings]);
+  auto space = AddressSpace::Make(options, task.kernel.memory_meter);
+  if (!space) {
+    task.kernel.FailHost(space.error());
+    return FailLoad(kENOMEM, space.error().message);
+  }
+  auto cpu = std::make_unique<x86::Vcpu>(**space);
+  return std::make_unique<Program>(std::move(*space), std::move(cpu));
+}
+
+void Enter(Task& task, std::unique_ptr<Program> program) {
+  x86::Registers registers;
+  registers.rip = program->image.entry;
+  registers.gpr[x86::kRsp] = program->stack.stack_pointer;
+  program->cpu->Set(registers);
+  task.program = std::move(program);
+  task.signals.ResetHandlers();
+  task.fds.CloseOnExec();
+  task.clear_child_tid = 0;
+  task.robust_list = 0;
+}
+
+}  // namespace
+
+LoadResult<void> Execute(Task& task, ExecRequest request) {
+  if (request.argv.empty()) request.argv.emplace_back();  // Linux since 5.18 adds an empty argv[0]
+  const auto file = FollowScripts(task, request);
+  if (!file) return std::unexpected(file.error());
+  if (const auto fits = CheckArgumentSize(request.argv, request.env, request.filename); !fits) return fits;
+  const FileReader read = [&content = (*file)->content](std::uint64_t offset, std::span<std::byte> out) {
+    return content.Read(offset, out);
+  };
+  const auto elf = ParseElf(read, (*file)->size_bytes(), AddressSpace::Options{}.window_bytes);
+  if (!elf) return std::unexpected(Named(elf.error(), request.filename));
+
+  auto made = MakeProgram(task);
+  if (!made) return std::unexpected(Named(made.error(), request.filename));
+  Program& program = **made;
+  SeededRandom random(task.kernel.exec_random.Next(), 0);
+  const AddressLayout layout = DrawLayout(program.space->window_bytes(), random);
+  program.space->SetMmapTop(layout.mmap_top);
+  auto image = MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs.root, request.file));
+  if (!image) return std::unexpected(Named(image.error(), request.filename));
+  program.image = *image;
+  program.brk_start = program.brk = image->brk_start;
+  program.executable = request.file;
+  program.command = request.filename.substr(request.filename.rfind('/') + 1).substr(0, kCommandBytes);
+
+  StackContents contents{std::move(request.argv), std::move(request.env), request.filename, "x86_64", {}, {}};
+  SeededRandom(random.Next(), 1).Fill(contents.random);
+  contents.auxv = AuxiliaryVector(task, *image);
+  program.auxv = Bytes(contents.auxv);
+  const auto stack = BuildStack(*program.space, layout, elf->executable_stack, contents);
+  if (!stack) return std::unexpected(Named(stack.error(), request.filename));
+  program.stack = *stack;
+  Enter(task, std::move(*made));
+  return {};
+}
+
+LoadResult<PathRef> FindProgram(Task& task, const std::string& program, const std::vector<std::string>& env,
+                                std::string* filename) {
+  if (program.empty()) return FailLoad(kENOENT, "the program has no name");
+  if (program.find('/') != std::string::npos) {
+    *filename = program;
+    auto resolved = task.Resolve(kAtFdCwd, program, {});
+    if (!resolved) return FailLoad(resolved.error(), program + " cannot be found in the root");
+    return std::move(resolved->ref);
+  }
+  std::string_view path = kDefaultPath;
+  for (const std::string& entry : env) {
+    if (entry.starts_with("PATH=")) path = std::string_view(entry).substr(5);
+  }
+  // As execvp(3): what is there but may not be executed decides only where nothing better follows.
+  LoadError worst{kENOENT, program + " is in no directory of PATH (" + std::string(path) + ")"};
+  for (std::size_t start = 0; start <= path.size();) {
+    const std::size_t end = std::min(path.find(':', start), path.size());
+    const std::string directory(path.substr(start, end - start));
+    const std::string candidate = (directory.empty() ? "." : directory) + "/" + program;
+    start = end + 1;
+    auto resolved = task.Resolve(kAtFdCwd, candidate, {});
+    if (!resolved) continue;
+    if (const auto usable = CheckFile(task, resolved->ref, candidate); !usable) {
+      worst = usable.error();
+      continue;
+    }
+    *filename = candidate;
+    return std::move(resolved->ref);
+  }
+  return std::unexpected(worst);
+}
+
+}  // namespace glovebox::engine

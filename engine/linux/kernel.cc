@@ -1,0 +1,82 @@
+#include "engine/linux/kernel.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace glovebox::engine {
+namespace {
+
+// Streams of the seed, so that what one consumer draws does not move what another gets.
+enum RandomStream : std::uint64_t { kDeviceStream = 1, kExecStream = 2 };
+
+// How long one slice of Run may take. Only when control goes back to the embedder depends on it, never what the guest
+// sees.
+constexpr auto kSliceTime = std::chrono::microseconds(900);
+
+}  // namespace
+
+Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tree, BoxHost& host)
+    : spec(box_spec),
+      world(std::move(world_values)),
+      memory_meter(spec.limits[LimitId::kMemory]),
+      random(spec.seed, kDeviceStream),
+      exec_random(spec.seed, kExecStream),
+      host_(host),
+      wall_start_ns_(static_cast<std::int64_t>(world.Number(WorldId::kStartTime)) * 1'000'000'000),
+      bytes_per_ns_(world.Number(WorldId::kByteTime)),
+      services_(std::make_shared<VfsServices>(VfsServices{BlobCache(tree), DiskMeter(spec.limits[LimitId::kDisk]),
+                                                          [this] { return WallNanoseconds(); },
+                                                          [this](std::span<std::byte> out) { random.Fill(out); }})),
+      files_(services_, spec.root) {}
+
+void Kernel::BeginSlice() {
+  nudged_.store(false, std::memory_order_relaxed);
+  slice_end_ = std::chrono::steady_clock::now() + kSliceTime;
+}
+
+bool Kernel::SliceIsOver() const {
+  return nudged_.load(std::memory_order_relaxed) || std::chrono::steady_clock::now() >= slice_end_;
+}
+
+std::size_t Kernel::Output(OutputStream stream, std::span<const std::byte> bytes) {
+  const std::uint64_t room = spec.limits[LimitId::kOutput] - output_bytes_;
+  const auto part = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(room, bytes.size())));
+  if (!part.empty()) {
+    output_bytes_ += part.size();
+    trace.AddOutput(static_cast<int>(stream), part);
+    host_.OnOutput(stream, part, icount_);
+  }
+  if (part.size() < bytes.size()) EndByLimit(LimitId::kOutput);
+  return bytes.size();
+}
+
+Result<BoxHost::Input, Error> Kernel::ReadStdin(std::uint64_t offset, std::size_t size) {
+  auto input = host_.ReadStdin(offset, size);
+  if (!input && !host_failure_) host_failure_ = input.error();
+  return input;
+}
+
+void Kernel::End(Termination termination) {
+  if (!termination_) termination_ = std::move(termination);
+}
+
+void Kernel::EndByLimit(LimitId limit) {
+  Termination termination;
+  termination.kind = Termination::Kind::kLimit;
+  termination.limit = limit;
+  termination.limit_value = spec.limits[limit];
+  End(std::move(termination));
+}
+
+const std::optional<Error>& Kernel::failure() const {
+  return host_failure_ ? host_failure_ : services_->blobs.failure();
+}
+
+std::string_view Kernel::NameUnknown(std::uint64_t number) {
+  // A guest could try every number; past some they share a name.
+  constexpr std::size_t kMaxNames = 256;
+  if (unknown_names_.size() >= kMaxNames && !unknown_names_.contains(number)) return "syscall_other";
+  return unknown_names_.try_emplace(number, "syscall_" + std::to_string(number)).first->second;
+}
+
+}  // namespace glovebox::engine

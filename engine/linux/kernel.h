@@ -1,0 +1,105 @@
+// What all tasks of a box share: clock, streams, file system, randomness, the end.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "engine/base/random.h"
+#include "engine/linux/trace.h"
+#include "engine/linux/world_values.h"
+#include "engine/memory/meter.h"
+#include "engine/process.h"
+#include "engine/vfs/filesystem.h"
+
+namespace glovebox::engine {
+
+// Threads: the box's, but for Nudge.
+class Kernel {
+ public:
+  Kernel(const BoxSpec& spec, WorldValues world_values, TreeSource& tree, BoxHost& host);
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  // --- the clock: virtual time is icount times the time of an instruction, plus what was spent otherwise ---
+  Icount icount() const { return icount_; }
+  void SetIcount(Icount icount) { icount_ = icount; }
+  Nanoseconds Now() const { return icount_ + spent_ns_ + idle_ns_; }
+  // Without the jumps of sleeps.
+  Nanoseconds CpuTime() const { return icount_ + spent_ns_; }
+  std::int64_t WallNanoseconds() const { return wall_start_ns_ + static_cast<std::int64_t>(Now()); }
+  void Spend(Nanoseconds time) { spent_ns_ += time; }
+  void SpendOnBytes(std::uint64_t bytes) { spent_ns_ += bytes / bytes_per_ns_; }
+  void JumpTo(Nanoseconds time) {
+    if (time > Now()) idle_ns_ += time - Now();
+  }
+  // Now() minus the icount, for the time-stamp counter.
+  Nanoseconds time_offset() const { return spent_ns_ + idle_ns_; }
+
+  // --- the host's share: work is done in slices, which the guest does not notice ---
+  void BeginSlice();
+  bool SliceIsOver() const;
+  void Nudge() { nudged_.store(true, std::memory_order_relaxed); }
+
+  // --- the streams ---
+  // Writes what the output limit allows; where that is not all, the box ends. Returns bytes.size().
+  std::size_t Output(OutputStream stream, std::span<const std::byte> bytes);
+  std::uint64_t output_bytes() const { return output_bytes_; }
+  Result<BoxHost::Input, Error> ReadStdin(std::uint64_t offset, std::size_t size);
+
+  // --- the end ---
+  void End(Termination termination);
+  void EndByLimit(LimitId limit);
+  bool ended() const { return termination_.has_value(); }
+  const std::optional<Termination>& termination() const { return termination_; }
+  // An error of ours or of the host's: never a result of the guest's.
+  void FailHost(Error error) {
+    if (!host_failure_) host_failure_ = std::move(error);
+  }
+  // What the tree source or the host failed with; the box is useless then.
+  const std::optional<Error>& failure() const;
+
+  // --- accounts ---
+  void CountSyscall() { ++syscall_count_; }
+  void CountAbsent(std::string_view name) { ++absent_[name]; }
+  std::uint64_t syscall_count() const { return syscall_count_; }
+  const std::map<std::string_view, std::uint64_t>& absent() const { return absent_; }
+  // The name of a number that no row of the table has; lives as long as the box.
+  std::string_view NameUnknown(std::uint64_t number);
+
+  BoxHost& host() { return host_; }
+  const std::shared_ptr<VfsServices>& services() const { return services_; }
+  Filesystem& files() { return files_; }
+
+  const BoxSpec spec;
+  const WorldValues world;
+  MemoryMeter memory_meter;
+  TraceHash trace;
+  SeededRandom random;          // getrandom(2), /dev/urandom
+  SeededRandom exec_random;     // layouts and AT_RANDOM
+
+ private:
+  BoxHost& host_;
+  Icount icount_ = 0;
+  Nanoseconds spent_ns_ = 0;
+  Nanoseconds idle_ns_ = 0;
+  std::int64_t wall_start_ns_;
+  std::uint64_t bytes_per_ns_;
+  std::chrono::steady_clock::time_point slice_end_{};
+  std::atomic<bool> nudged_ = false;
+  std::uint64_t output_bytes_ = 0;
+  std::optional<Termination> termination_;
+  std::optional<Error> host_failure_;
+  std::uint64_t syscall_count_ = 0;
+  std::map<std::string_view, std::uint64_t> absent_;
+  std::map<std::uint64_t, std::string> unknown_names_;
+  std::shared_ptr<VfsServices> services_;
+  Filesystem files_;  // last: its nodes ask for the time as they are made
+};
+
+}  // namespace glovebox::engine

@@ -1,0 +1,86 @@
+#include "engine/linux/syscalls/describe.h"
+
+#include <fmt/format.h>
+
+#include "engine/linux/signals.h"
+
+namespace glovebox::engine {
+namespace {
+
+std::string Sigset(std::uint64_t mask) {
+  std::string text = "[";
+  for (int signal = 1; signal <= kSignalCount; ++signal) {
+    if ((mask & SetOf(signal)) == 0) continue;
+    if (text.size() > 1) text += ' ';
+    text += SignalName(signal);
+  }
+  return text + "]";
+}
+
+std::string Handler(std::uint64_t handler) {
+  if (handler == kHandlerDefault) return "SIG_DFL";
+  if (handler == kHandlerIgnore) return "SIG_IGN";
+  return fmt::format("{:#x}", handler);
+}
+
+std::string_view TypeName(std::uint32_t mode) {
+  switch (mode & 0170000) {
+    case 0010000: return "S_IFIFO";
+    case 0020000: return "S_IFCHR";
+    case 0040000: return "S_IFDIR";
+    case 0100000: return "S_IFREG";
+    case 0120000: return "S_IFLNK";
+    default: return "0";
+  }
+}
+
+}  // namespace
+
+std::string Describe(std::int32_t value) { return fmt::format("[{}]", value); }
+std::string Describe(std::uint32_t value) { return fmt::format("[{}]", value); }
+std::string Describe(std::int64_t value) { return fmt::format("[{}]", value); }
+// Words that are read through a pointer are mostly signal sets.
+std::string Describe(std::uint64_t value) { return Sigset(value); }
+
+namespace abi {
+
+std::string Describe(const Timespec& v) { return fmt::format("{{tv_sec={}, tv_nsec={}}}", v.seconds, v.nanoseconds); }
+std::string Describe(const Timeval& v) { return fmt::format("{{tv_sec={}, tv_usec={}}}", v.seconds, v.microseconds); }
+std::string Describe(const Itimerval& v) {
+  return fmt::format("{{it_interval={}, it_value={}}}", Describe(v.interval), Describe(v.value));
+}
+std::string Describe(const Itimerspec& v) {
+  return fmt::format("{{it_interval={}, it_value={}}}", Describe(v.interval), Describe(v.value));
+}
+std::string Describe(const Rlimit& v) {
+  const auto one = [](std::uint64_t n) { return n == ~std::uint64_t{0} ? "RLIM64_INFINITY" : std::to_string(n); };
+  return fmt::format("{{rlim_cur={}, rlim_max={}}}", one(v.soft), one(v.hard));
+}
+std::string Describe(const Utsname& v) {
+  return fmt::format("{{sysname=\"{}\", nodename=\"{}\", ...}}", v.system.data(), v.node.data());
+}
+std::string Describe(const Statx& v) {
+  return fmt::format("{{stx_mode={}|{:04o}, stx_size={}, ...}}", TypeName(v.mode), v.mode & 07777, v.size);
+}
+std::string Describe(const Siginfo& v) {
+  return fmt::format("{{si_signo={}, si_code={}}}", SignalName(v.signal), v.code);
+}
+std::string Describe(const SignalStack& v) {
+  return fmt::format("{{ss_sp={:#x}, ss_flags={}, ss_size={}}}", v.pointer, v.flags, v.size);
+}
+std::string Describe(const OpenHow& v) {
+  return fmt::format("{{flags={:#x}, mode={:04o}, resolve={:#x}}}", v.flags, v.mode, v.resolve);
+}
+
+namespace x86_64 {
+
+std::string Describe(const Stat& v) {
+  return fmt::format("{{st_mode={}|{:04o}, st_size={}, ...}}", TypeName(v.mode), v.mode & 07777, v.size);
+}
+std::string Describe(const Sigaction& v) {
+  return fmt::format("{{sa_handler={}, sa_mask={}, sa_flags={:#x}}}", Handler(v.handler), Sigset(v.mask), v.flags);
+}
+
+}  // namespace x86_64
+}  // namespace abi
+}  // namespace glovebox::engine

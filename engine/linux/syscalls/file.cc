@@ -1,0 +1,384 @@
+// Descriptors: open(2), close(2), dup(2), fcntl(2), pipe(2), ioctl(2).
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "engine/linux/syscalls/files.h"
+#include "engine/linux/syscalls/handlers.h"
+#include "engine/vfs/pipe.h"
+
+namespace glovebox::engine {
+namespace {
+
+// What open(2) ignores and what it knows: fs/fcntl.c, VALID_OPEN_FLAGS.
+constexpr int kKnownOpenFlags = 03 | kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate | kOpenAppend |
+                                kOpenNonblock | kOpenSync | kOpenAsync | kOpenDirect | kOpenLargeFile |
+                                kOpenDirectory | kOpenNoFollow | kOpenNoAtime | kOpenCloseOnExec | kOpenPath |
+                                kOpenTmpFile;
+constexpr int kTmpFileBit = kOpenTmpFile & ~kOpenDirectory;
+// Those that an open description keeps: fcntl(2), F_GETFL.
+constexpr int kNotKept = kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate | kOpenCloseOnExec;
+
+struct OpenRequest {
+  int flags;
+  std::uint32_t mode;
+  ResolveOptions options;
+};
+
+std::uint32_t WantedAccess(int flags) {
+  switch (flags & kOpenAccessMode) {
+    case kOpenReadOnly: return kMayRead | ((flags & kOpenTruncate) != 0 ? kMayWrite : 0u);
+    case kOpenWriteOnly: return kMayWrite;
+    default: return kMayRead | kMayWrite;
+  }
+}
+
+// The checks of an existing node: fs/namei.c, do_open and may_open.
+Result<void, Errno> CheckOpen(const Task& task, const Inode& inode, int flags) {
+  if ((flags & kOpenDirectory) != 0 && !inode.is(kTypeDirectory)) return std::unexpected(kENOTDIR);
+  if (inode.is(kTypeSymlink)) return std::unexpected(kELOOP);
+  const std::uint32_t wanted = WantedAccess(flags);
+  if (inode.is(kTypeDirectory) && ((wanted & kMayWrite) != 0 || (flags & kOpenCreate) != 0)) {
+    return std::unexpected(kEISDIR);
+  }
+  if (!MayAccess(inode, task.credentials, wanted)) return std::unexpected(kEACCES);
+  if ((flags & kOpenNoAtime) != 0 && !OwnsOrPrivileged(inode, task.credentials)) return std::unexpected(kEPERM);
+  return {};
+}
+
+SyscallResult Install(Task& task, std::shared_ptr<OpenFile> file, bool close_on_exec) {
+  const auto fd = task.fds.Add(std::move(file), close_on_exec, task.open_file_limit());
+  return fd ? SyscallResult(*fd) : SyscallResult(fd.error());
+}
+
+SyscallResult OpenNode(Task& task, const PathRef& ref, int flags) {
+  const auto file = ref.inode->Open(ref, flags & ~kNotKept);
+  if (!file) {
+    if (file.error().wait == Wait::kNone) return file.error().error;
+    return SyscallResult::Block({kNever, file.error().wait, OnSignal::kRestartIfAsked, 0});
+  }
+  return Install(task, *file, (flags & kOpenCloseOnExec) != 0);
+}
+
+SyscallResult OpenTmpFile(Task& task, Resolved& at, int flags, std::uint32_t mode) {
+  if (!at.ref.inode->is(kTypeDirectory)) return kENOTDIR;
+  if ((flags & kOpenAccessMode) == kOpenReadOnly) return kEINVAL;
+  auto& directory = static_cast<Directory&>(*at.ref.inode);
+  const auto file = task.kernel.files().MakeNameless(directory, mode, task.credentials);
+  if (!file) return file.error();
+  const std::string name = "#" + std::to_string((*file)->number);
+  return OpenNode(task, {*file, directory.SharedDirectory(), name}, flags);
+}
+
+SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
+  int flags = request.flags & kKnownOpenFlags;
+  if ((flags & kOpenPath) != 0) flags &= kOpenPath | kOpenDirectory | kOpenNoFollow | kOpenCloseOnExec;
+  const bool tmp_file = (flags & kTmpFileBit) != 0;
+  if (tmp_file && (flags & kOpenDirectory) == 0) return kEINVAL;
+  const bool creates = (flags & kOpenCreate) != 0 && !tmp_file;
+  if (creates && (flags & kOpenDirectory) != 0) flags &= ~kOpenDirectory;
+  ResolveOptions options = request.options;
+  options.follow_last = (flags & kOpenNoFollow) == 0 && !(creates && (flags & kOpenExclusive) != 0);
+  options.may_be_missing = creates;
+  if (task.fds.size() >= static_cast<int>(task.open_file_limit())) {
+    // The descriptor is reserved before the path is looked at: EMFILE wins over ENOENT.
+    int open = 0;
+    for (int fd = 0; fd < task.fds.size(); ++fd) open += task.fds.IsOpen(fd) ? 1 : 0;
+    if (static_cast<std::uint64_t>(open) >= task.open_file_limit()) return kEMFILE;
+  }
+  auto resolved = task.ResolveGuest(dirfd, path, options);
+  if (!resolved) return resolved.error();
+  const std::uint32_t mode = request.mode & 07777 & ~task.fs.umask;
+  if (tmp_file) return OpenTmpFile(task, *resolved, flags, mode);
+  if ((flags & kOpenPath) != 0) {
+    if ((flags & kOpenDirectory) != 0 && !resolved->ref.inode->is(kTypeDirectory)) return kENOTDIR;
+    return Install(task, std::make_shared<OpenPathOnly>(resolved->ref, flags & ~kOpenCloseOnExec),
+                   (flags & kOpenCloseOnExec) != 0);
+  }
+  if (!resolved->ref.inode) {
+    auto made = task.kernel.files().MakeFile(*resolved, mode, task.credentials);
+    if (!made) return made.error();
+    resolved->ref.inode = std::move(*made);
+    return OpenNode(task, resolved->ref, flags);  // whatever its mode: open(2)
+  }
+  if (creates && (flags & kOpenExclusive) != 0) return kEEXIST;
+  if (const auto ok = CheckOpen(task, *resolved->ref.inode, flags); !ok) return ok.error();
+  if ((flags & kOpenTruncate) != 0 && resolved->ref.inode->is(kTypeRegular)) {
+    // What is made up (/proc) has no length to cut.
+    if (const auto cut = task.kernel.files().Truncate(*resolved->ref.inode, 0); !cut && cut.error() != kEINVAL) {
+      return cut.error();
+    }
+  }
+  return OpenNode(task, resolved->ref, flags);
+}
+
+SyscallResult Duplicate(Task& task, int fd, std::uint64_t least, bool close_on_exec) {
+  auto file = task.fds.Get(fd);
+  if (!file) return kEBADF;
+  if (least >= task.open_file_limit()) return kEINVAL;
+  const auto made = task.fds.Add(std::move(file), close_on_exec, task.open_file_limit(), static_cast<int>(least));
+  return made ? SyscallResult(*made) : SyscallResult(made.error());
+}
+
+SyscallResult DuplicateTo(Task& task, int from, int to, bool close_on_exec) {
+  auto file = task.fds.Get(from);
+  if (!file) return kEBADF;
+  if (to < 0 || static_cast<std::uint64_t>(to) >= task.open_file_limit()) return kEBADF;
+  task.fds.Put(to, {std::move(file), close_on_exec});
+  return to;
+}
+
+SyscallResult MakePipe(Task& task, GuestPtr<std::int32_t> fds, int flags) {
+  if ((flags & ~(kOpenCloseOnExec | kOpenNonblock | kOpenDirect)) != 0) return kEINVAL;
+  const auto inode = std::make_shared<PipeInode>(task.kernel.services(), 0600, kPipeDevice);
+  inode->uid = task.credentials.fsuid;
+  inode->gid = task.credentials.fsgid;
+  const int kept = flags & ~kOpenCloseOnExec;
+  const bool close_on_exec = (flags & kOpenCloseOnExec) != 0;
+  const auto read_end = task.fds.Add(inode->OpenEnd(kOpenReadOnly | kept), close_on_exec, task.open_file_limit());
+  if (!read_end) return read_end.error();
+  const auto write_end = task.fds.Add(inode->OpenEnd(kOpenWriteOnly | kept), close_on_exec, task.open_file_limit());
+  if (!write_end) {
+    task.fds.Close(*read_end);
+    return write_end.error();
+  }
+  for (const auto& [index, fd] : {std::pair(0, *read_end), std::pair(1, *write_end)}) {
+    if (const auto ok = task.memory().Write(fds + static_cast<std::uint64_t>(index), fd); !ok) {
+      task.fds.Close(*read_end);
+      task.fds.Close(*write_end);
+      return ok.error();
+    }
+  }
+  return 0;
+}
+
+// Advisory locks: one process never conflicts with itself.
+SyscallResult Lock(Task& task, OpenFile& file, int command, GuestAddr argument) {
+  const GuestPtr<abi::Flock> pointer{argument};
+  auto lock = task.memory().Read(pointer);
+  if (!lock) return lock.error();
+  constexpr std::int16_t kReadLock = 0, kWriteLock = 1, kUnlock = 2;
+  if (lock->type < kReadLock || lock->type > kUnlock || lock->whence < 0 || lock->whence > 2) return kEINVAL;
+  constexpr int kGetLock = 5, kGetOfdLock = 36;
+  if (command == kGetLock || command == kGetOfdLock) {
+    if (lock->type == kUnlock) return kEINVAL;
+    lock->type = kUnlock;
+    return FromResult(task.memory().Write(pointer, *lock));
+  }
+  if (lock->type == kReadLock && !file.readable()) return kEBADF;
+  if (lock->type == kWriteLock && !file.writable()) return kEBADF;
+  return 0;
+}
+
+}  // namespace
+
+SyscallResult SysOpen(Task& task, PathPtr path, OpenFlags flags, FileMode mode) {
+  return Open(task, kAtFdCwd, path, {static_cast<int>(flags.value), mode.value, {}});
+}
+
+SyscallResult SysCreat(Task& task, PathPtr path, FileMode mode) {
+  return Open(task, kAtFdCwd, path, {kOpenCreate | kOpenWriteOnly | kOpenTruncate, mode.value, {}});
+}
+
+SyscallResult SysOpenat(Task& task, DirFd dirfd, PathPtr path, OpenFlags flags, FileMode mode) {
+  return Open(task, dirfd.value, path, {static_cast<int>(flags.value), mode.value, {}});
+}
+
+// openat2(2): as openat, but what it does not know it refuses.
+SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::OpenHow> how, Size size) {
+  if (size.value < sizeof(abi::OpenHow)) return kEINVAL;
+  if (size.value > sizeof(abi::OpenHow)) return kE2BIG;
+  const auto value = task.memory().Read(how);
+  if (!value) return value.error();
+  if ((value->flags & ~static_cast<std::uint64_t>(kKnownOpenFlags)) != 0 || (value->mode & ~07777ull) != 0) return kEINVAL;
+  if (value->mode != 0 && (value->flags & (kOpenCreate | static_cast<std::uint64_t>(kTmpFileBit))) == 0) return kEINVAL;
+  constexpr std::uint64_t kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8, kInRoot = 16;
+  if ((value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath)) != 0) {
+    return (value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath | kInRoot)) != 0 ? kEINVAL : kENOSYS;
+  }
+  OpenRequest request{static_cast<int>(value->flags), static_cast<std::uint32_t>(value->mode), {}};
+  request.options.no_symlinks = (value->resolve & kNoSymlinks) != 0;
+  request.options.beneath = (value->resolve & kBeneath) != 0;
+  return Open(task, dirfd.value, path, request);
+}
+
+SyscallResult SysClose(Task& task, Fd fd) { return task.fds.Close(fd.value) ? SyscallResult(0) : kEBADF; }
+
+SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last, CloseRangeFlags flags) {
+  constexpr std::uint64_t kUnshare = 2, kCloseOnExec = 4;
+  if (flags.HasOther(kUnshare | kCloseOnExec) || first > last) return kEINVAL;
+  const auto end = std::min<std::uint64_t>(static_cast<std::uint64_t>(last) + 1, static_cast<std::uint64_t>(task.fds.size()));
+  for (std::uint64_t fd = first; fd < end; ++fd) {
+    if (!flags.Has(kCloseOnExec)) {
+      task.fds.Close(static_cast<int>(fd));
+    } else if (auto* slot = task.fds.Find(static_cast<int>(fd))) {
+      slot->close_on_exec = true;
+    }
+  }
+  return 0;
+}
+
+SyscallResult SysDup(Task& task, Fd fd) { return Duplicate(task, fd.value, 0, false); }
+
+SyscallResult SysDup2(Task& task, Fd from, Fd to) {
+  if (from.value == to.value) return task.fds.IsOpen(from.value) ? SyscallResult(to.value) : kEBADF;
+  return DuplicateTo(task, from.value, to.value, false);
+}
+
+SyscallResult SysDup3(Task& task, Fd from, Fd to, OpenFlags flags) {
+  if ((flags.value & ~static_cast<std::uint64_t>(kOpenCloseOnExec)) != 0 || from.value == to.value) return kEINVAL;
+  return DuplicateTo(task, from.value, to.value, flags.value != 0);
+}
+
+SyscallResult SysPipe(Task& task, GuestPtr<std::int32_t> fds) { return MakePipe(task, fds, 0); }
+
+SyscallResult SysPipe2(Task& task, GuestPtr<std::int32_t> fds, OpenFlags flags) {
+  return MakePipe(task, fds, static_cast<int>(flags.value));
+}
+
+SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
+  const auto file = FileOrPathOf(task, fd);
+  if (!file) return file.error();
+  FdTable::Slot* slot = task.fds.Find(fd.value);
+  enum Command : int {
+    kDupFd = 0, kGetFd, kSetFd, kGetFlags, kSetFlags, kGetLock, kSetLock, kSetLockWait, kSetOwner, kGetOwner,
+    kOfdGetLock = 36, kOfdSetLock, kOfdSetLockWait, kDupFdCloexec = 1030, kSetPipeSize, kGetPipeSize,
+  };
+  switch (command.value) {
+    case kDupFd:
+    case kDupFdCloexec:
+      if (argument.value > std::numeric_limits<std::int32_t>::max()) return kEINVAL;
+      return Duplicate(task, fd.value, argument.value, command.value == kDupFdCloexec);
+    case kGetFd: return slot->close_on_exec ? 1 : 0;
+    case kSetFd: slot->close_on_exec = (argument.value & 1) != 0; return 0;
+    case kGetFlags: return (*file)->flags() | kOpenLargeFile;
+    default: break;
+  }
+  if ((*file)->path_only()) return kEBADF;
+  switch (command.value) {
+    case kSetFlags: {
+      constexpr int kSettable = kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
+      (*file)->SetFlags(((*file)->flags() & ~kSettable) | (static_cast<int>(argument.value) & kSettable));
+      return 0;
+    }
+    case kGetLock:
+    case kSetLock:
+    case kSetLockWait:
+    case kOfdGetLock:
+    case kOfdSetLock:
+    case kOfdSetLockWait: return Lock(task, **file, command.value, argument.value);
+    case kSetOwner: return 0;
+    case kGetOwner: return 0;
+    case kGetPipeSize:
+      return (*file)->inode().is(kTypeFifo) ? SyscallResult(static_cast<std::int64_t>(Pipe::kCapacityBytes)) : kEBADF;
+    default: return kEINVAL;
+  }
+}
+
+SyscallResult SysFlock(Task& task, Fd fd, int operation) {
+  constexpr int kShared = 1, kExclusive = 2, kUnlock = 8, kNonBlocking = 4;
+  const int what = operation & ~kNonBlocking;
+  if (what != kShared && what != kExclusive && what != kUnlock) return kEINVAL;
+  const auto file = FileOf(task, fd);
+  return file ? SyscallResult(0) : SyscallResult(file.error());
+}
+
+SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {
+  const auto file = FileOf(task, fd);
+  if (!file) return file.error();
+  constexpr int kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;
+  switch (request.value) {
+    case kFioclex: task.fds.Find(fd.value)->close_on_exec = true; return 0;
+    case kFionclex: task.fds.Find(fd.value)->close_on_exec = false; return 0;
+    case kFionbio: {
+      const auto on = task.memory().Read(GuestPtr<const std::int32_t>{argument.value});
+      if (!on) return on.error();
+      const int flags = (*file)->flags() & ~kOpenNonblock;
+      (*file)->SetFlags(*on != 0 ? flags | kOpenNonblock : flags);
+      return 0;
+    }
+    case kFionread: {
+      const auto available = (*file)->Available();
+      if (!available) return BlockOrFail(**file, available.error());
+      const auto count = static_cast<std::int32_t>(std::min<std::uint64_t>(*available, std::numeric_limits<std::int32_t>::max()));
+      return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, count));
+    }
+    default: return kENOTTY;  // no terminals, no other devices
+  }
+}
+
+SyscallResult SysFsync(Task& task, Fd fd) {
+  const auto file = FileOf(task, fd);
+  if (!file) return file.error();
+  const bool storage = (*file)->inode().is(kTypeRegular) || (*file)->inode().is(kTypeDirectory);
+  return storage ? SyscallResult(0) : kEINVAL;
+}
+
+SyscallResult SysSync(Task&) { return 0; }
+
+SyscallResult SysSyncfs(Task& task, Fd fd) {
+  const auto file = FileOf(task, fd);
+  return file ? SyscallResult(0) : SyscallResult(file.error());
+}
+
+SyscallResult SysFadvise64(Task& task, Fd fd, Offset, Size, int advice) {
+  const auto file = FileOf(task, fd);
+  if (!file) return file.error();
+  if ((*file)->inode().is(kTypeFifo)) return kESPIPE;
+  return advice >= 0 && advice <= 5 ? SyscallResult(0) : kEINVAL;
+}
+
+SyscallResult SysReadahead(Task& task, Fd fd, Offset, Size) {
+  const auto file = FileOf(task, fd);
+  if (!file || !(*file)->readable()) return kEBADF;
+  return (*file)->inode().is(kTypeRegular) ? SyscallResult(0) : kEINVAL;
+}
+
+SyscallResult SysFtruncate(Task& task, Fd fd, Offset length) {
+  if (length.value < 0) return kEINVAL;
+  const auto file = FileOf(task, fd);
+  if (!file) return file.error();
+  if (!(*file)->writable() || !(*file)->inode().is(kTypeRegular)) return kEINVAL;
+  return FromResult(task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value)));
+}
+
+SyscallResult SysTruncate(Task& task, PathPtr path, Offset length) {
+  if (length.value < 0) return kEINVAL;
+  const auto resolved = task.ResolveGuest(kAtFdCwd, path, {});
+  if (!resolved) return resolved.error();
+  Inode& inode = *resolved->ref.inode;
+  if (inode.is(kTypeDirectory)) return kEISDIR;
+  if (!inode.is(kTypeRegular)) return kEINVAL;
+  if (!MayAccess(inode, task.credentials, kMayWrite)) return kEACCES;
+  return FromResult(task.kernel.files().Truncate(inode, static_cast<std::uint64_t>(length.value)));
+}
+
+SyscallResult SysFallocate(Task& task, Fd fd, FallocateMode mode, Offset offset, Offset length) {
+  if (offset.value < 0 || length.value <= 0) return kEINVAL;
+  constexpr std::uint64_t kKeepSize = 1, kPunchHole = 2, kZeroRange = 0x10;
+  if (mode.HasOther(kKeepSize | kPunchHole | kZeroRange)) return kEOPNOTSUPP;
+  if (mode.Has(kPunchHole) && (!mode.Has(kKeepSize) || mode.Has(kZeroRange))) return kEOPNOTSUPP;
+  const auto file = FileOf(task, fd);
+  if (!file) return file.error();
+  if (!(*file)->writable()) return kEBADF;
+  if ((*file)->inode().is(kTypeFifo)) return kESPIPE;
+  if ((*file)->inode().is(kTypeDirectory)) return kEISDIR;
+  auto* regular = dynamic_cast<OpenRegular*>(file->get());
+  if (regular == nullptr) return kENODEV;
+  FileContent& content = regular->file().content;
+  const auto from = static_cast<std::uint64_t>(offset.value);
+  const auto count = static_cast<std::uint64_t>(length.value);
+  const auto done = mode.value <= kKeepSize ? content.Allocate(from, count) : content.Punch(from, count);
+  if (!done) return done.error();
+  if (!mode.Has(kKeepSize) && from + count > content.size_bytes()) {
+    if (const auto grown = content.Resize(from + count); !grown) return grown.error();
+  }
+  regular->inode().TouchModified();
+  return 0;
+}
+
+SyscallResult SysUmask(Task& task, FileMode mask) {
+  return static_cast<std::int64_t>(std::exchange(task.fs.umask, mask.value & 0777));
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,191 @@
+#include "engine/linux/syscalls/files.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace glovebox::engine {
+namespace {
+
+constexpr std::uint64_t kMaxVectors = 1024;               // UIO_MAXIOV
+constexpr std::uint64_t kMaxTransferBytes = 0x7ffff000;   // MAX_RW_COUNT
+constexpr std::size_t kPieceBytes = 65536;
+
+std::uint64_t Total(const Vectors& vectors) {
+  std::uint64_t total = 0;
+  for (const abi::Iovec& vector : vectors) total += vector.length;
+  return std::min(total, kMaxTransferBytes);
+}
+
+// Walks the guest's buffers from byte `skip` on; `copy(address, part)` returns the bytes that it moved.
+template <typename Copy>
+std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, Copy copy) {
+  std::size_t done = 0;
+  for (const abi::Iovec& vector : vectors) {
+    if (skip >= vector.length) {
+      skip -= vector.length;
+      continue;
+    }
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(size - done, vector.length - skip));
+    const std::size_t moved = copy(vector.base + skip, done, count);
+    done += moved;
+    if (moved != count || done == size) break;
+    skip = 0;
+  }
+  return done;
+}
+
+std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip, std::span<std::byte> out) {
+  return Walk(vectors, skip, out.size(), [&](GuestAddr from, std::size_t at, std::size_t count) {
+    return task.memory().ReadSome(from, out.subspan(at, count));
+  });
+}
+
+std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip, std::span<const std::byte> bytes) {
+  return Walk(vectors, skip, bytes.size(), [&](GuestAddr to, std::size_t at, std::size_t count) {
+    return task.memory().WriteSome(to, bytes.subspan(at, count));
+  });
+}
+
+// The transfer is over: moves the position, charges the time, says how much it was.
+SyscallResult Finish(Task& task, OpenFile& file, const std::uint64_t* offset) {
+  const std::uint64_t done = task.call->progress;
+  if (offset == nullptr && file.seekable()) file.offset += done;
+  task.kernel.SpendOnBytes(done);
+  return static_cast<std::int64_t>(done);
+}
+
+SyscallResult FinishOr(Task& task, OpenFile& file, const std::uint64_t* offset, Errno error) {
+  if (task.call->progress > 0) return Finish(task, file, offset);
+  return error;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<OpenFile>, Errno> FileOrPathOf(Task& task, Fd fd) {
+  auto file = task.fds.Get(fd.value);
+  if (!file) return std::unexpected(kEBADF);
+  return file;
+}
+
+Result<std::shared_ptr<OpenFile>, Errno> FileOf(Task& task, Fd fd) {
+  auto file = task.fds.Get(fd.value);
+  if (!file || file->path_only()) return std::unexpected(kEBADF);
+  return file;
+}
+
+Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow, bool empty_path_allowed) {
+  const auto text = task.memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
+  if (!text) return std::unexpected(text.error());
+  if (text->empty() && empty_path_allowed) {
+    if (dirfd.value == kAtFdCwd) {
+      return PathRef{task.fs.working_directory, task.fs.working_directory->parent(), task.fs.working_directory->name()};
+    }
+    const auto file = task.fds.Get(dirfd.value);
+    if (!file) return std::unexpected(kEBADF);
+    return file->path();
+  }
+  ResolveOptions options;
+  options.follow_last = follow;
+  auto resolved = task.Resolve(dirfd.value, *text, options);
+  if (!resolved) return std::unexpected(resolved.error());
+  return std::move(resolved->ref);
+}
+
+SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::int64_t partial) {
+  if (failure.wait == Wait::kNone) return failure.error;
+  // Non-blocking reads of the box' stdin wait all the same: whether bytes are there already is the host's business.
+  if (file.nonblocking() && failure.wait != Wait::kInput) return kEAGAIN;
+  return SyscallResult::Block({kNever, failure.wait, OnSignal::kRestartIfAsked, partial});
+}
+
+Result<Vectors, Errno> ReadVectors(Task& task, GuestAddr address, std::uint64_t count) {
+  if (count > kMaxVectors) return std::unexpected(kEINVAL);
+  Vectors vectors(static_cast<std::size_t>(count));
+  if (const auto ok = task.memory().ReadBytes(address, std::as_writable_bytes(std::span(vectors))); !ok && count > 0) {
+    return std::unexpected(ok.error());
+  }
+  std::uint64_t total = 0;
+  for (const abi::Iovec& vector : vectors) {
+    constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+    if (vector.length > kMax - total) return std::unexpected(kEINVAL);
+    total += vector.length;
+  }
+  return vectors;
+}
+
+SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors, const std::uint64_t* offset) {
+  if (!file.readable()) return kEBADF;
+  CallInFlight& call = *task.call;
+  if (!call.total) {
+    const auto ready = file.Await(static_cast<std::size_t>(Total(vectors)));
+    if (!ready) return BlockOrFail(file, ready.error());
+    call.total = *ready;
+  }
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
+  const std::uint64_t start = offset != nullptr ? *offset : file.offset;
+  do {
+    const std::uint64_t left = *call.total - call.progress;
+    const auto want = std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+    const auto got = file.Read(start + call.progress, want);
+    if (!got) return FinishOr(task, file, offset, got.error().error);
+    const std::size_t moved = Scatter(task, vectors, call.progress, want.first(*got));
+    file.Consume(moved);
+    call.progress += moved;
+    if (moved != *got) return FinishOr(task, file, offset, kEFAULT);
+    if (*got < want.size()) break;
+    if (call.progress < *call.total && task.kernel.SliceIsOver()) return SyscallResult::Again();
+  } while (call.progress < *call.total);
+  return Finish(task, file, offset);
+}
+
+IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (file.inode().is(kTypeRegular)) {
+    const std::uint64_t limit = task.limits[kLimitFileSize].soft;
+    if (offset >= limit && !bytes.empty()) {
+      task.Send(kSIGXFSZ, kSiUser);
+      return std::unexpected(kEFBIG);
+    }
+    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit - offset)));
+  }
+  const auto written = file.Write(offset, bytes);
+  if (!written && written.error().wait == Wait::kNone && written.error().error == kEPIPE) task.Send(kSIGPIPE, kSiUser);
+  if (written && *written > 0 && !task.credentials.privileged()) DropSetId(file.inode());
+  return written;
+}
+
+SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors, const std::uint64_t* offset) {
+  if (!file.writable()) return kEBADF;
+  CallInFlight& call = *task.call;
+  if (!call.total) {
+    call.total = Total(vectors);
+    if ((file.flags() & kOpenAppend) != 0 && offset == nullptr) file.offset = file.inode().size_bytes();
+  }
+  // Appending writes go to the end even where they name an offset: pwrite(2), "Bugs".
+  const bool appends = (file.flags() & kOpenAppend) != 0 && file.inode().is(kTypeRegular);
+  const std::uint64_t start = offset != nullptr && !appends ? *offset : file.offset;
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
+  do {
+    const std::uint64_t left = *call.total - call.progress;
+    const auto want = std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+    const std::size_t got = Gather(task, vectors, call.progress, want);
+    if (got == 0 && !want.empty()) return FinishOr(task, file, offset, kEFAULT);
+    const std::uint64_t at = appends && offset != nullptr ? file.inode().size_bytes() : start + call.progress;
+    const auto written = WritePiece(task, file, at, want.first(got));
+    if (!written) {
+      const auto done = static_cast<std::int64_t>(call.progress);
+      if (written.error().wait == Wait::kNone) return FinishOr(task, file, offset, written.error().error);
+      if (file.nonblocking()) return FinishOr(task, file, offset, kEAGAIN);
+      return BlockOrFail(file, written.error(), done);
+    }
+    call.progress += *written;
+    if (task.kernel.ended()) break;
+    // A short write to a pipe goes on once there is room; to a file it is the answer.
+    if (*written < got && file.seekable()) break;
+    if (got < want.size() && *written == got) break;
+    if (call.progress < *call.total && task.kernel.SliceIsOver()) return SyscallResult::Again();
+  } while (call.progress < *call.total);
+  return Finish(task, file, offset);
+}
+
+}  // namespace glovebox::engine

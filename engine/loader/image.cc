@@ -1,0 +1,111 @@
+#include "engine/loader/image.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace glovebox::engine {
+namespace {
+
+LoadError Describe(AddressSpace& memory, MapError error) {
+  if (error == MapError::kTooManyMappings)
+    return {kENOMEM, "more segments than the limit of mappings allows"};
+  if (error == MapError::kHostFailed && memory.LastFault().kind == MemoryFaultKind::kMemoryLimit) {
+    return {kENOMEM, "the program needs more memory than the limit", true};
+  }
+  return {kENOMEM, "its segments could not be mapped"};
+}
+
+LoadResult<void> Zero(AddressSpace& memory, GuestAddr from, GuestAddr to) {
+  static constexpr std::array<std::byte, kPageSize> kZeros{};
+  const auto zeros = std::span(kZeros).first(static_cast<std::size_t>(to - from));
+  if (memory.Poke(from, zeros) == zeros.size()) return {};
+  return std::unexpected(LoadError{kENOMEM, "the program needs more memory than the limit", true});
+}
+
+LoadResult<void> MapSegment(AddressSpace& memory, RegularFile& file, const ElfSegment& segment,
+                            GuestAddr bias, const std::string& path) {
+  const GuestAddr start = PageFloor(bias + segment.address);
+  const GuestAddr file_end = bias + segment.address + segment.file_bytes;
+  const GuestAddr file_pages_end = segment.file_bytes == 0 ? start : PageCeil(file_end);
+  const GuestAddr end = PageCeil(bias + segment.end());
+  MapRequest request;
+  request.protection = segment.protection;
+  request.fixed = true;
+  if (file_pages_end > start) {
+    request.address = start;
+    request.size_bytes = file_pages_end - start;
+    request.name = path;
+    const auto mapped = MapFile(memory, file, PageFloor(segment.file_offset), request);
+    if (!mapped) return std::unexpected(Describe(memory, mapped.error()));
+    // What follows the segment in its last page of the file is not the segment's: it starts out as
+    // zeros.
+    if (segment.memory_bytes > segment.file_bytes && file_end < file_pages_end) {
+      if (const auto zeroed = Zero(memory, file_end, file_pages_end); !zeroed) return zeroed;
+    }
+  }
+  if (end > file_pages_end) {
+    request.address = file_pages_end;
+    request.size_bytes = end - file_pages_end;
+    request.name.clear();
+    const auto mapped = memory.Map(request);
+    if (!mapped) return std::unexpected(Describe(memory, mapped.error()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
+                                    std::uint64_t file_offset, MapRequest request) {
+  if (const Digest* blob = file.content.untouched_blob()) {
+    const auto fd = file.services()->blobs.Descriptor(*blob);
+    if (!fd) return std::unexpected(MapError::kHostFailed);
+    request.file = FileBacking{*fd, file_offset, blob->size_bytes};
+    return memory.Map(request);
+  }
+  const auto mapped = memory.Map(request);
+  if (!mapped) return mapped;
+  std::array<std::byte, 65536> piece;
+  for (std::uint64_t done = 0; done < request.size_bytes;) {
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), request.size_bytes - done));
+    const auto got = file.content.Read(file_offset + done, std::span(piece).first(want));
+    if (!got || memory.Poke(*mapped + done, std::span(piece).first(*got)) != *got) {
+      return std::unexpected(MapError::kHostFailed);
+    }
+    if (*got < want) break;
+    done += *got;
+  }
+  return mapped;
+}
+
+LoadResult<LoadedImage> MapImage(AddressSpace& memory, RegularFile& file, const ElfImage& image,
+                                 const AddressLayout& layout, const std::string& path) {
+  GuestAddr bias = 0;
+  if (image.position_independent) {
+    bias = (layout.image_base & ~(image.alignment - 1)) - PageFloor(image.lowest());
+    const std::uint64_t span = image.highest() - PageFloor(image.lowest());
+    if (span > layout.mmap_top - layout.image_base) {
+      return FailLoad(kENOMEM, "its segments span more than the address space has room for");
+    }
+  } else if (image.highest() > layout.mmap_top) {
+    return FailLoad(kENOMEM, "its segments reach into the place of the stack");
+  }
+  LoadedImage loaded;
+  loaded.entry = image.entry + bias;
+  loaded.header_table = image.header_table == 0 ? 0 : image.header_table + bias;
+  loaded.header_count = image.header_count;
+  for (const ElfSegment& segment : image.segments) {
+    if (const auto mapped = MapSegment(memory, file, segment, bias, path); !mapped) {
+      return std::unexpected(mapped.error());
+    }
+    const bool executable = (segment.protection & kProtExec) != 0;
+    (executable ? loaded.code_start : loaded.data_start) = bias + segment.address;
+    (executable ? loaded.code_end : loaded.data_end) = bias + segment.address + segment.file_bytes;
+  }
+  loaded.brk_start = PageCeil(image.highest() + bias) + layout.brk_gap;
+  return loaded;
+}
+
+}  // namespace glovebox::engine

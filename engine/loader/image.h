@@ -1,0 +1,33 @@
+// Puts files and programs into an address space.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/loader/elf.h"
+#include "engine/loader/layout.h"
+#include "engine/memory/address_space.h"
+#include "engine/vfs/inode.h"
+
+namespace glovebox::engine {
+
+// mmap(2) of a regular file. A file that the guest never wrote to is mapped straight from its blob;
+// of any other the present bytes are copied into private memory, so later writes to the file do not
+// show: Linux leaves that open for MAP_PRIVATE. Errors: of AddressSpace::Map; kHostFailed where the
+// file could not be read or the memory limit is reached (AddressSpace::LastFault tells).
+Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
+                                    std::uint64_t file_offset, MapRequest request);
+
+struct LoadedImage {
+  GuestAddr entry = 0;
+  GuestAddr header_table = 0;
+  std::uint16_t header_count = 0;
+  GuestAddr code_start = 0, code_end = 0, data_start = 0, data_end = 0;  // /proc/PID/stat
+  GuestAddr brk_start = 0;                                               // page aligned
+};
+
+// Maps what ParseElf accepted. Errors leave the address space half filled: it is to be thrown away.
+LoadResult<LoadedImage> MapImage(AddressSpace& memory, RegularFile& file, const ElfImage& image,
+                                 const AddressLayout& layout, const std::string& path);
+
+}  // namespace glovebox::engine

@@ -1,0 +1,35 @@
+// Where things go in a fresh address space: Linux' address space layout randomisation, drawn from
+// the job's seed.
+#pragma once
+
+#include "engine/base/random.h"
+#include "engine/base/types.h"
+
+namespace glovebox::engine {
+
+inline constexpr std::uint64_t kStackBytes = 8_MiB;  // RLIMIT_STACK
+
+struct AddressLayout {
+  GuestAddr stack_top = 0;       // exclusive
+  GuestAddr mmap_top = 0;        // exclusive; mappings grow down from here
+  GuestAddr image_base = 0;      // of position-independent programs
+  std::uint64_t brk_gap = 0;     // between the program's end and its heap
+  std::uint64_t stack_skew = 0;  // below the strings: arch_align_stack
+};
+
+// Scales with the window, so that small windows of tests work alike. Everything is page aligned but
+// stack_skew (16).
+constexpr AddressLayout DrawLayout(std::uint64_t window_bytes, SeededRandom random) {
+  const std::uint64_t spread_pages = window_bytes / 256 / kPageSize;  // 1 GiB of 256
+  const auto pages = [&random](std::uint64_t below) { return random.Below(below) * kPageSize; };
+  constexpr std::uint64_t kGuardGap = 1_MiB;  // Linux keeps 256 pages free below a stack
+  AddressLayout layout;
+  layout.stack_top = window_bytes - 1_MiB - pages(spread_pages);
+  layout.mmap_top = layout.stack_top - kStackBytes - kGuardGap - pages(spread_pages);
+  layout.image_base = PageFloor(window_bytes / 3) + pages(spread_pages);
+  layout.brk_gap = pages(8192);
+  layout.stack_skew = random.Below(512) * 16;
+  return layout;
+}
+
+}  // namespace glovebox::engine

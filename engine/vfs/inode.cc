@@ -1,0 +1,161 @@
+#include "engine/vfs/inode.h"
+
+#include <utility>
+
+#include "engine/vfs/open_file.h"
+
+namespace glovebox::engine {
+
+Inode::Inode(std::shared_ptr<VfsServices> services, FileType type, std::uint32_t mode,
+             std::uint64_t device_number)
+    : device(device_number),
+      permissions(mode & 07777),
+      services_(std::move(services)),
+      type_(type) {
+  number = services_->next_inode++;
+  atime_ns = mtime_ns = ctime_ns = services_->now_ns();
+}
+
+void Inode::TouchAccessed() {
+  constexpr std::int64_t kDay = 86'400'000'000'000;
+  const std::int64_t now = services_->now_ns();
+  if (atime_ns <= mtime_ns || atime_ns <= ctime_ns || now - atime_ns >= kDay) atime_ns = now;
+}
+
+void Inode::TouchModified() { mtime_ns = ctime_ns = services_->now_ns(); }
+
+void Inode::TouchChanged() { ctime_ns = services_->now_ns(); }
+
+RegularFile::RegularFile(std::shared_ptr<VfsServices> services, std::uint32_t mode)
+    : Inode(services, kTypeRegular, mode), content(services) {}
+
+RegularFile::RegularFile(std::shared_ptr<VfsServices> services, std::uint32_t mode,
+                         const Digest& blob)
+    : Inode(services, kTypeRegular, mode), content(services, blob) {}
+
+Result<std::shared_ptr<OpenFile>, IoFailure> RegularFile::Open(const PathRef& path, int flags) {
+  return std::make_shared<OpenRegular>(path, flags);
+}
+
+Symlink::Symlink(std::shared_ptr<VfsServices> services, std::string target,
+                 std::uint64_t device_number)
+    : Inode(std::move(services), kTypeSymlink, 0777, device_number), target_(std::move(target)) {}
+
+Result<std::shared_ptr<OpenFile>, IoFailure> Symlink::Open(const PathRef&, int) {
+  return std::unexpected(kELOOP);
+}
+
+Directory::Directory(std::shared_ptr<VfsServices> services, std::uint32_t mode,
+                     std::uint64_t device_number)
+    : Inode(std::move(services), kTypeDirectory, mode, device_number) {
+  link_count = 2;
+}
+
+Result<void, Errno> Directory::Insert(const std::string&, std::shared_ptr<Inode>) {
+  return std::unexpected(kEPERM);
+}
+
+Result<void, Errno> Directory::Erase(const std::string&) { return std::unexpected(kEPERM); }
+
+Result<bool, Errno> Directory::IsEmpty() { return false; }
+
+Result<std::shared_ptr<OpenFile>, IoFailure> Directory::Open(const PathRef& path, int flags) {
+  return std::make_shared<OpenDirectory>(path, flags);
+}
+
+std::shared_ptr<Directory> Directory::SharedDirectory() {
+  return std::static_pointer_cast<Directory>(shared_from_this());
+}
+
+std::shared_ptr<Directory> Directory::parent() { return parent_.lock(); }
+
+void Directory::SetParent(const std::shared_ptr<Directory>& parent, std::string name) {
+  parent_ = parent;
+  name_ = std::move(name);
+}
+
+TreeDirectory::TreeDirectory(std::shared_ptr<VfsServices> services, std::uint32_t mode,
+                             const Digest& listing)
+    : Directory(std::move(services), mode), listing_(listing) {}
+
+Result<void, Errno> TreeDirectory::Refresh() {
+  if (!listing_) return {};
+  const auto listed = services()->blobs.ReadDirectory(*listing_);
+  if (!listed) return std::unexpected(listed.error());
+  listing_.reset();
+  for (const TreeEntry& row : *listed) {
+    std::shared_ptr<Inode> inode;
+    switch (row.kind) {
+      case NodeKind::kFile:
+        inode = std::make_shared<RegularFile>(services(), row.mode, row.digest);
+        break;
+      case NodeKind::kDirectory: {
+        auto directory = std::make_shared<TreeDirectory>(services(), row.mode, row.digest);
+        directory->SetParent(SharedDirectory(), row.name);
+        ++link_count;
+        inode = std::move(directory);
+        break;
+      }
+      case NodeKind::kSymlink:
+        inode = std::make_shared<Symlink>(services(), row.target);
+        break;
+    }
+    inode->uid = row.uid;
+    inode->gid = row.gid;
+    inode->atime_ns = inode->mtime_ns = inode->ctime_ns = row.mtime_ns;
+    const std::uint64_t cookie = next_cookie_++;
+    entries_.emplace(row.name, Entry{std::move(inode), cookie});
+    by_cookie_.emplace(cookie, row.name);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Inode>, Errno> TreeDirectory::Find(const std::string& name) {
+  if (const auto ready = Refresh(); !ready) return std::unexpected(ready.error());
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return std::unexpected(kENOENT);
+  return found->second.inode;
+}
+
+Result<std::vector<DirectoryEntry>, Errno> TreeDirectory::List(std::uint64_t cookie,
+                                                               std::size_t max) {
+  if (const auto ready = Refresh(); !ready) return std::unexpected(ready.error());
+  std::vector<DirectoryEntry> out;
+  for (auto it = by_cookie_.upper_bound(cookie); it != by_cookie_.end() && out.size() < max; ++it) {
+    const Inode& inode = *entries_.at(it->second).inode;
+    out.push_back({it->second, inode.number, inode.type(), it->first});
+  }
+  return out;
+}
+
+Result<void, Errno> TreeDirectory::Insert(const std::string& name, std::shared_ptr<Inode> inode) {
+  if (const auto ready = Refresh(); !ready) return std::unexpected(ready.error());
+  // A removed directory takes no new entries: Linux, IS_DEADDIR.
+  if (removed()) return std::unexpected(kENOENT);
+  if (entries_.contains(name)) return std::unexpected(kEEXIST);
+  if (auto* directory = dynamic_cast<Directory*>(inode.get())) {
+    directory->SetParent(SharedDirectory(), name);
+    ++link_count;
+  }
+  const std::uint64_t cookie = next_cookie_++;
+  entries_.emplace(name, Entry{std::move(inode), cookie});
+  by_cookie_.emplace(cookie, name);
+  return {};
+}
+
+Result<void, Errno> TreeDirectory::Erase(const std::string& name) {
+  if (const auto ready = Refresh(); !ready) return std::unexpected(ready.error());
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return std::unexpected(kENOENT);
+  if (found->second.inode->is(kTypeDirectory)) --link_count;
+  by_cookie_.erase(found->second.cookie);
+  entries_.erase(found);
+  return {};
+}
+
+Result<bool, Errno> TreeDirectory::IsEmpty() {
+  if (const auto ready = Refresh(); !ready) return std::unexpected(ready.error());
+  return entries_.empty();
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,85 @@
+#include "engine/vfs/open_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace glovebox::engine {
+namespace {
+
+class OpenText : public OpenFile {
+ public:
+  OpenText(PathRef path, int flags, std::string text)
+      : OpenFile(std::move(path), flags), text_(std::move(text)) {}
+
+  IoResult Read(std::uint64_t from, std::span<std::byte> out) override {
+    if (from >= text_.size()) return 0;
+    const std::size_t count = std::min(out.size(), text_.size() - static_cast<std::size_t>(from));
+    std::memcpy(out.data(), text_.data() + from, count);
+    return count;
+  }
+  bool seekable() const override { return true; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+IoResult OpenFile::Read(std::uint64_t, std::span<std::byte>) { return std::unexpected(kEINVAL); }
+
+IoResult OpenFile::Write(std::uint64_t, std::span<const std::byte>) {
+  return std::unexpected(kEINVAL);
+}
+
+Result<std::uint16_t, IoFailure> OpenFile::Poll() {
+  // Files and directories are always ready: poll(2).
+  return static_cast<std::uint16_t>(kPollIn | kPollOut);
+}
+
+OpenRegular::OpenRegular(PathRef path, int flags) : OpenFile(std::move(path), flags) {}
+
+IoResult OpenRegular::Read(std::uint64_t from, std::span<std::byte> out) {
+  const auto read = file().content.Read(from, out);
+  if (!read) return std::unexpected(read.error());
+  if ((flags() & kOpenNoAtime) == 0 && !out.empty()) inode().TouchAccessed();
+  return *read;
+}
+
+IoResult OpenRegular::Write(std::uint64_t to, std::span<const std::byte> bytes) {
+  const auto written = file().content.Write(to, bytes);
+  if (!written) return std::unexpected(written.error());
+  if (*written > 0) inode().TouchModified();
+  return *written;
+}
+
+Result<std::uint64_t, IoFailure> OpenRegular::Available() {
+  const std::uint64_t size = inode().size_bytes();
+  return size > offset ? size - offset : 0;
+}
+
+Result<std::vector<DirectoryEntry>, Errno> OpenDirectory::Entries(std::size_t max) {
+  // An open directory that was removed lists nothing, not even itself: Linux answers ENOENT.
+  if (directory().removed()) return std::unexpected(kENOENT);
+  std::vector<DirectoryEntry> out;
+  if (offset == 0) out.push_back({".", inode().number, kTypeDirectory, 1});
+  if (offset <= 1) {
+    const auto above = directory().parent();
+    out.push_back({"..", above ? above->number : inode().number, kTypeDirectory, kFirstCookie});
+  }
+  auto rest = directory().List(std::max(offset, kFirstCookie), max);
+  if (!rest) return std::unexpected(rest.error());
+  std::ranges::move(*rest, std::back_inserter(out));
+  return out;
+}
+
+GeneratedFile::GeneratedFile(std::shared_ptr<VfsServices> services, std::uint32_t mode,
+                             std::uint64_t device_number, Generator generate)
+    : Inode(std::move(services), kTypeRegular, mode, device_number),
+      generate_(std::move(generate)) {}
+
+Result<std::shared_ptr<OpenFile>, IoFailure> GeneratedFile::Open(const PathRef& path, int flags) {
+  return std::make_shared<OpenText>(path, flags, generate_());
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,63 @@
+// Pipes and FIFOs, pipe(7).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "engine/vfs/open_file.h"
+
+namespace glovebox::engine {
+
+// Both ends within the box.
+class Pipe {
+ public:
+  static constexpr std::size_t kCapacityBytes = 65536;
+  static constexpr std::size_t kAtomicBytes = 4096;  // PIPE_BUF
+
+  std::size_t size() const { return bytes_.size(); }
+  std::size_t room() const { return kCapacityBytes - bytes_.size(); }
+  std::size_t Peek(std::span<std::byte> out) const;
+  void Drop(std::size_t count);
+  void Push(std::span<const std::byte> bytes);
+
+  int readers = 0;
+  int writers = 0;
+  bool was_written_to =
+      false;  // a writer was there once: an empty pipe without writers is at its end
+
+ private:
+  std::deque<std::byte> bytes_;
+};
+
+// A node that leads to a pipe: a FIFO of a directory, or the nameless one of pipe(2).
+class PipeInode : public Inode {
+ public:
+  PipeInode(std::shared_ptr<VfsServices> services, std::uint32_t permissions, std::uint64_t device);
+  // As fifo(7): without O_NONBLOCK an open waits for the other end.
+  Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
+  // One end, without the wait; for pipe(2).
+  std::shared_ptr<OpenFile> OpenEnd(int flags);
+
+ private:
+  std::shared_ptr<Pipe> pipe_ = std::make_shared<Pipe>();
+};
+
+class OpenPipe : public OpenFile {
+ public:
+  OpenPipe(PathRef path, int flags, std::shared_ptr<Pipe> pipe);
+  ~OpenPipe() override;
+  IoResult Await(std::size_t wanted) override;
+  IoResult Read(std::uint64_t offset, std::span<std::byte> out) override;
+  void Consume(std::size_t bytes) override { pipe_->Drop(bytes); }
+  // EPIPE without readers: the caller raises SIGPIPE.
+  IoResult Write(std::uint64_t offset, std::span<const std::byte> bytes) override;
+  Result<std::uint16_t, IoFailure> Poll() override;
+  Result<std::uint64_t, IoFailure> Available() override { return pipe_->size(); }
+
+ private:
+  std::shared_ptr<Pipe> pipe_;
+};
+
+}  // namespace glovebox::engine

@@ -1,0 +1,58 @@
+// What every inode of one box' file system shares.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "engine/base/types.h"
+#include "engine/memory/meter.h"
+#include "engine/vfs/blob_cache.h"
+
+namespace glovebox::engine {
+
+// The disk limit counts by the same rules as the memory limit.
+using DiskMeter = MemoryMeter;
+
+struct VfsServices {
+  BlobCache blobs;
+  // Counts the overlay: 4 KiB blocks of files that the guest wrote, and kInodeBytes for each node
+  // that it made, so that no number of empty files fills the host's memory.
+  DiskMeter disk;
+  std::function<std::int64_t()> now_ns;                   // wall clock of the guest, since 1970
+  std::function<void(std::span<std::byte>)> fill_random;  // what /dev/urandom reads
+  std::uint64_t next_inode = 2;  // 1 is never used, 2 is the root, as on ext4
+
+  static constexpr std::uint64_t kInodeBytes = 1_KiB;
+};
+
+// A share of the disk limit, given back when its holder goes.
+class DiskCharge {
+ public:
+  DiskCharge() = default;
+  DiskCharge(const DiskCharge&) = delete;
+  DiskCharge& operator=(const DiskCharge&) = delete;
+  ~DiskCharge() { Release(bytes_); }
+
+  // False, with nothing changed, where the limit would be passed.
+  bool Add(const std::shared_ptr<VfsServices>& services, std::uint64_t bytes) {
+    if (!services->disk.Charge(bytes)) return false;
+    services_ = services;
+    bytes_ += bytes;
+    return true;
+  }
+  void Release(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    services_->disk.Release(bytes);
+    bytes_ -= bytes;
+  }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<VfsServices> services_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace glovebox::engine
