@@ -77,13 +77,6 @@ Result<std::unique_ptr<BlobStore>, Error> BlobStore::Open(const std::filesystem:
       return std::unexpected(made.error());
     }
   }
-  // All 256 names at once, so that publishing a blob never has to make one durable.
-  for (int i = 0; i < 256; ++i) {
-    auto made = MakePrivateDirectory(directory / "blobs" / fmt::format("{:02x}", i));
-    if (!made) return std::unexpected(made.error());
-  }
-  if (auto synced = SyncDirectory(directory / "blobs"); !synced)
-    return std::unexpected(synced.error());
   if (auto swept = store->SweepUploads(); !swept) return std::unexpected(swept.error());
   return store;
 }
@@ -242,6 +235,10 @@ Result<void, Error> BlobStore::Publish(const Digest& digest, int fd,
   const std::filesystem::path path = BlobPath(digest);
   if (::fchmod(fd, 0400) != 0) return std::unexpected(FileError(errno, "chmod", temporary));
   if (auto synced = SyncFile(fd, temporary); !synced) return synced;
+  if (::access(path.parent_path().c_str(), F_OK) != 0) {  // the first blob with these two digits
+    if (auto made = MakePrivateDirectory(path.parent_path()); !made) return made;
+    if (auto synced = SyncDirectory(directory_ / "blobs"); !synced) return synced;
+  }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     return std::unexpected(FileError(errno, "rename", temporary));
   }

@@ -1,0 +1,20 @@
+// Sees every fsync(2) and fdatasync(2) of the test program, SQLite's too, and can make them fail:
+// sync_probe.cc defines both functions, and a program's own definition comes before the C library's
+// for all shared libraries that it loads.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+namespace glovebox::server {
+
+// The files and directories that were synced since the last call, in order.
+std::size_t SyncCount();
+void ResetSyncCount();
+
+// Called before each sync with the path; an errno makes it fail, 0 lets it happen. Empty: all
+// happen.
+void SetSyncHook(std::function<int(const std::string& path)> hook);
+
+}  // namespace glovebox::server
