@@ -16,7 +16,8 @@ namespace glovebox::engine {
 namespace {
 
 constexpr std::uint32_t kFirstPid = 2;  // WorldId::kPid
-// Instructions between two looks at the host's clock: a fraction of a millisecond with the slowest build.
+// Instructions between two looks at the host's clock: a fraction of a millisecond with the slowest
+// build.
 constexpr std::uint64_t kInstructionsPerLook = 100'000;
 
 class LinuxBox : public Box {
@@ -55,7 +56,8 @@ class LinuxBox : public Box {
     report.output_bytes = kernel_.output_bytes();
     report.syscall_count = kernel_.syscall_count();
     report.trace_hash = kernel_.trace.Digits();
-    for (const auto& [name, count] : kernel_.absent()) report.absent_syscalls.emplace_back(name, count);
+    for (const auto& [name, count] : kernel_.absent())
+      report.absent_syscalls.emplace_back(name, count);
     report.unimplemented_instruction = unimplemented_;
     return report;
   }
@@ -125,8 +127,9 @@ class LinuxBox : public Box {
     const BoxSpec& spec = kernel_.spec;
     const auto directory = task_.Resolve(kAtFdCwd, spec.working_directory, {});
     if (!directory || !directory->ref.inode->is(kTypeDirectory)) {
-      return FailLoad(directory ? kENOTDIR : directory.error(),
-                      "the working directory " + spec.working_directory + " is not a directory of the root");
+      return FailLoad(
+          directory ? kENOTDIR : directory.error(),
+          "the working directory " + spec.working_directory + " is not a directory of the root");
     }
     task_.fs.working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
     ExecRequest request{{}, {}, spec.argv, spec.env};
@@ -173,7 +176,8 @@ class LinuxBox : public Box {
         kernel_.EndByLimit(LimitId::kMemory);
         return;
       case StopKind::kException:
-        if (stop.exception == ExceptionKind::kNotImplemented && !unimplemented_) unimplemented_ = stop.instruction;
+        if (stop.exception == ExceptionKind::kNotImplemented && !unimplemented_)
+          unimplemented_ = stop.instruction;
         RaiseFault(task_, stop);
         return;
       case StopKind::kMemoryFault:
@@ -201,8 +205,10 @@ Result<void, Error> CheckSpec(const BoxSpec& spec) {
   };
   if (spec.argv.empty()) return refuse("argv is empty", "spec.argv");
   const auto has_nul = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-  if (std::ranges::any_of(spec.argv, has_nul)) return refuse("an argument holds a NUL byte", "spec.argv");
-  if (std::ranges::any_of(spec.env, has_nul)) return refuse("an environment string holds a NUL byte", "spec.env");
+  if (std::ranges::any_of(spec.argv, has_nul))
+    return refuse("an argument holds a NUL byte", "spec.argv");
+  if (std::ranges::any_of(spec.env, has_nul))
+    return refuse("an environment string holds a NUL byte", "spec.env");
   if (has_nul(spec.program)) return refuse("the program's name holds a NUL byte", "spec.program");
   if (!spec.working_directory.starts_with('/') || has_nul(spec.working_directory)) {
     return refuse("the working directory is not an absolute path", "spec.working_directory");
@@ -219,7 +225,8 @@ Result<void, Error> CheckSpec(const BoxSpec& spec) {
 
 }  // namespace
 
-Result<std::unique_ptr<Box>, Error> Box::Make(const BoxSpec& spec, TreeSource& tree, BoxHost& host) {
+Result<std::unique_ptr<Box>, Error> Box::Make(const BoxSpec& spec, TreeSource& tree,
+                                              BoxHost& host) {
   if (const auto ok = CheckSpec(spec); !ok) return std::unexpected(ok.error());
   auto world = WorldValues::Make(spec.world_overrides);
   if (!world) return std::unexpected(world.error());

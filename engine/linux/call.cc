@@ -9,7 +9,8 @@
 namespace glovebox::engine {
 namespace {
 
-// What the trace and the hash hold for a call that starts again after a handler: ERESTARTSYS, include/linux/errno.h.
+// What the trace and the hash hold for a call that starts again after a handler: ERESTARTSYS,
+// include/linux/errno.h.
 constexpr std::int64_t kRestarts = -512;
 constexpr std::uint64_t kSyscallInstructionBytes = 2;  // both of `syscall` and `int 0x80`
 
@@ -75,8 +76,9 @@ void Interrupt(Task& task, const BlockOn& block) {
 void EndAsDeadlock(Task& task) {
   Termination termination;
   termination.kind = Termination::Kind::kDeadlock;
-  termination.detail = fmt::format("task {} waits in {}, and no timer, signal or other task can end that", task.tid,
-                                   task.call->row->name);
+  termination.detail =
+      fmt::format("task {} waits in {}, and no timer, signal or other task can end that", task.tid,
+                  task.call->row->name);
   Record(task, *task.call, SyscallResult::NoReturn());
   task.call.reset();
   task.kernel.End(std::move(termination));
@@ -84,8 +86,10 @@ void EndAsDeadlock(Task& task) {
 
 SyscallResult Serve(Task& task) {
   const CallInFlight& call = *task.call;
-  if (call.row != nullptr && call.row->entry.call != nullptr) return call.row->entry.call(task, call.arguments);
-  task.kernel.CountAbsent(call.row != nullptr ? call.row->name : task.kernel.NameUnknown(call.number));
+  if (call.row != nullptr && call.row->entry.call != nullptr)
+    return call.row->entry.call(task, call.arguments);
+  task.kernel.CountAbsent(call.row != nullptr ? call.row->name
+                                              : task.kernel.NameUnknown(call.number));
   return kENOSYS;
 }
 
@@ -93,11 +97,13 @@ SyscallResult Serve(Task& task) {
 
 void BeginCall(Task& task) {
   // System V ABI x86-64, A.2.1.
-  constexpr x86::Gpr kArguments[] = {x86::kRdi, x86::kRsi, x86::kRdx, x86::kR10, x86::kR8, x86::kR9};
+  constexpr x86::Gpr kArguments[] = {x86::kRdi, x86::kRsi, x86::kRdx,
+                                     x86::kR10, x86::kR8,  x86::kR9};
   CallInFlight call;
   call.number = task.cpu().gpr(x86::kRax);
   call.row = FindSyscallX86_64(call.number);
-  for (std::size_t i = 0; i < call.arguments.size(); ++i) call.arguments[i] = task.cpu().gpr(kArguments[i]);
+  for (std::size_t i = 0; i < call.arguments.size(); ++i)
+    call.arguments[i] = task.cpu().gpr(kArguments[i]);
   call.began = task.kernel.Now();
   task.kernel.CountSyscall();
   task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));

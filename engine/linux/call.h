@@ -14,8 +14,8 @@ enum class CallProgress : std::uint8_t {
 // Takes number and arguments from the registers; the CPU has just retired the instruction.
 void BeginCall(Task& task);
 
-// Serves the call, or goes on serving it. Where every task waits, time jumps to the next timer or deadline; where there
-// is none, the box ends as a deadlock.
+// Serves the call, or goes on serving it. Where every task waits, time jumps to the next timer or
+// deadline; where there is none, the box ends as a deadlock.
 CallProgress AdvanceCall(Task& task);
 
 }  // namespace glovebox::engine

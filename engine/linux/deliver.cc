@@ -41,8 +41,8 @@ void ActByDefault(Task& task, int signal) {
     case DefaultAction::kStop: {
       Termination termination;
       termination.kind = Termination::Kind::kDeadlock;
-      termination.detail = "task " + std::to_string(task.tid) + " was stopped by " + SignalName(signal) +
-                           ", and nobody is there to continue it";
+      termination.detail = "task " + std::to_string(task.tid) + " was stopped by " +
+                           SignalName(signal) + ", and nobody is there to continue it";
       task.kernel.End(std::move(termination));
       return;
     }
@@ -63,10 +63,12 @@ void DeliverSignals(Task& task) {
       continue;
     }
     if ((action.flags & kSaResetHand) != 0) {
-      task.signals.SetAction(info->signal, Sigaction{kHandlerDefault, action.flags, action.restorer, action.mask});
+      task.signals.SetAction(
+          info->signal, Sigaction{kHandlerDefault, action.flags, action.restorer, action.mask});
     }
     if (!PushSignalFrame(task, action, *info)) {
-      // The default action where it is SIGSEGV's own frame that does not fit: kernel/signal.c, force_sigsegv.
+      // The default action where it is SIGSEGV's own frame that does not fit: kernel/signal.c,
+      // force_sigsegv.
       if (info->signal == kSIGSEGV) task.signals.SetAction(kSIGSEGV, Sigaction{});
       task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
     }

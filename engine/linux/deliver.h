@@ -6,7 +6,8 @@
 
 namespace glovebox::engine {
 
-// Delivers every signal that can be delivered now: enters handlers, or ends the box by a default action.
+// Delivers every signal that can be delivered now: enters handlers, or ends the box by a default
+// action.
 void DeliverSignals(Task& task);
 
 // Turns a memory fault or an exception into the signal that Linux sends for it.

@@ -11,9 +11,10 @@
 namespace glovebox::engine {
 namespace {
 
-constexpr std::size_t kCommandBytes = 15;  // TASK_COMM_LEN without its NUL
+constexpr std::size_t kCommandBytes = 15;                   // TASK_COMM_LEN without its NUL
 constexpr std::string_view kDefaultPath = "/bin:/usr/bin";  // execvp(3), without PATH
-// CPUID.01H:EDX of the guest's CPU model: FPU to SSE2 (Intel SDM vol. 2A, CPUID), what AT_HWCAP shows on x86.
+// CPUID.01H:EDX of the guest's CPU model: FPU to SSE2 (Intel SDM vol. 2A, CPUID), what AT_HWCAP
+// shows on x86.
 constexpr std::uint64_t kHwcap = 0x078bfbff;
 constexpr std::uint64_t kMinSignalStackBytes = 2048;
 constexpr std::uint64_t kClockTicks = 100;
@@ -21,7 +22,8 @@ constexpr std::uint64_t kClockTicks = 100;
 LoadResult<RegularFile*> CheckFile(Task& task, const PathRef& file, const std::string& name) {
   if (!file.inode->is(kTypeRegular)) return FailLoad(kEACCES, name + " is not a regular file");
   if (!MayAccess(*file.inode, task.credentials, kMayExecute)) {
-    return FailLoad(kEACCES, name + " is not executable (mode " + std::to_string((file.inode->permissions >> 6) & 7) +
+    return FailLoad(kEACCES, name + " is not executable (mode " +
+                                 std::to_string((file.inode->permissions >> 6) & 7) +
                                  std::to_string((file.inode->permissions >> 3) & 7) +
                                  std::to_string(file.inode->permissions & 7) + ")");
   }
@@ -46,24 +48,28 @@ LoadResult<RegularFile*> FollowScripts(Task& task, ExecRequest& request) {
     if (!got) return FailLoad(got.error(), name + " cannot be read");
     const std::string_view text(head.data(), *got);
     if (!IsScript(text)) return *file;
-    if (depth >= kMaxScriptDepth) return FailLoad(kELOOP, name + ": interpreters that are scripts, too deep");
+    if (depth >= kMaxScriptDepth)
+      return FailLoad(kELOOP, name + ": interpreters that are scripts, too deep");
     const auto line = ParseScript(text);
     if (!line) return std::unexpected(Named(line.error(), name));
     std::vector<std::string> argv{line->interpreter};
     if (line->argument) argv.push_back(*line->argument);
     argv.push_back(name);
-    if (!request.argv.empty()) argv.insert(argv.end(), request.argv.begin() + 1, request.argv.end());
+    if (!request.argv.empty())
+      argv.insert(argv.end(), request.argv.begin() + 1, request.argv.end());
     request.argv = std::move(argv);
     auto resolved = task.Resolve(kAtFdCwd, line->interpreter, {});
     if (!resolved) {
-      return FailLoad(resolved.error(), name + ": its interpreter " + line->interpreter + " cannot be found");
+      return FailLoad(resolved.error(),
+                      name + ": its interpreter " + line->interpreter + " cannot be found");
     }
     request.file = std::move(resolved->ref);
     name = line->interpreter;
   }
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task& task, const LoadedImage& image) {
+std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task& task,
+                                                                     const LoadedImage& image) {
   const Credentials& who = task.credentials;
   return {{kAuxMinSignalStack, kMinSignalStackBytes},
           {kAuxHwcap, kHwcap},
@@ -125,8 +131,10 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   if (request.argv.empty()) request.argv.emplace_back();  // Linux since 5.18 adds an empty argv[0]
   const auto file = FollowScripts(task, request);
   if (!file) return std::unexpected(file.error());
-  if (const auto fits = CheckArgumentSize(request.argv, request.env, request.filename); !fits) return fits;
-  const FileReader read = [&content = (*file)->content](std::uint64_t offset, std::span<std::byte> out) {
+  if (const auto fits = CheckArgumentSize(request.argv, request.env, request.filename); !fits)
+    return fits;
+  const FileReader read = [&content = (*file)->content](std::uint64_t offset,
+                                                        std::span<std::byte> out) {
     return content.Read(offset, out);
   };
   const auto elf = ParseElf(read, (*file)->size_bytes(), AddressSpace::Options{}.window_bytes);
@@ -138,14 +146,17 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   SeededRandom random(task.kernel.exec_random.Next(), 0);
   const AddressLayout layout = DrawLayout(program.space->window_bytes(), random);
   program.space->SetMmapTop(layout.mmap_top);
-  auto image = MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs.root, request.file));
+  auto image =
+      MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs.root, request.file));
   if (!image) return std::unexpected(Named(image.error(), request.filename));
   program.image = *image;
   program.brk_start = program.brk = image->brk_start;
   program.executable = request.file;
-  program.command = request.filename.substr(request.filename.rfind('/') + 1).substr(0, kCommandBytes);
+  program.command =
+      request.filename.substr(request.filename.rfind('/') + 1).substr(0, kCommandBytes);
 
-  StackContents contents{std::move(request.argv), std::move(request.env), request.filename, "x86_64", {}, {}};
+  StackContents contents{
+      std::move(request.argv), std::move(request.env), request.filename, "x86_64", {}, {}};
   SeededRandom(random.Next(), 1).Fill(contents.random);
   contents.auxv = AuxiliaryVector(task, *image);
   program.auxv = Bytes(contents.auxv);
@@ -156,8 +167,8 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   return {};
 }
 
-LoadResult<PathRef> FindProgram(Task& task, const std::string& program, const std::vector<std::string>& env,
-                                std::string* filename) {
+LoadResult<PathRef> FindProgram(Task& task, const std::string& program,
+                                const std::vector<std::string>& env, std::string* filename) {
   if (program.empty()) return FailLoad(kENOENT, "the program has no name");
   if (program.find('/') != std::string::npos) {
     *filename = program;

@@ -22,12 +22,15 @@ class FdTable {
     return IsOpen(fd) ? slots_[static_cast<std::size_t>(fd)].file : nullptr;
   }
   bool IsOpen(int fd) const {
-    return fd >= 0 && static_cast<std::size_t>(fd) < slots_.size() && slots_[static_cast<std::size_t>(fd)].file;
+    return fd >= 0 && static_cast<std::size_t>(fd) < slots_.size() &&
+           slots_[static_cast<std::size_t>(fd)].file;
   }
   Slot* Find(int fd) { return IsOpen(fd) ? &slots_[static_cast<std::size_t>(fd)] : nullptr; }
 
-  // The lowest free descriptor that is at least `least`. EMFILE where it is not below `limit` (RLIMIT_NOFILE).
-  Result<int, Errno> Add(std::shared_ptr<OpenFile> file, bool close_on_exec, std::uint64_t limit, int least = 0) {
+  // The lowest free descriptor that is at least `least`. EMFILE where it is not below `limit`
+  // (RLIMIT_NOFILE).
+  Result<int, Errno> Add(std::shared_ptr<OpenFile> file, bool close_on_exec, std::uint64_t limit,
+                         int least = 0) {
     auto fd = static_cast<std::size_t>(least);
     while (fd < slots_.size() && slots_[fd].file) ++fd;
     if (fd >= limit) return std::unexpected(kEMFILE);
@@ -35,7 +38,8 @@ class FdTable {
     return static_cast<int>(fd);
   }
   void Put(int fd, Slot slot) {
-    if (static_cast<std::size_t>(fd) >= slots_.size()) slots_.resize(static_cast<std::size_t>(fd) + 1);
+    if (static_cast<std::size_t>(fd) >= slots_.size())
+      slots_.resize(static_cast<std::size_t>(fd) + 1);
     slots_[static_cast<std::size_t>(fd)] = std::move(slot);
   }
   bool Close(int fd) {

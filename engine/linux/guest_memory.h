@@ -49,7 +49,8 @@ class GuestMemory {
   Result<std::remove_const_t<T>, Errno> Read(GuestPtr<T> from) {
     static_assert(std::is_trivially_copyable_v<T>);
     std::remove_const_t<T> value;
-    if (const auto ok = ReadBytes(from.address, std::as_writable_bytes(std::span(&value, 1))); !ok) {
+    if (const auto ok = ReadBytes(from.address, std::as_writable_bytes(std::span(&value, 1)));
+        !ok) {
       return std::unexpected(ok.error());
     }
     return value;
@@ -60,10 +61,12 @@ class GuestMemory {
     return WriteBytes(to.address, std::as_bytes(std::span(&value, 1)));
   }
 
-  // Up to and without its NUL. Errors: EFAULT; `too_long` where no NUL is among the first `max_bytes` bytes.
+  // Up to and without its NUL. Errors: EFAULT; `too_long` where no NUL is among the first
+  // `max_bytes` bytes.
   Result<std::string, Errno> ReadString(GuestAddr from, std::size_t max_bytes, Errno too_long);
 
-  // A copy ran into the box' memory limit: whoever runs the task ends the box, whatever the call says.
+  // A copy ran into the box' memory limit: whoever runs the task ends the box, whatever the call
+  // says.
   bool hit_memory_limit() const { return hit_memory_limit_; }
 
  private:

@@ -9,8 +9,8 @@ namespace {
 // Streams of the seed, so that what one consumer draws does not move what another gets.
 enum RandomStream : std::uint64_t { kDeviceStream = 1, kExecStream = 2 };
 
-// How long one slice of Run may take. Only when control goes back to the embedder depends on it, never what the guest
-// sees.
+// How long one slice of Run may take. Only when control goes back to the embedder depends on it,
+// never what the guest sees.
 constexpr auto kSliceTime = std::chrono::microseconds(900);
 
 }  // namespace
@@ -24,9 +24,10 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
       host_(host),
       wall_start_ns_(static_cast<std::int64_t>(world.Number(WorldId::kStartTime)) * 1'000'000'000),
       bytes_per_ns_(world.Number(WorldId::kByteTime)),
-      services_(std::make_shared<VfsServices>(VfsServices{BlobCache(tree), DiskMeter(spec.limits[LimitId::kDisk]),
-                                                          [this] { return WallNanoseconds(); },
-                                                          [this](std::span<std::byte> out) { random.Fill(out); }})),
+      services_(std::make_shared<VfsServices>(
+          VfsServices{BlobCache(tree), DiskMeter(spec.limits[LimitId::kDisk]),
+                      [this] { return WallNanoseconds(); },
+                      [this](std::span<std::byte> out) { random.Fill(out); }})),
       files_(services_, spec.root) {}
 
 void Kernel::BeginSlice() {
@@ -40,7 +41,8 @@ bool Kernel::SliceIsOver() const {
 
 std::size_t Kernel::Output(OutputStream stream, std::span<const std::byte> bytes) {
   const std::uint64_t room = spec.limits[LimitId::kOutput] - output_bytes_;
-  const auto part = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(room, bytes.size())));
+  const auto part =
+      bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(room, bytes.size())));
   if (!part.empty()) {
     output_bytes_ += part.size();
     trace.AddOutput(static_cast<int>(stream), part);
@@ -75,7 +77,8 @@ const std::optional<Error>& Kernel::failure() const {
 std::string_view Kernel::NameUnknown(std::uint64_t number) {
   // A guest could try every number; past some they share a name.
   constexpr std::size_t kMaxNames = 256;
-  if (unknown_names_.size() >= kMaxNames && !unknown_names_.contains(number)) return "syscall_other";
+  if (unknown_names_.size() >= kMaxNames && !unknown_names_.contains(number))
+    return "syscall_other";
   return unknown_names_.try_emplace(number, "syscall_" + std::to_string(number)).first->second;
 }
 

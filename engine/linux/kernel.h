@@ -26,7 +26,8 @@ class Kernel {
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
-  // --- the clock: virtual time is icount times the time of an instruction, plus what was spent otherwise ---
+  // --- the clock: virtual time is icount times the time of an instruction, plus what was spent
+  // otherwise ---
   Icount icount() const { return icount_; }
   void SetIcount(Icount icount) { icount_ = icount; }
   Nanoseconds Now() const { return icount_ + spent_ns_ + idle_ns_; }
@@ -80,8 +81,8 @@ class Kernel {
   const WorldValues world;
   MemoryMeter memory_meter;
   TraceHash trace;
-  SeededRandom random;          // getrandom(2), /dev/urandom
-  SeededRandom exec_random;     // layouts and AT_RANDOM
+  SeededRandom random;       // getrandom(2), /dev/urandom
+  SeededRandom exec_random;  // layouts and AT_RANDOM
 
  private:
   BoxHost& host_;

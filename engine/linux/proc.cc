@@ -42,7 +42,8 @@ class JumpLink : public Symlink {
 // /proc/self/fd: one link for each open descriptor.
 class FdDirectory : public Directory {
  public:
-  FdDirectory(Services services, Task& task) : Directory(std::move(services), 0500, kProcDevice), task_(task) {}
+  FdDirectory(Services services, Task& task)
+      : Directory(std::move(services), 0500, kProcDevice), task_(task) {}
 
   Result<std::shared_ptr<Inode>, Errno> Find(const std::string& name) override {
     for (int fd = 0; fd < task_.fds.size(); ++fd) {
@@ -52,7 +53,8 @@ class FdDirectory : public Directory {
   }
   Result<std::vector<DirectoryEntry>, Errno> List(std::uint64_t cookie, std::size_t max) override {
     std::vector<DirectoryEntry> out;
-    for (int fd = static_cast<int>(cookie - kFirstCookie); fd < task_.fds.size() && out.size() < max; ++fd) {
+    for (int fd = static_cast<int>(cookie - kFirstCookie);
+         fd < task_.fds.size() && out.size() < max; ++fd) {
       if (!task_.fds.IsOpen(fd)) continue;
       const auto next = static_cast<std::uint64_t>(fd) + 1 + kFirstCookie;
       out.push_back({std::to_string(fd), NumberOf(fd), kTypeSymlink, next});
@@ -76,8 +78,10 @@ class FdDirectory : public Directory {
   Task& task_;
 };
 
-void AddFile(Directory& directory, std::string name, std::uint32_t mode, GeneratedFile::Generator text) {
-  auto file = std::make_shared<GeneratedFile>(directory.services(), mode, kProcDevice, std::move(text));
+void AddFile(Directory& directory, std::string name, std::uint32_t mode,
+             GeneratedFile::Generator text) {
+  auto file =
+      std::make_shared<GeneratedFile>(directory.services(), mode, kProcDevice, std::move(text));
   static_cast<void>(directory.Insert(name, std::move(file)));
 }
 
@@ -96,10 +100,13 @@ void AddLink(Directory& directory, const std::string& name, std::string target) 
 std::string Maps(Task& task) {
   std::string text;
   for (const Mapping& row : task.space().Mappings()) {
-    const auto bit = [&row](std::uint8_t flag, char c) { return (row.protection & flag) != 0 ? c : '-'; };
-    std::string line = fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} {} ", row.start, row.end, bit(kProtRead, 'r'),
-                                   bit(kProtWrite, 'w'), bit(kProtExec, 'x'), row.shared ? 's' : 'p',
-                                   row.file_offset_bytes, row.name.starts_with('/') ? "08:01" : "00:00", 0);
+    const auto bit = [&row](std::uint8_t flag, char c) {
+      return (row.protection & flag) != 0 ? c : '-';
+    };
+    std::string line =
+        fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} {} ", row.start, row.end, bit(kProtRead, 'r'),
+                    bit(kProtWrite, 'w'), bit(kProtExec, 'x'), row.shared ? 's' : 'p',
+                    row.file_offset_bytes, row.name.starts_with('/') ? "08:01" : "00:00", 0);
     if (!row.name.empty()) line = fmt::format("{:<73}{}", line, row.name);
     text += line + "\n";
   }
@@ -124,12 +131,14 @@ std::string Stat(Task& task) {
   const std::uint64_t ticks = task.kernel.CpuTime() / 10'000'000;
   const std::uint64_t rss = task.kernel.memory_meter.used_bytes() / kPageSize;
   return fmt::format(
-      "{} ({}) R {} {} {} 0 -1 4194304 0 0 0 0 {} 0 0 0 20 0 1 0 0 {} {} {} {} {} {} 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 "
+      "{} ({}) R {} {} {} 0 -1 4194304 0 0 0 0 {} 0 0 0 20 0 1 0 0 {} {} {} {} {} {} 0 0 0 0 0 0 0 "
+      "0 0 17 0 0 0 0 0 0 "
       "{} {} {} {} {} {} {} 0\n",
       task.pid, program.command, 1, task.process_group, task.session, ticks, MappedBytes(task), rss,
-      ~std::uint64_t{0}, program.image.code_start, program.image.code_end, program.stack.stack_pointer,
-      program.image.data_start, program.image.data_end, program.brk_start, program.stack.argv_start,
-      program.stack.argv_end, program.stack.env_start, program.stack.env_end);
+      ~std::uint64_t{0}, program.image.code_start, program.image.code_end,
+      program.stack.stack_pointer, program.image.data_start, program.image.data_end,
+      program.brk_start, program.stack.argv_start, program.stack.argv_end, program.stack.env_start,
+      program.stack.env_end);
 }
 
 std::string Status(Task& task) {
@@ -145,26 +154,35 @@ std::string Status(Task& task) {
   }
   const std::uint64_t rss_kib = task.kernel.memory_meter.used_bytes() / 1024;
   return fmt::format(
-      "Name:\t{}\nUmask:\t{:04o}\nState:\tR (running)\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t1\nTracerPid:\t0\n"
-      "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{}\nVmPeak:\t{:8} kB\nVmSize:\t{:8} kB\n"
-      "VmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\nThreads:\t1\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
-      "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\n"
+      "Name:\t{}\nUmask:\t{:04o}\nState:\tR "
+      "(running)\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t1\nTracerPid:\t0\n"
+      "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{}\nVmPeak:\t{:8} "
+      "kB\nVmSize:\t{:8} kB\n"
+      "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
+      "kB\nThreads:\t1\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
+      "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
+      "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
-      task.program->command, task.fs.umask, task.pid, task.tid, who.uid, who.euid, who.suid, who.fsuid, who.gid,
-      who.egid, who.sgid, who.fsgid, groups, MappedBytes(task) / 1024, MappedBytes(task) / 1024,
-      task.kernel.memory_meter.peak_bytes() / 1024, rss_kib, SignalState::kMaxQueued, task.signals.pending(), 0,
-      task.signals.blocked(), ignored, caught, task.no_new_privileges ? 1 : 0);
+      task.program->command, task.fs.umask, task.pid, task.tid, who.uid, who.euid, who.suid,
+      who.fsuid, who.gid, who.egid, who.sgid, who.fsgid, groups, MappedBytes(task) / 1024,
+      MappedBytes(task) / 1024, task.kernel.memory_meter.peak_bytes() / 1024, rss_kib,
+      SignalState::kMaxQueued, task.signals.pending(), 0, task.signals.blocked(), ignored, caught,
+      task.no_new_privileges ? 1 : 0);
 }
 
 void AddProcess(Directory& directory, Task& task) {
   const auto jump = [&](const std::string& name, JumpLink::Where where) {
-    static_cast<void>(directory.Insert(name, std::make_shared<JumpLink>(directory.services(), task, std::move(where))));
+    static_cast<void>(directory.Insert(
+        name, std::make_shared<JumpLink>(directory.services(), task, std::move(where))));
   };
-  const auto directory_ref = [](const std::shared_ptr<Directory>& d) { return PathRef{d, d->parent(), d->name()}; };
+  const auto directory_ref = [](const std::shared_ptr<Directory>& d) {
+    return PathRef{d, d->parent(), d->name()};
+  };
   jump("exe", [&task] { return task.program->executable; });
   jump("cwd", [&task, directory_ref] { return directory_ref(task.fs.working_directory); });
   jump("root", [&task, directory_ref] { return directory_ref(task.fs.root); });
-  static_cast<void>(directory.Insert("fd", std::make_shared<FdDirectory>(directory.services(), task)));
+  static_cast<void>(
+      directory.Insert("fd", std::make_shared<FdDirectory>(directory.services(), task)));
   AddFile(directory, "auxv", 0400, [&task] {
     const auto& auxv = task.program->auxv;
     return std::string(reinterpret_cast<const char*>(auxv.data()), auxv.size());
@@ -184,7 +202,8 @@ void AddProcess(Directory& directory, Task& task) {
     return fmt::format("{} {} 0 0 0 {} 0\n", MappedBytes(task) / kPageSize, resident, resident);
   });
   AddFile(directory, "mounts", 0444, [] {
-    return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\nproc /proc proc rw 0 0\n";
+    return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\nproc /proc proc rw 0 "
+           "0\n";
   });
   AddFile(directory, "mountinfo", 0444, [] {
     return "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
@@ -194,28 +213,34 @@ void AddProcess(Directory& directory, Task& task) {
 
 void AddMachine(Directory& proc, Kernel& kernel) {
   AddFile(proc, "cpuinfo", 0444, [] {
-    return "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel name\t: Glovebox virtual CPU\n"
+    return "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel name\t: Glovebox "
+           "virtual CPU\n"
            "cpu MHz\t\t: 1000.000\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n\n";
   });
   AddFile(proc, "meminfo", 0444, [&kernel] {
     const MemoryMeter& meter = kernel.memory_meter;
     const std::uint64_t free_kib = (meter.limit_bytes() - meter.used_bytes()) / 1024;
-    return fmt::format("MemTotal:       {:8} kB\nMemFree:        {:8} kB\nMemAvailable:   {:8} kB\n"
-                       "Buffers:        {:8} kB\nCached:         {:8} kB\nSwapTotal:      {:8} kB\n"
-                       "SwapFree:       {:8} kB\n",
-                       meter.limit_bytes() / 1024, free_kib, free_kib, 0, 0, 0, 0);
+    return fmt::format(
+        "MemTotal:       {:8} kB\nMemFree:        {:8} kB\nMemAvailable:   {:8} kB\n"
+        "Buffers:        {:8} kB\nCached:         {:8} kB\nSwapTotal:      {:8} kB\n"
+        "SwapFree:       {:8} kB\n",
+        meter.limit_bytes() / 1024, free_kib, free_kib, 0, 0, 0, 0);
   });
   AddFile(proc, "uptime", 0444, [&kernel] {
-    const auto hundredths = [](Nanoseconds ns) { return fmt::format("{}.{:02}", ns / 1'000'000'000, ns / 10'000'000 % 100); };
-    return fmt::format("{} {}\n", hundredths(kernel.Now()), hundredths(kernel.Now() - kernel.CpuTime()));
+    const auto hundredths = [](Nanoseconds ns) {
+      return fmt::format("{}.{:02}", ns / 1'000'000'000, ns / 10'000'000 % 100);
+    };
+    return fmt::format("{} {}\n", hundredths(kernel.Now()),
+                       hundredths(kernel.Now() - kernel.CpuTime()));
   });
   AddFile(proc, "loadavg", 0444, [] { return "0.00 0.00 0.00 1/1 2\n"; });
   AddFile(proc, "stat", 0444, [&kernel] {
     const std::uint64_t busy = kernel.CpuTime() / 10'000'000;
     const std::uint64_t idle = (kernel.Now() - kernel.CpuTime()) / 10'000'000;
-    return fmt::format("cpu  {0} 0 0 {1} 0 0 0 0 0 0\ncpu0 {0} 0 0 {1} 0 0 0 0 0 0\nintr 0\nctxt 0\nbtime {2}\n"
-                       "processes 1\nprocs_running 1\nprocs_blocked 0\n",
-                       busy, idle, kernel.world.Number(WorldId::kStartTime));
+    return fmt::format(
+        "cpu  {0} 0 0 {1} 0 0 0 0 0 0\ncpu0 {0} 0 0 {1} 0 0 0 0 0 0\nintr 0\nctxt 0\nbtime {2}\n"
+        "processes 1\nprocs_running 1\nprocs_blocked 0\n",
+        busy, idle, kernel.world.Number(WorldId::kStartTime));
   });
   AddFile(proc, "version", 0444, [&kernel] {
     return fmt::format("Linux version {} {}\n", kernel.world.Text(WorldId::kKernelRelease),
@@ -228,8 +253,8 @@ void AddMachine(Directory& proc, Kernel& kernel) {
 
 // A universally unique identifier of 32 hexadecimal digits, with its dashes.
 std::string Dashed(const std::string& digits) {
-  return fmt::format("{}-{}-{}-{}-{}\n", digits.substr(0, 8), digits.substr(8, 4), digits.substr(12, 4),
-                     digits.substr(16, 4), digits.substr(20, 12));
+  return fmt::format("{}-{}-{}-{}-{}\n", digits.substr(0, 8), digits.substr(8, 4),
+                     digits.substr(12, 4), digits.substr(16, 4), digits.substr(20, 12));
 }
 
 void AddSys(Directory& proc, Kernel& kernel) {
@@ -278,7 +303,8 @@ std::shared_ptr<Directory> MakeDev(Task& task) {
   const Services& services = task.kernel.services();
   auto dev = std::make_shared<TreeDirectory>(services, 0755u, kDevDevice);
   for (const DeviceRow& row : kDevices) {
-    static_cast<void>(dev->Insert(std::string(row.name), std::make_shared<DeviceInode>(services, row)));
+    static_cast<void>(
+        dev->Insert(std::string(row.name), std::make_shared<DeviceInode>(services, row)));
   }
   AddLink(*dev, "fd", "/proc/self/fd");
   AddLink(*dev, "stdin", "/proc/self/fd/0");
@@ -293,7 +319,8 @@ std::shared_ptr<Directory> MakeProc(Task& task) {
   AddProcess(*AddDirectory(*proc, pid), task);
   AddLink(*proc, "self", pid);
   AddLink(*proc, "thread-self", pid + "/task/" + pid);
-  const auto threads = AddDirectory(*AddDirectory(static_cast<Directory&>(**proc->Find(pid)), "task"), pid);
+  const auto threads =
+      AddDirectory(*AddDirectory(static_cast<Directory&>(**proc->Find(pid)), "task"), pid);
   AddProcess(*threads, task);
   AddMachine(*proc, task.kernel);
   AddSys(*proc, task.kernel);

@@ -14,7 +14,7 @@ constexpr std::uint16_t kUserCs = 0x33, kUserSs = 0x2b;
 constexpr std::int32_t kSsOnStack = 1, kSsDisable = 2;
 
 // Names of registers in a Sigcontext, in the order of Registers::gpr.
-constexpr std::uint64_t abi::x86_64::Sigcontext::*kContextGprs[16] = {
+constexpr std::uint64_t abi::x86_64::Sigcontext::* kContextGprs[16] = {
     &abi::x86_64::Sigcontext::ax,  &abi::x86_64::Sigcontext::cx,  &abi::x86_64::Sigcontext::dx,
     &abi::x86_64::Sigcontext::bx,  &abi::x86_64::Sigcontext::sp,  &abi::x86_64::Sigcontext::bp,
     &abi::x86_64::Sigcontext::si,  &abi::x86_64::Sigcontext::di,  &abi::x86_64::Sigcontext::r8,
@@ -35,7 +35,8 @@ bool PushSignalFrame(Task& task, const Sigaction& action, const abi::Siginfo& in
   GuestAddr stack = before.gpr[x86::kRsp] - kRedZoneBytes;
   const abi::SignalStack& alternate = task.signals.alternate;
   const bool was_on_alternate = OnAlternateStack(task, before.gpr[x86::kRsp]);
-  const bool use_alternate = (action.flags & kSaOnStack) != 0 && (alternate.flags & kSsDisable) == 0;
+  const bool use_alternate =
+      (action.flags & kSaOnStack) != 0 && (alternate.flags & kSsDisable) == 0;
   if (use_alternate && !was_on_alternate) stack = alternate.pointer + alternate.size;
 
   const GuestAddr fpstate = (stack - sizeof(x86::FxsaveArea)) & ~GuestAddr{63};

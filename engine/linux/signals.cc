@@ -14,7 +14,8 @@ std::string SignalName(int signal) {
   const auto row = std::ranges::find(kSignals, signal, &SignalRow::number);
   if (row != std::end(kSignals)) return std::string(row->name);
   if (signal >= kFirstRealTime && signal <= kSignalCount) {
-    return signal == kFirstRealTime ? "SIGRTMIN" : "SIGRT_" + std::to_string(signal - kFirstRealTime);
+    return signal == kFirstRealTime ? "SIGRTMIN"
+                                    : "SIGRT_" + std::to_string(signal - kFirstRealTime);
   }
   return std::to_string(signal);
 }
@@ -66,7 +67,8 @@ std::optional<abi::Siginfo> SignalState::Take(SignalSet allowed) {
   const auto found = std::ranges::find(queue_, signal, &abi::Siginfo::signal);
   const abi::Siginfo info = *found;
   queue_.erase(found);
-  if (std::ranges::find(queue_, signal, &abi::Siginfo::signal) == queue_.end()) pending_ &= ~SetOf(signal);
+  if (std::ranges::find(queue_, signal, &abi::Siginfo::signal) == queue_.end())
+    pending_ &= ~SetOf(signal);
   return info;
 }
 
@@ -83,12 +85,14 @@ void SignalState::SetAction(int signal, const Sigaction& action) {
 
 void SignalState::ResetHandlers() {
   for (Sigaction& action : actions_) {
-    action = Sigaction{action.handler == kHandlerIgnore ? kHandlerIgnore : kHandlerDefault, 0, 0, 0};
+    action =
+        Sigaction{action.handler == kHandlerIgnore ? kHandlerIgnore : kHandlerDefault, 0, 0, 0};
   }
   alternate = {0, 2, 0, 0};
 }
 
-abi::Siginfo SenderInfo(int signal, int code, std::uint32_t pid, std::uint32_t uid, std::uint64_t value) {
+abi::Siginfo SenderInfo(int signal, int code, std::uint32_t pid, std::uint32_t uid,
+                        std::uint64_t value) {
   abi::Siginfo info{};
   info.signal = signal;
   info.code = code;

@@ -16,9 +16,37 @@ namespace glovebox::engine {
 inline constexpr int kSignalCount = 64;
 
 enum SignalNumber : int {
-  kSIGHUP = 1, kSIGINT, kSIGQUIT, kSIGILL, kSIGTRAP, kSIGABRT, kSIGBUS, kSIGFPE, kSIGKILL, kSIGUSR1, kSIGSEGV,
-  kSIGUSR2, kSIGPIPE, kSIGALRM, kSIGTERM, kSIGSTKFLT, kSIGCHLD, kSIGCONT, kSIGSTOP, kSIGTSTP, kSIGTTIN, kSIGTTOU,
-  kSIGURG, kSIGXCPU, kSIGXFSZ, kSIGVTALRM, kSIGPROF, kSIGWINCH, kSIGIO, kSIGPWR, kSIGSYS,
+  kSIGHUP = 1,
+  kSIGINT,
+  kSIGQUIT,
+  kSIGILL,
+  kSIGTRAP,
+  kSIGABRT,
+  kSIGBUS,
+  kSIGFPE,
+  kSIGKILL,
+  kSIGUSR1,
+  kSIGSEGV,
+  kSIGUSR2,
+  kSIGPIPE,
+  kSIGALRM,
+  kSIGTERM,
+  kSIGSTKFLT,
+  kSIGCHLD,
+  kSIGCONT,
+  kSIGSTOP,
+  kSIGTSTP,
+  kSIGTTIN,
+  kSIGTTOU,
+  kSIGURG,
+  kSIGXCPU,
+  kSIGXFSZ,
+  kSIGVTALRM,
+  kSIGPROF,
+  kSIGWINCH,
+  kSIGIO,
+  kSIGPWR,
+  kSIGSYS,
   kFirstRealTime = 32,
 };
 
@@ -32,21 +60,36 @@ struct SignalRow {
 
 // signal(7), "Standard signals", x86 and ARM numbers.
 inline constexpr SignalRow kSignals[] = {
-    {kSIGHUP, "SIGHUP", DefaultAction::kTerminate},    {kSIGINT, "SIGINT", DefaultAction::kTerminate},
-    {kSIGQUIT, "SIGQUIT", DefaultAction::kCore},       {kSIGILL, "SIGILL", DefaultAction::kCore},
-    {kSIGTRAP, "SIGTRAP", DefaultAction::kCore},       {kSIGABRT, "SIGABRT", DefaultAction::kCore},
-    {kSIGBUS, "SIGBUS", DefaultAction::kCore},         {kSIGFPE, "SIGFPE", DefaultAction::kCore},
-    {kSIGKILL, "SIGKILL", DefaultAction::kTerminate},  {kSIGUSR1, "SIGUSR1", DefaultAction::kTerminate},
-    {kSIGSEGV, "SIGSEGV", DefaultAction::kCore},       {kSIGUSR2, "SIGUSR2", DefaultAction::kTerminate},
-    {kSIGPIPE, "SIGPIPE", DefaultAction::kTerminate},  {kSIGALRM, "SIGALRM", DefaultAction::kTerminate},
-    {kSIGTERM, "SIGTERM", DefaultAction::kTerminate},  {kSIGSTKFLT, "SIGSTKFLT", DefaultAction::kTerminate},
-    {kSIGCHLD, "SIGCHLD", DefaultAction::kIgnore},     {kSIGCONT, "SIGCONT", DefaultAction::kContinue},
-    {kSIGSTOP, "SIGSTOP", DefaultAction::kStop},       {kSIGTSTP, "SIGTSTP", DefaultAction::kStop},
-    {kSIGTTIN, "SIGTTIN", DefaultAction::kStop},       {kSIGTTOU, "SIGTTOU", DefaultAction::kStop},
-    {kSIGURG, "SIGURG", DefaultAction::kIgnore},       {kSIGXCPU, "SIGXCPU", DefaultAction::kCore},
-    {kSIGXFSZ, "SIGXFSZ", DefaultAction::kCore},       {kSIGVTALRM, "SIGVTALRM", DefaultAction::kTerminate},
-    {kSIGPROF, "SIGPROF", DefaultAction::kTerminate},  {kSIGWINCH, "SIGWINCH", DefaultAction::kIgnore},
-    {kSIGIO, "SIGIO", DefaultAction::kTerminate},      {kSIGPWR, "SIGPWR", DefaultAction::kTerminate},
+    {kSIGHUP, "SIGHUP", DefaultAction::kTerminate},
+    {kSIGINT, "SIGINT", DefaultAction::kTerminate},
+    {kSIGQUIT, "SIGQUIT", DefaultAction::kCore},
+    {kSIGILL, "SIGILL", DefaultAction::kCore},
+    {kSIGTRAP, "SIGTRAP", DefaultAction::kCore},
+    {kSIGABRT, "SIGABRT", DefaultAction::kCore},
+    {kSIGBUS, "SIGBUS", DefaultAction::kCore},
+    {kSIGFPE, "SIGFPE", DefaultAction::kCore},
+    {kSIGKILL, "SIGKILL", DefaultAction::kTerminate},
+    {kSIGUSR1, "SIGUSR1", DefaultAction::kTerminate},
+    {kSIGSEGV, "SIGSEGV", DefaultAction::kCore},
+    {kSIGUSR2, "SIGUSR2", DefaultAction::kTerminate},
+    {kSIGPIPE, "SIGPIPE", DefaultAction::kTerminate},
+    {kSIGALRM, "SIGALRM", DefaultAction::kTerminate},
+    {kSIGTERM, "SIGTERM", DefaultAction::kTerminate},
+    {kSIGSTKFLT, "SIGSTKFLT", DefaultAction::kTerminate},
+    {kSIGCHLD, "SIGCHLD", DefaultAction::kIgnore},
+    {kSIGCONT, "SIGCONT", DefaultAction::kContinue},
+    {kSIGSTOP, "SIGSTOP", DefaultAction::kStop},
+    {kSIGTSTP, "SIGTSTP", DefaultAction::kStop},
+    {kSIGTTIN, "SIGTTIN", DefaultAction::kStop},
+    {kSIGTTOU, "SIGTTOU", DefaultAction::kStop},
+    {kSIGURG, "SIGURG", DefaultAction::kIgnore},
+    {kSIGXCPU, "SIGXCPU", DefaultAction::kCore},
+    {kSIGXFSZ, "SIGXFSZ", DefaultAction::kCore},
+    {kSIGVTALRM, "SIGVTALRM", DefaultAction::kTerminate},
+    {kSIGPROF, "SIGPROF", DefaultAction::kTerminate},
+    {kSIGWINCH, "SIGWINCH", DefaultAction::kIgnore},
+    {kSIGIO, "SIGIO", DefaultAction::kTerminate},
+    {kSIGPWR, "SIGPWR", DefaultAction::kTerminate},
     {kSIGSYS, "SIGSYS", DefaultAction::kCore},
 };
 
@@ -56,13 +99,31 @@ std::string SignalName(int signal);
 
 // si_code: sigaction(2).
 enum SignalCode : int {
-  kSiUser = 0, kSiKernel = 0x80, kSiQueue = -1, kSiTimer = -2, kSiTkill = -6,
-  kIllOpn = 2, kFpeIntDiv = 1, kFpeIntOverflow = 2, kFpeFloatInvalid = 7, kSegvMapErr = 1, kSegvAccErr = 2, kBusAdrErr = 2, kTrapBrkpt = 1,
+  kSiUser = 0,
+  kSiKernel = 0x80,
+  kSiQueue = -1,
+  kSiTimer = -2,
+  kSiTkill = -6,
+  kIllOpn = 2,
+  kFpeIntDiv = 1,
+  kFpeIntOverflow = 2,
+  kFpeFloatInvalid = 7,
+  kSegvMapErr = 1,
+  kSegvAccErr = 2,
+  kBusAdrErr = 2,
+  kTrapBrkpt = 1,
 };
 
 enum SigactionFlag : std::uint64_t {
-  kSaNoChildStop = 1, kSaNoChildWait = 2, kSaSigInfo = 4, kSaUnsupported = 0x400, kSaRestorer = 0x04000000,
-  kSaOnStack = 0x08000000, kSaRestart = 0x10000000, kSaNoDefer = 0x40000000, kSaResetHand = 0x80000000,
+  kSaNoChildStop = 1,
+  kSaNoChildWait = 2,
+  kSaSigInfo = 4,
+  kSaUnsupported = 0x400,
+  kSaRestorer = 0x04000000,
+  kSaOnStack = 0x08000000,
+  kSaRestart = 0x10000000,
+  kSaNoDefer = 0x40000000,
+  kSaResetHand = 0x80000000,
 };
 inline constexpr std::uint64_t kHandlerDefault = 0;
 inline constexpr std::uint64_t kHandlerIgnore = 1;
@@ -72,8 +133,8 @@ using SignalSet = std::uint64_t;
 constexpr SignalSet SetOf(int signal) { return SignalSet{1} << (signal - 1); }
 inline constexpr SignalSet kUnblockable = SetOf(kSIGKILL) | SetOf(kSIGSTOP);
 // Caused by an instruction: they go before the others, kernel/signal.c SYNCHRONOUS_MASK.
-inline constexpr SignalSet kSynchronous = SetOf(kSIGSEGV) | SetOf(kSIGBUS) | SetOf(kSIGILL) | SetOf(kSIGTRAP) |
-                                          SetOf(kSIGFPE) | SetOf(kSIGSYS);
+inline constexpr SignalSet kSynchronous = SetOf(kSIGSEGV) | SetOf(kSIGBUS) | SetOf(kSIGILL) |
+                                          SetOf(kSIGTRAP) | SetOf(kSIGFPE) | SetOf(kSIGSYS);
 
 using Sigaction = abi::x86_64::Sigaction;
 
@@ -83,7 +144,8 @@ class SignalState {
 
   // False where the queue of a real-time signal is full. Ignored signals vanish.
   bool Send(const abi::Siginfo& info);
-  // As a fault does: a blocked or ignored signal gets its default action back, so that it cannot be missed.
+  // As a fault does: a blocked or ignored signal gets its default action back, so that it cannot be
+  // missed.
   void Force(const abi::Siginfo& info);
   // The next signal of `allowed`; removed from what is pending.
   std::optional<abi::Siginfo> Take(SignalSet allowed);
@@ -97,7 +159,9 @@ class SignalState {
   SignalSet blocked() const { return blocked_; }
   void SetBlocked(SignalSet set) { blocked_ = set & ~kUnblockable; }
 
-  const Sigaction& action(int signal) const { return actions_[static_cast<std::size_t>(signal - 1)]; }
+  const Sigaction& action(int signal) const {
+    return actions_[static_cast<std::size_t>(signal - 1)];
+  }
   // Setting a signal to be ignored drops what is pending of it.
   void SetAction(int signal, const Sigaction& action);
   bool IsIgnored(int signal) const;
@@ -119,7 +183,8 @@ class SignalState {
 };
 
 // kill(2) and its kin: who sent it.
-abi::Siginfo SenderInfo(int signal, int code, std::uint32_t pid, std::uint32_t uid, std::uint64_t value = 0);
+abi::Siginfo SenderInfo(int signal, int code, std::uint32_t pid, std::uint32_t uid,
+                        std::uint64_t value = 0);
 abi::Siginfo FaultInfo(int signal, int code, std::uint64_t address);
 
 }  // namespace glovebox::engine

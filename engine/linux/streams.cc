@@ -30,7 +30,8 @@ class OpenInput : public OpenFile {
   }
   // As much as a pipe would hold.
   Result<std::uint64_t, IoFailure> Available() override {
-    if (const auto filled = stream_->Fill(Pipe::kCapacityBytes); !filled) return std::unexpected(filled.error());
+    if (const auto filled = stream_->Fill(Pipe::kCapacityBytes); !filled)
+      return std::unexpected(filled.error());
     return std::min(stream_->available().size(), Pipe::kCapacityBytes);
   }
 
@@ -80,7 +81,8 @@ void InputStream::Consume(std::size_t count) {
 }
 
 InputInode::InputInode(std::shared_ptr<VfsServices> services, Kernel& kernel)
-    : Inode(std::move(services), kTypeFifo, 0600, kPipeDevice), stream_(std::make_shared<InputStream>(kernel)) {}
+    : Inode(std::move(services), kTypeFifo, 0600, kPipeDevice),
+      stream_(std::make_shared<InputStream>(kernel)) {}
 
 Result<std::shared_ptr<OpenFile>, IoFailure> InputInode::Open(const PathRef& path, int flags) {
   return std::make_shared<OpenInput>(path, flags, stream_);

@@ -11,8 +11,8 @@
 
 namespace glovebox::engine {
 
-// Bytes of stdin that came and were not read yet, and the position behind them. One per box, however often the guest
-// opens /dev/stdin.
+// Bytes of stdin that came and were not read yet, and the position behind them. One per box,
+// however often the guest opens /dev/stdin.
 class InputStream {
  public:
   // What one read returns at most; larger reads come back short, as from any pipe.
@@ -20,7 +20,8 @@ class InputStream {
 
   explicit InputStream(Kernel& kernel) : kernel_(kernel) {}
 
-  // Makes min(wanted, kMaxReadBytes) bytes available, or all up to the end; else Wait::kInput, nothing consumed.
+  // Makes min(wanted, kMaxReadBytes) bytes available, or all up to the end; else Wait::kInput,
+  // nothing consumed.
   Result<void, IoFailure> Fill(std::size_t wanted);
   std::span<const std::byte> available() const { return std::span(bytes_).subspan(start_); }
   bool at_end() const { return ended_ && available().empty(); }

@@ -11,7 +11,8 @@ namespace glovebox::engine {
 
 inline constexpr Nanoseconds kNever = ~Nanoseconds{0};
 
-// What a signal handler that interrupts a waiting call makes of it: signal(7), "Interruption of system calls".
+// What a signal handler that interrupts a waiting call makes of it: signal(7), "Interruption of
+// system calls".
 enum class OnSignal : std::uint8_t {
   kRestartIfAsked,  // EINTR, or again where the handler has SA_RESTART
   kInterrupt,       // always EINTR
@@ -27,14 +28,16 @@ struct BlockOn {
 class SyscallResult {
  public:
   enum class Kind : std::uint8_t {
-    kValue,     // `value` goes to the guest; -errno for failures
-    kAgain,     // a slice of long work is done: the call goes on, invisibly to the guest, when it is tried again
-    kBlocked,   // cannot go on before something happens: tried again then
+    kValue,    // `value` goes to the guest; -errno for failures
+    kAgain,    // a slice of long work is done: the call goes on, invisibly to the guest, when it is
+               // tried again
+    kBlocked,  // cannot go on before something happens: tried again then
     kNoReturn,  // the call set the registers itself, or the task is gone
   };
 
-  SyscallResult(Errno error) : value_(-static_cast<std::int64_t>(error)) {}  // NOLINT: handlers return either
-  SyscallResult(std::int64_t value) : value_(value) {}                       // NOLINT
+  SyscallResult(Errno error)
+      : value_(-static_cast<std::int64_t>(error)) {}    // NOLINT: handlers return either
+  SyscallResult(std::int64_t value) : value_(value) {}  // NOLINT
   static SyscallResult Again() { return SyscallResult(Kind::kAgain); }
   static SyscallResult NoReturn() { return SyscallResult(Kind::kNoReturn); }
   static SyscallResult Block(const BlockOn& on) {
@@ -57,9 +60,9 @@ class SyscallResult {
 
 // Of calls whose value is an address: a trace shows it in hexadecimal.
 struct AddressResult {
-  AddressResult(SyscallResult r) : result(r) {}     // NOLINT: as SyscallResult itself
-  AddressResult(Errno error) : result(error) {}     // NOLINT
-  AddressResult(std::int64_t v) : result(v) {}      // NOLINT
+  AddressResult(SyscallResult r) : result(r) {}      // NOLINT: as SyscallResult itself
+  AddressResult(Errno error) : result(error) {}      // NOLINT
+  AddressResult(std::int64_t v) : result(v) {}       // NOLINT
   operator SyscallResult() const { return result; }  // NOLINT
   SyscallResult result;
 };

@@ -39,7 +39,8 @@ Result<std::shared_ptr<Directory>, Errno> Task::DirectoryOf(int dirfd) const {
   return static_cast<Directory&>(file->inode()).SharedDirectory();
 }
 
-Result<Resolved, Errno> Task::Resolve(int dirfd, const std::string& path, const ResolveOptions& options) {
+Result<Resolved, Errno> Task::Resolve(int dirfd, const std::string& path,
+                                      const ResolveOptions& options) {
   if (path.empty()) return std::unexpected(kENOENT);
   std::shared_ptr<Directory> start = fs.root;
   if (path.front() != '/') {
@@ -50,15 +51,20 @@ Result<Resolved, Errno> Task::Resolve(int dirfd, const std::string& path, const 
   return engine::Resolve({fs.root, start, credentials}, path, options);
 }
 
-Result<Resolved, Errno> Task::ResolveGuest(int dirfd, GuestPtr<const char> path, const ResolveOptions& options) {
+Result<Resolved, Errno> Task::ResolveGuest(int dirfd, GuestPtr<const char> path,
+                                           const ResolveOptions& options) {
   const auto text = memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
   if (!text) return std::unexpected(text.error());
   return Resolve(dirfd, *text, options);
 }
 
-void Task::Send(int signal, int code) { signals.Send(SenderInfo(signal, code, pid, credentials.uid)); }
+void Task::Send(int signal, int code) {
+  signals.Send(SenderInfo(signal, code, pid, credentials.uid));
+}
 
-Nanoseconds Task::ClockOf(TimerId id) const { return id == kTimerReal ? kernel.Now() : kernel.CpuTime(); }
+Nanoseconds Task::ClockOf(TimerId id) const {
+  return id == kTimerReal ? kernel.Now() : kernel.CpuTime();
+}
 
 Nanoseconds Task::NextTimer() const {
   Nanoseconds next = kNever;

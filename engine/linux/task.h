@@ -1,5 +1,5 @@
-// One thread of the guest and the process that it is. (One thread and one process so far: what processes and threads
-// will share stands in structures of its own.)
+// One thread of the guest and the process that it is. (One thread and one process so far: what
+// processes and threads will share stands in structures of its own.)
 #pragma once
 
 #include <array>
@@ -50,9 +50,23 @@ struct FsContext {
 
 // getrlimit(2), asm-generic/resource.h.
 enum ResourceId : std::uint8_t {
-  kLimitCpu, kLimitFileSize, kLimitData, kLimitStack, kLimitCore, kLimitRss, kLimitProcesses, kLimitOpenFiles,
-  kLimitLocked, kLimitAddressSpace, kLimitLocks, kLimitSigPending, kLimitMessageQueue, kLimitNice, kLimitRtPriority,
-  kLimitRtTime, kResourceCount,
+  kLimitCpu,
+  kLimitFileSize,
+  kLimitData,
+  kLimitStack,
+  kLimitCore,
+  kLimitRss,
+  kLimitProcesses,
+  kLimitOpenFiles,
+  kLimitLocked,
+  kLimitAddressSpace,
+  kLimitLocks,
+  kLimitSigPending,
+  kLimitMessageQueue,
+  kLimitNice,
+  kLimitRtPriority,
+  kLimitRtTime,
+  kResourceCount,
 };
 
 enum TimerId : std::uint8_t { kTimerReal, kTimerVirtual, kTimerProfile, kTimerCount };
@@ -107,16 +121,20 @@ class Task {
   AddressSpace& space() { return *program->space; }
   std::uint64_t open_file_limit() const { return limits[kLimitOpenFiles].soft; }
 
-  // The directory that relative paths of a *at call start from: AT_FDCWD or a descriptor. EBADF, ENOTDIR.
+  // The directory that relative paths of a *at call start from: AT_FDCWD or a descriptor. EBADF,
+  // ENOTDIR.
   Result<std::shared_ptr<Directory>, Errno> DirectoryOf(int dirfd) const;
-  Result<Resolved, Errno> Resolve(int dirfd, const std::string& path, const ResolveOptions& options);
+  Result<Resolved, Errno> Resolve(int dirfd, const std::string& path,
+                                  const ResolveOptions& options);
   // As Resolve, after reading the path from guest memory.
-  Result<Resolved, Errno> ResolveGuest(int dirfd, GuestPtr<const char> path, const ResolveOptions& options);
+  Result<Resolved, Errno> ResolveGuest(int dirfd, GuestPtr<const char> path,
+                                       const ResolveOptions& options);
 
   // Sends a signal to this task, from inside.
   void Send(int signal, int code);
 
-  // The next time at which a timer of the task goes off, as Kernel::Now() tells time; kNever where none is armed.
+  // The next time at which a timer of the task goes off, as Kernel::Now() tells time; kNever where
+  // none is armed.
   Nanoseconds NextTimer() const;
   // Sends the signals of all timers that have gone off.
   void FireTimers();

@@ -21,22 +21,36 @@ TraceHash::TraceHash() : state_(XXH3_createState()) {
 
 TraceHash::~TraceHash() = default;
 
-void TraceHash::AddSyscall(Icount icount, std::uint32_t task, std::uint64_t number, const RawArguments& arguments,
-                           std::int64_t result) {
-  const std::array<std::uint64_t, 11> record{
-      kSyscallRecord, icount,       task,         number,       arguments[0], arguments[1],
-      arguments[2],   arguments[3], arguments[4], arguments[5], static_cast<std::uint64_t>(result)};
+void TraceHash::AddSyscall(Icount icount, std::uint32_t task, std::uint64_t number,
+                           const RawArguments& arguments, std::int64_t result) {
+  const std::array<std::uint64_t, 11> record{kSyscallRecord,
+                                             icount,
+                                             task,
+                                             number,
+                                             arguments[0],
+                                             arguments[1],
+                                             arguments[2],
+                                             arguments[3],
+                                             arguments[4],
+                                             arguments[5],
+                                             static_cast<std::uint64_t>(result)};
   XXH3_128bits_update(state_.get(), record.data(), sizeof record);
 }
 
-void TraceHash::AddSignal(Icount icount, std::uint32_t task, int signal, int code, std::uint64_t detail) {
-  const std::array<std::uint64_t, 6> record{
-      kSignalRecord, icount, task, static_cast<std::uint64_t>(signal), static_cast<std::uint64_t>(code), detail};
+void TraceHash::AddSignal(Icount icount, std::uint32_t task, int signal, int code,
+                          std::uint64_t detail) {
+  const std::array<std::uint64_t, 6> record{kSignalRecord,
+                                            icount,
+                                            task,
+                                            static_cast<std::uint64_t>(signal),
+                                            static_cast<std::uint64_t>(code),
+                                            detail};
   XXH3_128bits_update(state_.get(), record.data(), sizeof record);
 }
 
 void TraceHash::AddOutput(int stream, std::span<const std::byte> bytes) {
-  const std::array<std::uint64_t, 3> record{kOutputRecord, static_cast<std::uint64_t>(stream), bytes.size()};
+  const std::array<std::uint64_t, 3> record{kOutputRecord, static_cast<std::uint64_t>(stream),
+                                            bytes.size()};
   XXH3_128bits_update(state_.get(), record.data(), sizeof record);
   XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
 }

@@ -1,6 +1,7 @@
-// The guest's world: everything that a guest can observe and that no program of its own decided. One row each: what it
-// is, why, and whether a job's spec may override it. `glovebox world` prints this table; the epoch covers it.
-// A header of constants only: the client includes it without linking the engine.
+// The guest's world: everything that a guest can observe and that no program of its own decided.
+// One row each: what it is, why, and whether a job's spec may override it. `glovebox world` prints
+// this table; the epoch covers it. A header of constants only: the client includes it without
+// linking the engine.
 #pragma once
 
 #include <array>
@@ -63,30 +64,39 @@ inline constexpr std::uint64_t kMaxId = 4'294'967'294;  // (uid_t) -1 means "lea
 
 inline constexpr std::array kWorld{
     WorldRow{WorldId::kStartTime, "start_time", "1767225600", WorldKind::kNumber, 0, 4'102'444'800,
-             "seconds since 1970 when the box starts (2026-01-01T00:00:00Z): fixed, and later than any file's default "
+             "seconds since 1970 when the box starts (2026-01-01T00:00:00Z): fixed, and later than "
+             "any file's default "
              "time, so that make(1) and tar(1) do not meet files from the future"},
     WorldRow{WorldId::kInstructionTime, "instruction_time_ns", "1", WorldKind::kFact, 0, 0,
              "virtual time of one retired instruction; the time-stamp counter runs at 1 GHz"},
     WorldRow{WorldId::kSyscallTime, "syscall_time_ns", "200", WorldKind::kNumber, 0, 1'000'000,
-             "virtual time of one system call: about what one costs on hardware, so that a guest that polls a clock "
+             "virtual time of one system call: about what one costs on hardware, so that a guest "
+             "that polls a clock "
              "gets somewhere"},
     WorldRow{WorldId::kByteTime, "bytes_per_ns", "4", WorldKind::kNumber, 1, 1'000'000,
              "bytes that a system call moves in one nanosecond of virtual time"},
-    WorldRow{WorldId::kHostname, "hostname", "glovebox", WorldKind::kText, 0, 0, "uname(2); says where one is"},
-    WorldRow{WorldId::kDomainname, "domainname", "(none)", WorldKind::kText, 0, 0, "uname(2); Linux' default"},
-    WorldRow{WorldId::kMachineId, "machine_id", "676c6f7665626f780000000000000001", WorldKind::kText, 0, 0,
-             "/proc/sys/kernel/random/boot_id is derived from it; a constant, as a host's would leak which host it is"},
+    WorldRow{WorldId::kHostname, "hostname", "glovebox", WorldKind::kText, 0, 0,
+             "uname(2); says where one is"},
+    WorldRow{WorldId::kDomainname, "domainname", "(none)", WorldKind::kText, 0, 0,
+             "uname(2); Linux' default"},
+    WorldRow{WorldId::kMachineId, "machine_id", "676c6f7665626f780000000000000001",
+             WorldKind::kText, 0, 0,
+             "/proc/sys/kernel/random/boot_id is derived from it; a constant, as a host's would "
+             "leak which host it is"},
     WorldRow{WorldId::kKernelName, "kernel_name", "Linux", WorldKind::kFact, 0, 0, "uname(2)"},
     WorldRow{WorldId::kKernelRelease, "kernel_release", "6.1.0-glovebox", WorldKind::kText, 0, 0,
-             "uname(2): the kernel of Debian 12, whose behaviour is the model; C libraries compare it with a minimum"},
-    WorldRow{WorldId::kKernelVersion, "kernel_version", "#1-Glovebox", WorldKind::kText, 0, 0, "uname(2)"},
+             "uname(2): the kernel of Debian 12, whose behaviour is the model; C libraries compare "
+             "it with a minimum"},
+    WorldRow{WorldId::kKernelVersion, "kernel_version", "#1-Glovebox", WorldKind::kText, 0, 0,
+             "uname(2)"},
     WorldRow{WorldId::kMachine, "machine", "x86_64", WorldKind::kFact, 0, 0, "uname(2)"},
     WorldRow{WorldId::kCpus, "cpus", "1", WorldKind::kFact, 0, 0,
              "one host thread runs a box, so one CPU is the truth"},
     WorldRow{WorldId::kMemory, "memory", "the limit mem", WorldKind::kFact, 0, 0,
              "sysinfo(2), /proc/meminfo: programs size their caches by it"},
     WorldRow{WorldId::kUid, "uid", "0", WorldKind::kNumber, 0, kMaxId,
-             "root of a box that it cannot leave: most programs just work; nothing of the host's knows this uid"},
+             "root of a box that it cannot leave: most programs just work; nothing of the host's "
+             "knows this uid"},
     WorldRow{WorldId::kGid, "gid", "0", WorldKind::kNumber, 0, kMaxId, "as uid"},
     WorldRow{WorldId::kUmask, "umask", "022", WorldKind::kOctal, 0, 0777, "the usual one"},
     WorldRow{WorldId::kPid, "pid", "2", WorldKind::kFact, 0, 0,
@@ -96,27 +106,35 @@ inline constexpr std::array kWorld{
     WorldRow{WorldId::kWorkingDirectory, "working_directory", "/", WorldKind::kFact, 0, 0,
              "the job's spec has a field of its own for it"},
     WorldRow{WorldId::kEnvironment, "environment", "the job's", WorldKind::kFact, 0, 0,
-             "what the job's spec says; clients start from kDefaultEnvironment (default_root.h); never the host's"},
-    WorldRow{WorldId::kPageBytes, "page_size", "4096", WorldKind::kFact, 0, 0, "x86-64 has no other"},
+             "what the job's spec says; clients start from kDefaultEnvironment (default_root.h); "
+             "never the host's"},
+    WorldRow{WorldId::kPageBytes, "page_size", "4096", WorldKind::kFact, 0, 0,
+             "x86-64 has no other"},
     WorldRow{WorldId::kStandardStreams, "standard_streams", "pipes", WorldKind::kFact, 0, 0,
-             "stdin, stdout and stderr are pipes (S_IFIFO, ESPIPE, ENOTTY), as in a pipeline: programs neither colour "
+             "stdin, stdout and stderr are pipes (S_IFIFO, ESPIPE, ENOTTY), as in a pipeline: "
+             "programs neither colour "
              "nor page their output"},
     WorldRow{WorldId::kStandardInput, "standard_input", "whole reads", WorldKind::kFact, 0, 0,
-             "a read of n bytes of stdin returns n (at most 1 MiB) unless the end comes first; it waits with the box "
+             "a read of n bytes of stdin returns n (at most 1 MiB) unless the end comes first; it "
+             "waits with the box "
              "and its time frozen, so that timing and chunking leave no mark"},
-    WorldRow{WorldId::kInodeNumbers, "inode_numbers", "in order of first use", WorldKind::kFact, 0, 0,
-             "deterministic without a number in the root's tree"},
-    WorldRow{WorldId::kDirectoryOrder, "directory_order", "by name, then by creation", WorldKind::kFact, 0, 0,
+    WorldRow{WorldId::kInodeNumbers, "inode_numbers", "in order of first use", WorldKind::kFact, 0,
+             0, "deterministic without a number in the root's tree"},
+    WorldRow{WorldId::kDirectoryOrder, "directory_order", "by name, then by creation",
+             WorldKind::kFact, 0, 0,
              "the root's entries by name, bytewise; what the guest makes follows in order"},
     WorldRow{WorldId::kRandomness, "randomness", "from the seed", WorldKind::kFact, 0, 0,
-             "getrandom(2), /dev/urandom, AT_RANDOM: SplitMix64 streams of the job's seed; not for secrets"},
+             "getrandom(2), /dev/urandom, AT_RANDOM: SplitMix64 streams of the job's seed; not for "
+             "secrets"},
     WorldRow{WorldId::kAddresses, "addresses", "from the seed", WorldKind::kFact, 0, 0,
-             "stack, heap, mappings and position-independent programs are placed at random, by the seed, so that "
+             "stack, heap, mappings and position-independent programs are placed at random, by the "
+             "seed, so that "
              "programs that depend on addresses are found by another seed"},
     WorldRow{WorldId::kScheduling, "scheduling", "one task", WorldKind::kFact, 0, 0,
              "when every task waits, time jumps to the next timer: sleeps are free"},
     WorldRow{WorldId::kClocks, "clocks", "one", WorldKind::kFact, 0, 0,
-             "CLOCK_REALTIME is start_time plus virtual time, CLOCK_MONOTONIC and CLOCK_BOOTTIME are virtual time; CPU "
+             "CLOCK_REALTIME is start_time plus virtual time, CLOCK_MONOTONIC and CLOCK_BOOTTIME "
+             "are virtual time; CPU "
              "clocks leave out the jumps of sleeps; setting a clock is EPERM"},
 };
 
@@ -131,7 +149,8 @@ constexpr const WorldRow* FindWorldRow(std::string_view name) {
 
 constexpr bool EachWorldRowOnceInOrder() {
   for (std::size_t i = 0; i < kWorld.size(); ++i) {
-    if (static_cast<std::size_t>(kWorld[i].id) != i || FindWorldRow(kWorld[i].name) != &kWorld[i]) return false;
+    if (static_cast<std::size_t>(kWorld[i].id) != i || FindWorldRow(kWorld[i].name) != &kWorld[i])
+      return false;
   }
   return true;
 }

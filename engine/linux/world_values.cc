@@ -29,24 +29,26 @@ WorldValues::WorldValues() {
   }
 }
 
-Result<WorldValues, Error> WorldValues::Make(const std::vector<std::pair<std::string, std::string>>& overrides) {
+Result<WorldValues, Error> WorldValues::Make(
+    const std::vector<std::pair<std::string, std::string>>& overrides) {
   WorldValues values;
   for (const auto& [name, value] : overrides) {
     const auto refuse = [&name](const std::string& why) {
-      return Fail(ErrorCode::kInvalidArgument, "WORLD_INVALID", "world row \"" + name + "\": " + why,
-                  "spec.world[\"" + name + "\"]");
+      return Fail(ErrorCode::kInvalidArgument, "WORLD_INVALID",
+                  "world row \"" + name + "\": " + why, "spec.world[\"" + name + "\"]");
     };
     const WorldRow* row = FindWorldRow(name);
     if (row == nullptr) return refuse("there is no such row");
     if (!row->overridable()) return refuse("it cannot be overridden");
     const auto index = static_cast<std::size_t>(row->id);
     if (row->kind == WorldKind::kText) {
-      if (!IsPlainText(value)) return refuse("1 to 64 printable ASCII characters without blanks are allowed");
+      if (!IsPlainText(value))
+        return refuse("1 to 64 printable ASCII characters without blanks are allowed");
     } else {
       const auto number = ParseNumber(value, row->kind == WorldKind::kOctal ? 8 : 10);
       if (!number || *number < row->least || *number > row->most) {
-        return refuse("\"" + value.substr(0, 64) + "\" is no number from " + std::to_string(row->least) + " to " +
-                      std::to_string(row->most));
+        return refuse("\"" + value.substr(0, 64) + "\" is no number from " +
+                      std::to_string(row->least) + " to " + std::to_string(row->most));
       }
       values.numbers_[index] = *number;
     }

@@ -15,7 +15,8 @@ namespace glovebox::engine {
 class WorldValues {
  public:
   // Errors: kInvalidArgument that names the row.
-  static Result<WorldValues, Error> Make(const std::vector<std::pair<std::string, std::string>>& overrides);
+  static Result<WorldValues, Error> Make(
+      const std::vector<std::pair<std::string, std::string>>& overrides);
 
   const std::string& Text(WorldId id) const { return texts_[static_cast<std::size_t>(id)]; }
   // Of rows that are numbers.

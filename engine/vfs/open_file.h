@@ -60,7 +60,8 @@ class OpenFile {
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
-  // How many bytes a read of `wanted` may take now, 0 at the end of a stream; a pipe waits here, before anything moved.
+  // How many bytes a read of `wanted` may take now, 0 at the end of a stream; a pipe waits here,
+  // before anything moved.
   virtual IoResult Await(std::size_t wanted) { return wanted; }
   // What the next bytes are; nothing is consumed. 0 is the end of the file.
   virtual IoResult Read(std::uint64_t offset, std::span<std::byte> out);

@@ -42,7 +42,9 @@ MemoryTree::Node& MemoryTree::Make(std::string_view path) {
   return *at;
 }
 
-void MemoryTree::AddDirectory(std::string_view path, std::uint32_t mode) { Make(path).entry.mode = mode; }
+void MemoryTree::AddDirectory(std::string_view path, std::uint32_t mode) {
+  Make(path).entry.mode = mode;
+}
 
 void MemoryTree::AddFile(std::string_view path, std::string content, std::uint32_t mode) {
   TreeEntry& entry = Make(path).entry;
@@ -53,7 +55,7 @@ void MemoryTree::AddFile(std::string_view path, std::string content, std::uint32
 }
 
 Result<void, Error> MemoryTree::AddHostFile(std::string_view path, const std::string& host_path) {
-  struct stat status {};
+  struct stat status{};
   std::ifstream file(host_path, std::ios::binary);
   if (!file || ::stat(host_path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return Fail(ErrorCode::kNotFound, "FILE_UNREADABLE", host_path + " is not a readable file");
@@ -88,9 +90,9 @@ Digest MemoryTree::Hash(Node& node) {
   Hasher hasher;
   for (auto& [name, child] : node.children) {
     if (child.entry.kind == NodeKind::kDirectory) child.entry.digest = Hash(child);
-    const std::string line = name + '\0' + std::to_string(static_cast<int>(child.entry.kind)) + '\0' +
-                             std::to_string(child.entry.mode) + '\0' + HexOf(child.entry.digest) + '\0' +
-                             child.entry.target + '\n';
+    const std::string line = name + '\0' + std::to_string(static_cast<int>(child.entry.kind)) +
+                             '\0' + std::to_string(child.entry.mode) + '\0' +
+                             HexOf(child.entry.digest) + '\0' + child.entry.target + '\n';
     hasher.Update(std::as_bytes(std::span(line)));
     entries.push_back(child.entry);
   }
@@ -104,7 +106,8 @@ Digest MemoryTree::Root() { return Hash(root_); }
 Result<std::vector<TreeEntry>, Error> MemoryTree::ReadDirectory(const Digest& digest) {
   const auto found = directories_.find(digest);
   if (found == directories_.end()) {
-    return Fail(ErrorCode::kNotFound, "BLOB_MISSING", "directory " + HexOf(digest) + " is not there");
+    return Fail(ErrorCode::kNotFound, "BLOB_MISSING",
+                "directory " + HexOf(digest) + " is not there");
   }
   return found->second;
 }

@@ -12,8 +12,8 @@
 
 namespace glovebox::tests {
 
-// Paths are absolute. Directories on the way are made with mode 0755, everything with owner 0:0 and mtime 0: the same
-// tree as the command line client builds.
+// Paths are absolute. Directories on the way are made with mode 0755, everything with owner 0:0 and
+// mtime 0: the same tree as the command line client builds.
 class MemoryTree : public engine::TreeSource {
  public:
   MemoryTree();

@@ -1,5 +1,5 @@
-// Structures of guest memory that are the same on every 64-bit ABI of Linux. Never host structures: a guest's layout is
-// written down here, with size and offsets asserted.
+// Structures of guest memory that are the same on every 64-bit ABI of Linux. Never host structures:
+// a guest's layout is written down here, with size and offsets asserted.
 #pragma once
 
 #include <array>
@@ -137,7 +137,8 @@ struct Statx {
   std::uint32_t dio_memory_align, dio_offset_align;
   std::uint64_t spare[12];
 };
-static_assert(sizeof(Statx) == 256 && offsetof(Statx, accessed) == 64 && offsetof(Statx, special_major) == 128);
+static_assert(sizeof(Statx) == 256 && offsetof(Statx, accessed) == 64 &&
+              offsetof(Statx, special_major) == 128);
 
 // openat2(2)
 struct OpenHow {

@@ -1,5 +1,5 @@
-// Structures of guest memory that are x86-64's own. Sources: uapi/asm/stat.h, uapi/asm/sigcontext.h,
-// uapi/asm/ucontext.h, uapi/asm/signal.h of Linux 6.1.
+// Structures of guest memory that are x86-64's own. Sources: uapi/asm/stat.h,
+// uapi/asm/sigcontext.h, uapi/asm/ucontext.h, uapi/asm/signal.h of Linux 6.1.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ struct Stat {
   Timespec accessed, modified, changed;
   std::int64_t unused[3];
 };
-static_assert(sizeof(Stat) == 144 && offsetof(Stat, special_device) == 40 && offsetof(Stat, accessed) == 72);
+static_assert(sizeof(Stat) == 144 && offsetof(Stat, special_device) == 40 &&
+              offsetof(Stat, accessed) == 72);
 
 struct Sigaction {
   std::uint64_t handler;

@@ -19,14 +19,29 @@ constexpr std::size_t kShownItems = 16;
 
 void Escape(std::string& out, unsigned char c, bool digit_follows) {
   switch (c) {
-    case '\n': out += "\\n"; return;
-    case '\t': out += "\\t"; return;
-    case '\r': out += "\\r"; return;
-    case '\v': out += "\\v"; return;
-    case '\f': out += "\\f"; return;
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    default: break;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\v':
+      out += "\\v";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    default:
+      break;
   }
   if (c >= ' ' && c < 0x7f) {
     out += static_cast<char>(c);
@@ -39,8 +54,8 @@ void Escape(std::string& out, unsigned char c, bool digit_follows) {
 std::string Quote(std::span<const std::byte> bytes) {
   std::string out = "\"";
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const bool digit_follows =
-        i + 1 < bytes.size() && static_cast<char>(bytes[i + 1]) >= '0' && static_cast<char>(bytes[i + 1]) <= '9';
+    const bool digit_follows = i + 1 < bytes.size() && static_cast<char>(bytes[i + 1]) >= '0' &&
+                               static_cast<char>(bytes[i + 1]) <= '9';
     Escape(out, static_cast<unsigned char>(bytes[i]), digit_follows);
   }
   return out + "\"";
@@ -48,13 +63,17 @@ std::string Quote(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::string PrintHex(std::uint64_t value) { return value == 0 ? "NULL" : fmt::format("{:#x}", value); }
+std::string PrintHex(std::uint64_t value) {
+  return value == 0 ? "NULL" : fmt::format("{:#x}", value);
+}
 
 std::string PrintBits(std::uint64_t value, const BitName* names, std::size_t count) {
   std::string text;
   std::uint64_t rest = value;
   for (std::size_t i = 0; i < count; ++i) {
-    if ((value & names[i].mask) != names[i].value || (names[i].value != 0 && (rest & names[i].value) == 0)) continue;
+    if ((value & names[i].mask) != names[i].value ||
+        (names[i].value != 0 && (rest & names[i].value) == 0))
+      continue;
     if (!text.empty()) text += '|';
     text += names[i].name;
     rest &= ~names[i].mask;
@@ -75,9 +94,11 @@ std::string PrintPath(const PrintContext& context, GuestAddr address) {
   std::array<std::byte, 64> piece;
   while (text.size() < kShownPathBytes) {
     const auto room = static_cast<std::size_t>(kPageSize - (address + text.size()) % kPageSize);
-    const auto got = context.memory.CopyIn(std::span(piece).first(std::min(piece.size(), room)), address + text.size());
+    const auto got = context.memory.CopyIn(std::span(piece).first(std::min(piece.size(), room)),
+                                           address + text.size());
     if (got == 0) return PrintHex(address);
-    const auto end = std::find(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(got), std::byte{0});
+    const auto end =
+        std::find(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(got), std::byte{0});
     text.insert(text.end(), piece.begin(), end);
     if (end != piece.begin() + static_cast<std::ptrdiff_t>(got)) return Quote(text);
   }
@@ -88,11 +109,13 @@ std::string PrintBytes(const PrintContext& context, GuestAddr address, std::uint
   if (address == 0) return "NULL";
   std::array<std::byte, kShownBytes> bytes;
   const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size()));
-  if (context.memory.CopyIn(std::span(bytes).first(want), address) != want) return PrintHex(address);
+  if (context.memory.CopyIn(std::span(bytes).first(want), address) != want)
+    return PrintHex(address);
   return Quote(std::span(bytes).first(want)) + (size > want ? "..." : "");
 }
 
-std::string PrintVectors(const PrintContext& context, GuestAddr address, std::uint64_t count, bool show) {
+std::string PrintVectors(const PrintContext& context, GuestAddr address, std::uint64_t count,
+                         bool show) {
   if (!show) return PrintHex(address);
   std::string text = "[";
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -102,7 +125,8 @@ std::string PrintVectors(const PrintContext& context, GuestAddr address, std::ui
     }
     abi::Iovec vector;
     const auto bytes = std::as_writable_bytes(std::span(&vector, 1));
-    if (context.memory.CopyIn(bytes, address + i * sizeof vector) != bytes.size()) return PrintHex(address);
+    if (context.memory.CopyIn(bytes, address + i * sizeof vector) != bytes.size())
+      return PrintHex(address);
     text += fmt::format("{}{{iov_base={}, iov_len={}}}", i == 0 ? "" : ", ",
                         PrintBytes(context, vector.base, vector.length), vector.length);
   }
@@ -126,7 +150,9 @@ std::string PrintStrings(const PrintContext& context, GuestAddr address) {
 std::string PrintSignal(int signal) { return SignalName(signal); }
 
 std::string PrintValue(Fd v) { return std::to_string(v.value); }
-std::string PrintValue(DirFd v) { return v.value == kAtFdCwd ? "AT_FDCWD" : std::to_string(v.value); }
+std::string PrintValue(DirFd v) {
+  return v.value == kAtFdCwd ? "AT_FDCWD" : std::to_string(v.value);
+}
 std::string PrintValue(Size v) { return std::to_string(v.value); }
 std::string PrintValue(Offset v) { return std::to_string(v.value); }
 std::string PrintValue(Address v) { return PrintHex(v.value); }

@@ -1,5 +1,5 @@
-// The types of system calls' arguments. A type knows how it is taken from a register and how it prints itself in a
-// trace, so a call's signature is all that there is to say about it.
+// The types of system calls' arguments. A type knows how it is taken from a register and how it
+// prints itself in a trace, so a call's signature is all that there is to say about it.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,8 @@ struct Hex {
 
 using PathPtr = GuestPtr<const char>;
 
-// A buffer that the call reads or fills; its length is the argument behind it. The guest sees bytes as text.
+// A buffer that the call reads or fills; its length is the argument behind it. The guest sees bytes
+// as text.
 struct InBuffer {
   GuestAddr address;
 };
@@ -85,7 +86,7 @@ struct Choice {
 struct PrintContext {
   AddressSpace& memory;
   const RawArguments& arguments;
-  bool finished = false;     // the call is over: `result` is valid, what it wrote is there
+  bool finished = false;  // the call is over: `result` is valid, what it wrote is there
   std::int64_t result = 0;
 };
 
@@ -96,11 +97,13 @@ std::string PrintHex(std::uint64_t value);
 std::string PrintPath(const PrintContext& context, GuestAddr address);
 // At most 32 bytes, then "...".
 std::string PrintBytes(const PrintContext& context, GuestAddr address, std::uint64_t size);
-std::string PrintVectors(const PrintContext& context, GuestAddr address, std::uint64_t count, bool show);
+std::string PrintVectors(const PrintContext& context, GuestAddr address, std::uint64_t count,
+                         bool show);
 std::string PrintStrings(const PrintContext& context, GuestAddr address);
 std::string PrintSignal(int signal);
 
-// How T comes from a register and goes to a trace. `kAfter`: shows what the call wrote, so it is printed at its end.
+// How T comes from a register and goes to a trace. `kAfter`: shows what the call wrote, so it is
+// printed at its end.
 template <typename T>
 struct Argument;
 
@@ -111,7 +114,9 @@ template <PlainInteger T>
 struct Argument<T> {
   static constexpr bool kAfter = false;
   static T From(std::uint64_t raw) { return static_cast<T>(raw); }
-  static std::string Print(const PrintContext& c, std::size_t i) { return std::to_string(From(c.arguments[i])); }
+  static std::string Print(const PrintContext& c, std::size_t i) {
+    return std::to_string(From(c.arguments[i]));
+  }
 };
 
 template <typename T>
@@ -150,7 +155,9 @@ template <>
 struct Argument<PathPtr> {
   static constexpr bool kAfter = false;
   static PathPtr From(std::uint64_t raw) { return {raw}; }
-  static std::string Print(const PrintContext& c, std::size_t i) { return PrintPath(c, c.arguments[i]); }
+  static std::string Print(const PrintContext& c, std::size_t i) {
+    return PrintPath(c, c.arguments[i]);
+  }
 };
 
 template <>
@@ -194,10 +201,13 @@ template <>
 struct Argument<StringArray> {
   static constexpr bool kAfter = false;
   static StringArray From(std::uint64_t raw) { return {raw}; }
-  static std::string Print(const PrintContext& c, std::size_t i) { return PrintStrings(c, c.arguments[i]); }
+  static std::string Print(const PrintContext& c, std::size_t i) {
+    return PrintStrings(c, c.arguments[i]);
+  }
 };
 
-// Structures: `const T` is read by the call, T is written by it. Those without a Describe print their address.
+// Structures: `const T` is read by the call, T is written by it. Those without a Describe print
+// their address.
 template <typename T>
 struct Argument<GuestPtr<T>> {
   static constexpr bool kAfter = !std::is_const_v<T>;
@@ -208,7 +218,8 @@ struct Argument<GuestPtr<T>> {
     if constexpr (requires(std::remove_const_t<T> value) { Describe(value); }) {
       std::remove_const_t<T> value;
       const auto bytes = std::as_writable_bytes(std::span(&value, 1));
-      if ((!kAfter || c.result >= 0) && c.memory.CopyIn(bytes, address) == bytes.size()) return Describe(value);
+      if ((!kAfter || c.result >= 0) && c.memory.CopyIn(bytes, address) == bytes.size())
+        return Describe(value);
     }
     return PrintHex(address);
   }

@@ -25,12 +25,18 @@ std::string Handler(std::uint64_t handler) {
 
 std::string_view TypeName(std::uint32_t mode) {
   switch (mode & 0170000) {
-    case 0010000: return "S_IFIFO";
-    case 0020000: return "S_IFCHR";
-    case 0040000: return "S_IFDIR";
-    case 0100000: return "S_IFREG";
-    case 0120000: return "S_IFLNK";
-    default: return "0";
+    case 0010000:
+      return "S_IFIFO";
+    case 0020000:
+      return "S_IFCHR";
+    case 0040000:
+      return "S_IFDIR";
+    case 0100000:
+      return "S_IFREG";
+    case 0120000:
+      return "S_IFLNK";
+    default:
+      return "0";
   }
 }
 
@@ -44,8 +50,12 @@ std::string Describe(std::uint64_t value) { return Sigset(value); }
 
 namespace abi {
 
-std::string Describe(const Timespec& v) { return fmt::format("{{tv_sec={}, tv_nsec={}}}", v.seconds, v.nanoseconds); }
-std::string Describe(const Timeval& v) { return fmt::format("{{tv_sec={}, tv_usec={}}}", v.seconds, v.microseconds); }
+std::string Describe(const Timespec& v) {
+  return fmt::format("{{tv_sec={}, tv_nsec={}}}", v.seconds, v.nanoseconds);
+}
+std::string Describe(const Timeval& v) {
+  return fmt::format("{{tv_sec={}, tv_usec={}}}", v.seconds, v.microseconds);
+}
 std::string Describe(const Itimerval& v) {
   return fmt::format("{{it_interval={}, it_value={}}}", Describe(v.interval), Describe(v.value));
 }
@@ -53,14 +63,17 @@ std::string Describe(const Itimerspec& v) {
   return fmt::format("{{it_interval={}, it_value={}}}", Describe(v.interval), Describe(v.value));
 }
 std::string Describe(const Rlimit& v) {
-  const auto one = [](std::uint64_t n) { return n == ~std::uint64_t{0} ? "RLIM64_INFINITY" : std::to_string(n); };
+  const auto one = [](std::uint64_t n) {
+    return n == ~std::uint64_t{0} ? "RLIM64_INFINITY" : std::to_string(n);
+  };
   return fmt::format("{{rlim_cur={}, rlim_max={}}}", one(v.soft), one(v.hard));
 }
 std::string Describe(const Utsname& v) {
   return fmt::format("{{sysname=\"{}\", nodename=\"{}\", ...}}", v.system.data(), v.node.data());
 }
 std::string Describe(const Statx& v) {
-  return fmt::format("{{stx_mode={}|{:04o}, stx_size={}, ...}}", TypeName(v.mode), v.mode & 07777, v.size);
+  return fmt::format("{{stx_mode={}|{:04o}, stx_size={}, ...}}", TypeName(v.mode), v.mode & 07777,
+                     v.size);
 }
 std::string Describe(const Siginfo& v) {
   return fmt::format("{{si_signo={}, si_code={}}}", SignalName(v.signal), v.code);
@@ -75,10 +88,12 @@ std::string Describe(const OpenHow& v) {
 namespace x86_64 {
 
 std::string Describe(const Stat& v) {
-  return fmt::format("{{st_mode={}|{:04o}, st_size={}, ...}}", TypeName(v.mode), v.mode & 07777, v.size);
+  return fmt::format("{{st_mode={}|{:04o}, st_size={}, ...}}", TypeName(v.mode), v.mode & 07777,
+                     v.size);
 }
 std::string Describe(const Sigaction& v) {
-  return fmt::format("{{sa_handler={}, sa_mask={}, sa_flags={:#x}}}", Handler(v.handler), Sigset(v.mask), v.flags);
+  return fmt::format("{{sa_handler={}, sa_mask={}, sa_flags={:#x}}}", Handler(v.handler),
+                     Sigset(v.mask), v.flags);
 }
 
 }  // namespace x86_64

@@ -1,4 +1,5 @@
-// How structures of guest memory look in a trace: the fields that a reader wants, as strace(1) writes them.
+// How structures of guest memory look in a trace: the fields that a reader wants, as strace(1)
+// writes them.
 #pragma once
 
 #include <string>

@@ -36,7 +36,8 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
   return made ? SyscallResult(0) : SyscallResult(made.error() == kEISDIR ? kENOENT : made.error());
 }
 
-SyscallResult MakeLink(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to, AtFlags flags) {
+SyscallResult MakeLink(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
+                       AtFlags flags) {
   if (flags.HasOther(kAtFollow | kAtEmptyPath)) return kEINVAL;
   const auto source = Locate(task, from_dir, from, flags.Has(kAtFollow), flags.Has(kAtEmptyPath));
   if (!source) return source.error();
@@ -45,15 +46,18 @@ SyscallResult MakeLink(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, P
   return FromResult(task.kernel.files().Link(source->inode, *target, task.credentials));
 }
 
-SyscallResult Rename(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to, std::uint64_t flags) {
+SyscallResult Rename(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
+                     std::uint64_t flags) {
   constexpr std::uint64_t kWhiteout = 4;
   if ((flags & ~std::uint64_t{kRenameNoReplace | kRenameExchange}) != 0) return kEINVAL;
-  if ((flags & kRenameExchange) != 0 && (flags & (kRenameNoReplace | kWhiteout)) != 0) return kEINVAL;
+  if ((flags & kRenameExchange) != 0 && (flags & (kRenameNoReplace | kWhiteout)) != 0)
+    return kEINVAL;
   const auto source = ResolveExisting(task, from_dir, from);
   if (!source) return source.error();
   const auto target = ResolveNew(task, to_dir, to);
   if (!target) return target.error();
-  return FromResult(task.kernel.files().Rename(*source, *target, static_cast<std::uint32_t>(flags), task.credentials));
+  return FromResult(task.kernel.files().Rename(*source, *target, static_cast<std::uint32_t>(flags),
+                                               task.credentials));
 }
 
 SyscallResult ReadLink(Task& task, DirFd dirfd, PathPtr path, GuestAddr buffer, std::int32_t size) {
@@ -65,7 +69,8 @@ SyscallResult ReadLink(Task& task, DirFd dirfd, PathPtr path, GuestAddr buffer, 
   const auto target = link->Target();
   if (!target) return target.error();
   link->TouchAccessed();
-  const auto bytes = std::as_bytes(std::span(*target)).first(std::min(target->size(), static_cast<std::size_t>(size)));
+  const auto bytes = std::as_bytes(std::span(*target))
+                         .first(std::min(target->size(), static_cast<std::size_t>(size)));
   if (const auto ok = task.memory().WriteBytes(buffer, bytes); !ok) return ok.error();
   return static_cast<std::int64_t>(bytes.size());
 }
@@ -86,7 +91,8 @@ std::vector<std::byte> EncodeEntry(const DirectoryEntry& entry, bool old_form) {
   return record;
 }
 
-SyscallResult ListDirectory(Task& task, Fd fd, GuestAddr buffer, std::uint32_t size, bool old_form) {
+SyscallResult ListDirectory(Task& task, Fd fd, GuestAddr buffer, std::uint32_t size,
+                            bool old_form) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
   auto* directory = dynamic_cast<OpenDirectory*>(file->get());
@@ -117,7 +123,8 @@ SyscallResult ListDirectory(Task& task, Fd fd, GuestAddr buffer, std::uint32_t s
   return static_cast<std::int64_t>(done);
 }
 
-SyscallResult ChangeDirectory(Task& task, const std::shared_ptr<Inode>& inode, std::shared_ptr<Directory>& which) {
+SyscallResult ChangeDirectory(Task& task, const std::shared_ptr<Inode>& inode,
+                              std::shared_ptr<Directory>& which) {
   if (!inode->is(kTypeDirectory)) return kENOTDIR;
   if (!MayAccess(*inode, task.credentials, kMayExecute)) return kEACCES;
   which = std::static_pointer_cast<Directory>(inode);
@@ -131,14 +138,19 @@ constexpr DirFd kCwd{kAtFdCwd};
 SyscallResult SysMkdirat(Task& task, DirFd dirfd, PathPtr path, FileMode mode) {
   const auto at = ResolveNew(task, dirfd, path);
   if (!at) return at.error();
-  return FromResult(task.kernel.files().MakeDirectory(*at, mode.value & ~task.fs.umask, task.credentials));
+  return FromResult(
+      task.kernel.files().MakeDirectory(*at, mode.value & ~task.fs.umask, task.credentials));
 }
-SyscallResult SysMkdir(Task& task, PathPtr path, FileMode mode) { return SysMkdirat(task, kCwd, path, mode); }
+SyscallResult SysMkdir(Task& task, PathPtr path, FileMode mode) {
+  return SysMkdirat(task, kCwd, path, mode);
+}
 
 SyscallResult SysMknodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode, Hex) {
   return MakeNode(task, dirfd, path, mode.value);
 }
-SyscallResult SysMknod(Task& task, PathPtr path, FileMode mode, Hex) { return MakeNode(task, kCwd, path, mode.value); }
+SyscallResult SysMknod(Task& task, PathPtr path, FileMode mode, Hex) {
+  return MakeNode(task, kCwd, path, mode.value);
+}
 
 SyscallResult SysUnlinkat(Task& task, DirFd dirfd, PathPtr path, AtFlags flags) {
   if (flags.HasOther(kAtRemoveDirectory)) return kEINVAL;
@@ -149,12 +161,17 @@ SyscallResult SysUnlinkat(Task& task, DirFd dirfd, PathPtr path, AtFlags flags) 
                                                   : files.Unlink(*at, task.credentials));
 }
 SyscallResult SysUnlink(Task& task, PathPtr path) { return SysUnlinkat(task, kCwd, path, {0}); }
-SyscallResult SysRmdir(Task& task, PathPtr path) { return SysUnlinkat(task, kCwd, path, {kAtRemoveDirectory}); }
+SyscallResult SysRmdir(Task& task, PathPtr path) {
+  return SysUnlinkat(task, kCwd, path, {kAtRemoveDirectory});
+}
 
-SyscallResult SysLinkat(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to, AtFlags flags) {
+SyscallResult SysLinkat(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
+                        AtFlags flags) {
   return MakeLink(task, from_dir, from, to_dir, to, flags);
 }
-SyscallResult SysLink(Task& task, PathPtr from, PathPtr to) { return MakeLink(task, kCwd, from, kCwd, to, {0}); }
+SyscallResult SysLink(Task& task, PathPtr from, PathPtr to) {
+  return MakeLink(task, kCwd, from, kCwd, to, {0});
+}
 
 SyscallResult SysSymlinkat(Task& task, PathPtr target, DirFd dirfd, PathPtr path) {
   const auto text = task.memory().ReadString(target.address, kPathMaxBytes, kENAMETOOLONG);
@@ -164,7 +181,9 @@ SyscallResult SysSymlinkat(Task& task, PathPtr target, DirFd dirfd, PathPtr path
   if (!at) return at.error();
   return FromResult(task.kernel.files().MakeSymlink(*at, *text, task.credentials));
 }
-SyscallResult SysSymlink(Task& task, PathPtr target, PathPtr path) { return SysSymlinkat(task, target, kCwd, path); }
+SyscallResult SysSymlink(Task& task, PathPtr target, PathPtr path) {
+  return SysSymlinkat(task, target, kCwd, path);
+}
 
 SyscallResult SysReadlinkat(Task& task, DirFd dirfd, PathPtr path, OutBuffer buffer, int size) {
   return ReadLink(task, dirfd, path, buffer.address, size);
@@ -173,13 +192,16 @@ SyscallResult SysReadlink(Task& task, PathPtr path, OutBuffer buffer, int size) 
   return ReadLink(task, kCwd, path, buffer.address, size);
 }
 
-SyscallResult SysRenameat2(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to, RenameFlags flags) {
+SyscallResult SysRenameat2(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
+                           RenameFlags flags) {
   return Rename(task, from_dir, from, to_dir, to, flags.value);
 }
 SyscallResult SysRenameat(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to) {
   return Rename(task, from_dir, from, to_dir, to, 0);
 }
-SyscallResult SysRename(Task& task, PathPtr from, PathPtr to) { return Rename(task, kCwd, from, kCwd, to, 0); }
+SyscallResult SysRename(Task& task, PathPtr from, PathPtr to) {
+  return Rename(task, kCwd, from, kCwd, to, 0);
+}
 
 SyscallResult SysGetdents64(Task& task, Fd fd, Address buffer, std::uint32_t size) {
   return ListDirectory(task, fd, buffer.value, size, false);

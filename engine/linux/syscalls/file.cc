@@ -11,13 +11,14 @@ namespace glovebox::engine {
 namespace {
 
 // What open(2) ignores and what it knows: fs/fcntl.c, VALID_OPEN_FLAGS.
-constexpr int kKnownOpenFlags = 03 | kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate | kOpenAppend |
-                                kOpenNonblock | kOpenSync | kOpenAsync | kOpenDirect | kOpenLargeFile |
-                                kOpenDirectory | kOpenNoFollow | kOpenNoAtime | kOpenCloseOnExec | kOpenPath |
-                                kOpenTmpFile;
+constexpr int kKnownOpenFlags = 03 | kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate |
+                                kOpenAppend | kOpenNonblock | kOpenSync | kOpenAsync | kOpenDirect |
+                                kOpenLargeFile | kOpenDirectory | kOpenNoFollow | kOpenNoAtime |
+                                kOpenCloseOnExec | kOpenPath | kOpenTmpFile;
 constexpr int kTmpFileBit = kOpenTmpFile & ~kOpenDirectory;
 // Those that an open description keeps: fcntl(2), F_GETFL.
-constexpr int kNotKept = kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate | kOpenCloseOnExec;
+constexpr int kNotKept =
+    kOpenCreate | kOpenExclusive | kOpenNoCtty | kOpenTruncate | kOpenCloseOnExec;
 
 struct OpenRequest {
   int flags;
@@ -27,9 +28,12 @@ struct OpenRequest {
 
 std::uint32_t WantedAccess(int flags) {
   switch (flags & kOpenAccessMode) {
-    case kOpenReadOnly: return kMayRead | ((flags & kOpenTruncate) != 0 ? kMayWrite : 0u);
-    case kOpenWriteOnly: return kMayWrite;
-    default: return kMayRead | kMayWrite;
+    case kOpenReadOnly:
+      return kMayRead | ((flags & kOpenTruncate) != 0 ? kMayWrite : 0u);
+    case kOpenWriteOnly:
+      return kMayWrite;
+    default:
+      return kMayRead | kMayWrite;
   }
 }
 
@@ -42,7 +46,8 @@ Result<void, Errno> CheckOpen(const Task& task, const Inode& inode, int flags) {
     return std::unexpected(kEISDIR);
   }
   if (!MayAccess(inode, task.credentials, wanted)) return std::unexpected(kEACCES);
-  if ((flags & kOpenNoAtime) != 0 && !OwnsOrPrivileged(inode, task.credentials)) return std::unexpected(kEPERM);
+  if ((flags & kOpenNoAtime) != 0 && !OwnsOrPrivileged(inode, task.credentials))
+    return std::unexpected(kEPERM);
   return {};
 }
 
@@ -72,7 +77,8 @@ SyscallResult OpenTmpFile(Task& task, Resolved& at, int flags, std::uint32_t mod
 
 SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   int flags = request.flags & kKnownOpenFlags;
-  if ((flags & kOpenPath) != 0) flags &= kOpenPath | kOpenDirectory | kOpenNoFollow | kOpenCloseOnExec;
+  if ((flags & kOpenPath) != 0)
+    flags &= kOpenPath | kOpenDirectory | kOpenNoFollow | kOpenCloseOnExec;
   const bool tmp_file = (flags & kTmpFileBit) != 0;
   if (tmp_file && (flags & kOpenDirectory) == 0) return kEINVAL;
   const bool creates = (flags & kOpenCreate) != 0 && !tmp_file;
@@ -105,7 +111,8 @@ SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   if (const auto ok = CheckOpen(task, *resolved->ref.inode, flags); !ok) return ok.error();
   if ((flags & kOpenTruncate) != 0 && resolved->ref.inode->is(kTypeRegular)) {
     // What is made up (/proc) has no length to cut.
-    if (const auto cut = task.kernel.files().Truncate(*resolved->ref.inode, 0); !cut && cut.error() != kEINVAL) {
+    if (const auto cut = task.kernel.files().Truncate(*resolved->ref.inode, 0);
+        !cut && cut.error() != kEINVAL) {
       return cut.error();
     }
   }
@@ -116,7 +123,8 @@ SyscallResult Duplicate(Task& task, int fd, std::uint64_t least, bool close_on_e
   auto file = task.fds.Get(fd);
   if (!file) return kEBADF;
   if (least >= task.open_file_limit()) return kEINVAL;
-  const auto made = task.fds.Add(std::move(file), close_on_exec, task.open_file_limit(), static_cast<int>(least));
+  const auto made =
+      task.fds.Add(std::move(file), close_on_exec, task.open_file_limit(), static_cast<int>(least));
   return made ? SyscallResult(*made) : SyscallResult(made.error());
 }
 
@@ -135,9 +143,11 @@ SyscallResult MakePipe(Task& task, GuestPtr<std::int32_t> fds, int flags) {
   inode->gid = task.credentials.fsgid;
   const int kept = flags & ~kOpenCloseOnExec;
   const bool close_on_exec = (flags & kOpenCloseOnExec) != 0;
-  const auto read_end = task.fds.Add(inode->OpenEnd(kOpenReadOnly | kept), close_on_exec, task.open_file_limit());
+  const auto read_end =
+      task.fds.Add(inode->OpenEnd(kOpenReadOnly | kept), close_on_exec, task.open_file_limit());
   if (!read_end) return read_end.error();
-  const auto write_end = task.fds.Add(inode->OpenEnd(kOpenWriteOnly | kept), close_on_exec, task.open_file_limit());
+  const auto write_end =
+      task.fds.Add(inode->OpenEnd(kOpenWriteOnly | kept), close_on_exec, task.open_file_limit());
   if (!write_end) {
     task.fds.Close(*read_end);
     return write_end.error();
@@ -158,7 +168,8 @@ SyscallResult Lock(Task& task, OpenFile& file, int command, GuestAddr argument) 
   auto lock = task.memory().Read(pointer);
   if (!lock) return lock.error();
   constexpr std::int16_t kReadLock = 0, kWriteLock = 1, kUnlock = 2;
-  if (lock->type < kReadLock || lock->type > kUnlock || lock->whence < 0 || lock->whence > 2) return kEINVAL;
+  if (lock->type < kReadLock || lock->type > kUnlock || lock->whence < 0 || lock->whence > 2)
+    return kEINVAL;
   constexpr int kGetLock = 5, kGetOfdLock = 36;
   if (command == kGetLock || command == kGetOfdLock) {
     if (lock->type == kUnlock) return kEINVAL;
@@ -185,16 +196,24 @@ SyscallResult SysOpenat(Task& task, DirFd dirfd, PathPtr path, OpenFlags flags, 
 }
 
 // openat2(2): as openat, but what it does not know it refuses.
-SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::OpenHow> how, Size size) {
+SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::OpenHow> how,
+                         Size size) {
   if (size.value < sizeof(abi::OpenHow)) return kEINVAL;
   if (size.value > sizeof(abi::OpenHow)) return kE2BIG;
   const auto value = task.memory().Read(how);
   if (!value) return value.error();
-  if ((value->flags & ~static_cast<std::uint64_t>(kKnownOpenFlags)) != 0 || (value->mode & ~07777ull) != 0) return kEINVAL;
-  if (value->mode != 0 && (value->flags & (kOpenCreate | static_cast<std::uint64_t>(kTmpFileBit))) == 0) return kEINVAL;
-  constexpr std::uint64_t kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8, kInRoot = 16;
+  if ((value->flags & ~static_cast<std::uint64_t>(kKnownOpenFlags)) != 0 ||
+      (value->mode & ~07777ull) != 0)
+    return kEINVAL;
+  if (value->mode != 0 &&
+      (value->flags & (kOpenCreate | static_cast<std::uint64_t>(kTmpFileBit))) == 0)
+    return kEINVAL;
+  constexpr std::uint64_t kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8,
+                          kInRoot = 16;
   if ((value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath)) != 0) {
-    return (value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath | kInRoot)) != 0 ? kEINVAL : kENOSYS;
+    return (value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath | kInRoot)) != 0
+               ? kEINVAL
+               : kENOSYS;
   }
   OpenRequest request{static_cast<int>(value->flags), static_cast<std::uint32_t>(value->mode), {}};
   request.options.no_symlinks = (value->resolve & kNoSymlinks) != 0;
@@ -202,12 +221,16 @@ SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const a
   return Open(task, dirfd.value, path, request);
 }
 
-SyscallResult SysClose(Task& task, Fd fd) { return task.fds.Close(fd.value) ? SyscallResult(0) : kEBADF; }
+SyscallResult SysClose(Task& task, Fd fd) {
+  return task.fds.Close(fd.value) ? SyscallResult(0) : kEBADF;
+}
 
-SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last, CloseRangeFlags flags) {
+SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last,
+                            CloseRangeFlags flags) {
   constexpr std::uint64_t kUnshare = 2, kCloseOnExec = 4;
   if (flags.HasOther(kUnshare | kCloseOnExec) || first > last) return kEINVAL;
-  const auto end = std::min<std::uint64_t>(static_cast<std::uint64_t>(last) + 1, static_cast<std::uint64_t>(task.fds.size()));
+  const auto end = std::min<std::uint64_t>(static_cast<std::uint64_t>(last) + 1,
+                                           static_cast<std::uint64_t>(task.fds.size()));
   for (std::uint64_t fd = first; fd < end; ++fd) {
     if (!flags.Has(kCloseOnExec)) {
       task.fds.Close(static_cast<int>(fd));
@@ -226,7 +249,8 @@ SyscallResult SysDup2(Task& task, Fd from, Fd to) {
 }
 
 SyscallResult SysDup3(Task& task, Fd from, Fd to, OpenFlags flags) {
-  if ((flags.value & ~static_cast<std::uint64_t>(kOpenCloseOnExec)) != 0 || from.value == to.value) return kEINVAL;
+  if ((flags.value & ~static_cast<std::uint64_t>(kOpenCloseOnExec)) != 0 || from.value == to.value)
+    return kEINVAL;
   return DuplicateTo(task, from.value, to.value, flags.value != 0);
 }
 
@@ -241,24 +265,45 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
   if (!file) return file.error();
   FdTable::Slot* slot = task.fds.Find(fd.value);
   enum Command : int {
-    kDupFd = 0, kGetFd, kSetFd, kGetFlags, kSetFlags, kGetLock, kSetLock, kSetLockWait, kSetOwner, kGetOwner,
-    kOfdGetLock = 36, kOfdSetLock, kOfdSetLockWait, kDupFdCloexec = 1030, kSetPipeSize, kGetPipeSize,
+    kDupFd = 0,
+    kGetFd,
+    kSetFd,
+    kGetFlags,
+    kSetFlags,
+    kGetLock,
+    kSetLock,
+    kSetLockWait,
+    kSetOwner,
+    kGetOwner,
+    kOfdGetLock = 36,
+    kOfdSetLock,
+    kOfdSetLockWait,
+    kDupFdCloexec = 1030,
+    kSetPipeSize,
+    kGetPipeSize,
   };
   switch (command.value) {
     case kDupFd:
     case kDupFdCloexec:
       if (argument.value > std::numeric_limits<std::int32_t>::max()) return kEINVAL;
       return Duplicate(task, fd.value, argument.value, command.value == kDupFdCloexec);
-    case kGetFd: return slot->close_on_exec ? 1 : 0;
-    case kSetFd: slot->close_on_exec = (argument.value & 1) != 0; return 0;
-    case kGetFlags: return (*file)->flags() | kOpenLargeFile;
-    default: break;
+    case kGetFd:
+      return slot->close_on_exec ? 1 : 0;
+    case kSetFd:
+      slot->close_on_exec = (argument.value & 1) != 0;
+      return 0;
+    case kGetFlags:
+      return (*file)->flags() | kOpenLargeFile;
+    default:
+      break;
   }
   if ((*file)->path_only()) return kEBADF;
   switch (command.value) {
     case kSetFlags: {
-      constexpr int kSettable = kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
-      (*file)->SetFlags(((*file)->flags() & ~kSettable) | (static_cast<int>(argument.value) & kSettable));
+      constexpr int kSettable =
+          kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
+      (*file)->SetFlags(((*file)->flags() & ~kSettable) |
+                        (static_cast<int>(argument.value) & kSettable));
       return 0;
     }
     case kGetLock:
@@ -266,12 +311,18 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kSetLockWait:
     case kOfdGetLock:
     case kOfdSetLock:
-    case kOfdSetLockWait: return Lock(task, **file, command.value, argument.value);
-    case kSetOwner: return 0;
-    case kGetOwner: return 0;
+    case kOfdSetLockWait:
+      return Lock(task, **file, command.value, argument.value);
+    case kSetOwner:
+      return 0;
+    case kGetOwner:
+      return 0;
     case kGetPipeSize:
-      return (*file)->inode().is(kTypeFifo) ? SyscallResult(static_cast<std::int64_t>(Pipe::kCapacityBytes)) : kEBADF;
-    default: return kEINVAL;
+      return (*file)->inode().is(kTypeFifo)
+                 ? SyscallResult(static_cast<std::int64_t>(Pipe::kCapacityBytes))
+                 : kEBADF;
+    default:
+      return kEINVAL;
   }
 }
 
@@ -288,8 +339,12 @@ SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {
   if (!file) return file.error();
   constexpr int kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;
   switch (request.value) {
-    case kFioclex: task.fds.Find(fd.value)->close_on_exec = true; return 0;
-    case kFionclex: task.fds.Find(fd.value)->close_on_exec = false; return 0;
+    case kFioclex:
+      task.fds.Find(fd.value)->close_on_exec = true;
+      return 0;
+    case kFionclex:
+      task.fds.Find(fd.value)->close_on_exec = false;
+      return 0;
     case kFionbio: {
       const auto on = task.memory().Read(GuestPtr<const std::int32_t>{argument.value});
       if (!on) return on.error();
@@ -300,10 +355,12 @@ SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {
     case kFionread: {
       const auto available = (*file)->Available();
       if (!available) return BlockOrFail(**file, available.error());
-      const auto count = static_cast<std::int32_t>(std::min<std::uint64_t>(*available, std::numeric_limits<std::int32_t>::max()));
+      const auto count = static_cast<std::int32_t>(
+          std::min<std::uint64_t>(*available, std::numeric_limits<std::int32_t>::max()));
       return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, count));
     }
-    default: return kENOTTY;  // no terminals, no other devices
+    default:
+      return kENOTTY;  // no terminals, no other devices
   }
 }
 
@@ -339,7 +396,8 @@ SyscallResult SysFtruncate(Task& task, Fd fd, Offset length) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
   if (!(*file)->writable() || !(*file)->inode().is(kTypeRegular)) return kEINVAL;
-  return FromResult(task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value)));
+  return FromResult(
+      task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value)));
 }
 
 SyscallResult SysTruncate(Task& task, PathPtr path, Offset length) {
@@ -368,7 +426,8 @@ SyscallResult SysFallocate(Task& task, Fd fd, FallocateMode mode, Offset offset,
   FileContent& content = regular->file().content;
   const auto from = static_cast<std::uint64_t>(offset.value);
   const auto count = static_cast<std::uint64_t>(length.value);
-  const auto done = mode.value <= kKeepSize ? content.Allocate(from, count) : content.Punch(from, count);
+  const auto done =
+      mode.value <= kKeepSize ? content.Allocate(from, count) : content.Punch(from, count);
   if (!done) return done.error();
   if (!mode.Has(kKeepSize) && from + count > content.size_bytes()) {
     if (const auto grown = content.Resize(from + count); !grown) return grown.error();

@@ -7,8 +7,8 @@
 namespace glovebox::engine {
 namespace {
 
-constexpr std::uint64_t kMaxVectors = 1024;               // UIO_MAXIOV
-constexpr std::uint64_t kMaxTransferBytes = 0x7ffff000;   // MAX_RW_COUNT
+constexpr std::uint64_t kMaxVectors = 1024;              // UIO_MAXIOV
+constexpr std::uint64_t kMaxTransferBytes = 0x7ffff000;  // MAX_RW_COUNT
 constexpr std::size_t kPieceBytes = 65536;
 
 std::uint64_t Total(const Vectors& vectors) {
@@ -17,7 +17,8 @@ std::uint64_t Total(const Vectors& vectors) {
   return std::min(total, kMaxTransferBytes);
 }
 
-// Walks the guest's buffers from byte `skip` on; `copy(address, part)` returns the bytes that it moved.
+// Walks the guest's buffers from byte `skip` on; `copy(address, part)` returns the bytes that it
+// moved.
 template <typename Copy>
 std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, Copy copy) {
   std::size_t done = 0;
@@ -26,7 +27,8 @@ std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, C
       skip -= vector.length;
       continue;
     }
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(size - done, vector.length - skip));
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(size - done, vector.length - skip));
     const std::size_t moved = copy(vector.base + skip, done, count);
     done += moved;
     if (moved != count || done == size) break;
@@ -35,13 +37,15 @@ std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, C
   return done;
 }
 
-std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip, std::span<std::byte> out) {
+std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip,
+                   std::span<std::byte> out) {
   return Walk(vectors, skip, out.size(), [&](GuestAddr from, std::size_t at, std::size_t count) {
     return task.memory().ReadSome(from, out.subspan(at, count));
   });
 }
 
-std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip, std::span<const std::byte> bytes) {
+std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip,
+                    std::span<const std::byte> bytes) {
   return Walk(vectors, skip, bytes.size(), [&](GuestAddr to, std::size_t at, std::size_t count) {
     return task.memory().WriteSome(to, bytes.subspan(at, count));
   });
@@ -74,12 +78,14 @@ Result<std::shared_ptr<OpenFile>, Errno> FileOf(Task& task, Fd fd) {
   return file;
 }
 
-Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow, bool empty_path_allowed) {
+Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow,
+                              bool empty_path_allowed) {
   const auto text = task.memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
   if (!text) return std::unexpected(text.error());
   if (text->empty() && empty_path_allowed) {
     if (dirfd.value == kAtFdCwd) {
-      return PathRef{task.fs.working_directory, task.fs.working_directory->parent(), task.fs.working_directory->name()};
+      return PathRef{task.fs.working_directory, task.fs.working_directory->parent(),
+                     task.fs.working_directory->name()};
     }
     const auto file = task.fds.Get(dirfd.value);
     if (!file) return std::unexpected(kEBADF);
@@ -94,7 +100,8 @@ Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow
 
 SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::int64_t partial) {
   if (failure.wait == Wait::kNone) return failure.error;
-  // Non-blocking reads of the box' stdin wait all the same: whether bytes are there already is the host's business.
+  // Non-blocking reads of the box' stdin wait all the same: whether bytes are there already is the
+  // host's business.
   if (file.nonblocking() && failure.wait != Wait::kInput) return kEAGAIN;
   return SyscallResult::Block({kNever, failure.wait, OnSignal::kRestartIfAsked, partial});
 }
@@ -102,7 +109,8 @@ SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::i
 Result<Vectors, Errno> ReadVectors(Task& task, GuestAddr address, std::uint64_t count) {
   if (count > kMaxVectors) return std::unexpected(kEINVAL);
   Vectors vectors(static_cast<std::size_t>(count));
-  if (const auto ok = task.memory().ReadBytes(address, std::as_writable_bytes(std::span(vectors))); !ok && count > 0) {
+  if (const auto ok = task.memory().ReadBytes(address, std::as_writable_bytes(std::span(vectors)));
+      !ok && count > 0) {
     return std::unexpected(ok.error());
   }
   std::uint64_t total = 0;
@@ -114,7 +122,8 @@ Result<Vectors, Errno> ReadVectors(Task& task, GuestAddr address, std::uint64_t 
   return vectors;
 }
 
-SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors, const std::uint64_t* offset) {
+SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
+                         const std::uint64_t* offset) {
   if (!file.readable()) return kEBADF;
   CallInFlight& call = *task.call;
   if (!call.total) {
@@ -122,11 +131,13 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors, con
     if (!ready) return BlockOrFail(file, ready.error());
     call.total = *ready;
   }
-  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
+  std::vector<std::byte> piece(
+      static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
   const std::uint64_t start = offset != nullptr ? *offset : file.offset;
   do {
     const std::uint64_t left = *call.total - call.progress;
-    const auto want = std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+    const auto want = std::span(piece).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
     const auto got = file.Read(start + call.progress, want);
     if (!got) return FinishOr(task, file, offset, got.error().error);
     const std::size_t moved = Scatter(task, vectors, call.progress, want.first(*got));
@@ -139,42 +150,51 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors, con
   return Finish(task, file, offset);
 }
 
-IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset, std::span<const std::byte> bytes) {
+IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
+                    std::span<const std::byte> bytes) {
   if (file.inode().is(kTypeRegular)) {
     const std::uint64_t limit = task.limits[kLimitFileSize].soft;
     if (offset >= limit && !bytes.empty()) {
       task.Send(kSIGXFSZ, kSiUser);
       return std::unexpected(kEFBIG);
     }
-    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit - offset)));
+    bytes = bytes.first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit - offset)));
   }
   const auto written = file.Write(offset, bytes);
-  if (!written && written.error().wait == Wait::kNone && written.error().error == kEPIPE) task.Send(kSIGPIPE, kSiUser);
+  if (!written && written.error().wait == Wait::kNone && written.error().error == kEPIPE)
+    task.Send(kSIGPIPE, kSiUser);
   if (written && *written > 0 && !task.credentials.privileged()) DropSetId(file.inode());
   return written;
 }
 
-SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors, const std::uint64_t* offset) {
+SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
+                          const std::uint64_t* offset) {
   if (!file.writable()) return kEBADF;
   CallInFlight& call = *task.call;
   if (!call.total) {
     call.total = Total(vectors);
-    if ((file.flags() & kOpenAppend) != 0 && offset == nullptr) file.offset = file.inode().size_bytes();
+    if ((file.flags() & kOpenAppend) != 0 && offset == nullptr)
+      file.offset = file.inode().size_bytes();
   }
   // Appending writes go to the end even where they name an offset: pwrite(2), "Bugs".
   const bool appends = (file.flags() & kOpenAppend) != 0 && file.inode().is(kTypeRegular);
   const std::uint64_t start = offset != nullptr && !appends ? *offset : file.offset;
-  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
+  std::vector<std::byte> piece(
+      static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
   do {
     const std::uint64_t left = *call.total - call.progress;
-    const auto want = std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+    const auto want = std::span(piece).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
     const std::size_t got = Gather(task, vectors, call.progress, want);
     if (got == 0 && !want.empty()) return FinishOr(task, file, offset, kEFAULT);
-    const std::uint64_t at = appends && offset != nullptr ? file.inode().size_bytes() : start + call.progress;
+    const std::uint64_t at =
+        appends && offset != nullptr ? file.inode().size_bytes() : start + call.progress;
     const auto written = WritePiece(task, file, at, want.first(got));
     if (!written) {
       const auto done = static_cast<std::int64_t>(call.progress);
-      if (written.error().wait == Wait::kNone) return FinishOr(task, file, offset, written.error().error);
+      if (written.error().wait == Wait::kNone)
+        return FinishOr(task, file, offset, written.error().error);
       if (file.nonblocking()) return FinishOr(task, file, offset, kEAGAIN);
       return BlockOrFail(file, written.error(), done);
     }

@@ -9,26 +9,33 @@
 
 namespace glovebox::engine {
 
-// The description behind a descriptor, or EBADF. O_PATH descriptors are EBADF for everything that does something.
+// The description behind a descriptor, or EBADF. O_PATH descriptors are EBADF for everything that
+// does something.
 Result<std::shared_ptr<OpenFile>, Errno> FileOf(Task& task, Fd fd);
 Result<std::shared_ptr<OpenFile>, Errno> FileOrPathOf(Task& task, Fd fd);
 
-// Names what a path call is about: the path, or with AT_EMPTY_PATH and an empty path the descriptor itself.
-Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow, bool empty_path_allowed);
+// Names what a path call is about: the path, or with AT_EMPTY_PATH and an empty path the descriptor
+// itself.
+Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow,
+                              bool empty_path_allowed);
 
-// Where an operation that could not be done now is to be tried again; EAGAIN for non-blocking descriptors.
+// Where an operation that could not be done now is to be tried again; EAGAIN for non-blocking
+// descriptors.
 SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::int64_t partial = 0);
 
 // Checks and copies an iovec array: EINVAL, EFAULT.
 using Vectors = std::vector<abi::Iovec>;
 Result<Vectors, Errno> ReadVectors(Task& task, GuestAddr address, std::uint64_t count);
 
-// Moves bytes between a file and guest memory; `offset` set for pread and pwrite. Long transfers come back with
-// SyscallResult::Again and go on where they were.
-SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors, const std::uint64_t* offset);
-SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors, const std::uint64_t* offset);
+// Moves bytes between a file and guest memory; `offset` set for pread and pwrite. Long transfers
+// come back with SyscallResult::Again and go on where they were.
+SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
+                         const std::uint64_t* offset);
+SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
+                          const std::uint64_t* offset);
 
 // One write to a file with everything that belongs to it: append, RLIMIT_FSIZE, set-id bits.
-IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset, std::span<const std::byte> bytes);
+IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
+                    std::span<const std::byte> bytes);
 
 }  // namespace glovebox::engine

@@ -9,147 +9,204 @@ namespace glovebox::engine {
 constexpr BitName Bit(std::uint64_t value, std::string_view name) { return {value, value, name}; }
 
 inline constexpr BitName kOpenNames[] = {
-    {03, 00, "O_RDONLY"}, {03, 01, "O_WRONLY"}, {03, 02, "O_RDWR"}, Bit(0100, "O_CREAT"), Bit(0200, "O_EXCL"),
-    Bit(0400, "O_NOCTTY"), Bit(01000, "O_TRUNC"), Bit(02000, "O_APPEND"), Bit(04000, "O_NONBLOCK"),
-    Bit(020000, "O_ASYNC"), Bit(04010000, "O_SYNC"), Bit(010000, "O_DSYNC"), Bit(040000, "O_DIRECT"),
-    Bit(0100000, "O_LARGEFILE"), Bit(020200000, "O_TMPFILE"), Bit(0200000, "O_DIRECTORY"), Bit(0400000, "O_NOFOLLOW"),
-    Bit(01000000, "O_NOATIME"), Bit(02000000, "O_CLOEXEC"), Bit(010000000, "O_PATH"),
+    {03, 00, "O_RDONLY"},        {03, 01, "O_WRONLY"},        {03, 02, "O_RDWR"},
+    Bit(0100, "O_CREAT"),        Bit(0200, "O_EXCL"),         Bit(0400, "O_NOCTTY"),
+    Bit(01000, "O_TRUNC"),       Bit(02000, "O_APPEND"),      Bit(04000, "O_NONBLOCK"),
+    Bit(020000, "O_ASYNC"),      Bit(04010000, "O_SYNC"),     Bit(010000, "O_DSYNC"),
+    Bit(040000, "O_DIRECT"),     Bit(0100000, "O_LARGEFILE"), Bit(020200000, "O_TMPFILE"),
+    Bit(0200000, "O_DIRECTORY"), Bit(0400000, "O_NOFOLLOW"),  Bit(01000000, "O_NOATIME"),
+    Bit(02000000, "O_CLOEXEC"),  Bit(010000000, "O_PATH"),
 };
 using OpenFlags = Flags<kOpenNames>;
 
 inline constexpr BitName kAtNames[] = {
-    Bit(0x100, "AT_SYMLINK_NOFOLLOW"), Bit(0x200, "AT_REMOVEDIR"), Bit(0x400, "AT_SYMLINK_FOLLOW"),
-    Bit(0x800, "AT_NO_AUTOMOUNT"), Bit(0x1000, "AT_EMPTY_PATH"), Bit(0x2000, "AT_STATX_FORCE_SYNC"),
+    Bit(0x100, "AT_SYMLINK_NOFOLLOW"), Bit(0x200, "AT_REMOVEDIR"),
+    Bit(0x400, "AT_SYMLINK_FOLLOW"),   Bit(0x800, "AT_NO_AUTOMOUNT"),
+    Bit(0x1000, "AT_EMPTY_PATH"),      Bit(0x2000, "AT_STATX_FORCE_SYNC"),
     Bit(0x4000, "AT_STATX_DONT_SYNC"),
 };
 using AtFlags = Flags<kAtNames>;
 enum AtFlag : std::uint64_t {
-  kAtNoFollow = 0x100, kAtRemoveDirectory = 0x200, kAtEffectiveIds = 0x200, kAtFollow = 0x400, kAtNoAutomount = 0x800,
-  kAtEmptyPath = 0x1000, kAtStatxSync = 0x6000,
+  kAtNoFollow = 0x100,
+  kAtRemoveDirectory = 0x200,
+  kAtEffectiveIds = 0x200,
+  kAtFollow = 0x400,
+  kAtNoAutomount = 0x800,
+  kAtEmptyPath = 0x1000,
+  kAtStatxSync = 0x6000,
 };
 
-inline constexpr BitName kAccessNames[] = {{~0ull, 0, "F_OK"}, Bit(4, "R_OK"), Bit(2, "W_OK"), Bit(1, "X_OK")};
+inline constexpr BitName kAccessNames[] = {
+    {~0ull, 0, "F_OK"}, Bit(4, "R_OK"), Bit(2, "W_OK"), Bit(1, "X_OK")};
 using AccessMode = Flags<kAccessNames>;
 
 inline constexpr BitName kProtectionNames[] = {
-    {~0ull, 0, "PROT_NONE"}, Bit(1, "PROT_READ"), Bit(2, "PROT_WRITE"), Bit(4, "PROT_EXEC"),
-    Bit(0x01000000, "PROT_GROWSDOWN"), Bit(0x02000000, "PROT_GROWSUP"),
+    {~0ull, 0, "PROT_NONE"},
+    Bit(1, "PROT_READ"),
+    Bit(2, "PROT_WRITE"),
+    Bit(4, "PROT_EXEC"),
+    Bit(0x01000000, "PROT_GROWSDOWN"),
+    Bit(0x02000000, "PROT_GROWSUP"),
 };
 using ProtectionFlags = Flags<kProtectionNames>;
 
 inline constexpr BitName kMapNames[] = {
-    {0xf, 1, "MAP_SHARED"}, {0xf, 2, "MAP_PRIVATE"}, {0xf, 3, "MAP_SHARED_VALIDATE"}, Bit(0x10, "MAP_FIXED"),
-    Bit(0x20, "MAP_ANONYMOUS"), Bit(0x40, "MAP_32BIT"), Bit(0x100, "MAP_GROWSDOWN"), Bit(0x800, "MAP_DENYWRITE"),
-    Bit(0x1000, "MAP_EXECUTABLE"), Bit(0x2000, "MAP_LOCKED"), Bit(0x4000, "MAP_NORESERVE"), Bit(0x8000, "MAP_POPULATE"),
-    Bit(0x10000, "MAP_NONBLOCK"), Bit(0x20000, "MAP_STACK"), Bit(0x40000, "MAP_HUGETLB"),
-    Bit(0x100000, "MAP_FIXED_NOREPLACE"),
+    {0xf, 1, "MAP_SHARED"},          {0xf, 2, "MAP_PRIVATE"},
+    {0xf, 3, "MAP_SHARED_VALIDATE"}, Bit(0x10, "MAP_FIXED"),
+    Bit(0x20, "MAP_ANONYMOUS"),      Bit(0x40, "MAP_32BIT"),
+    Bit(0x100, "MAP_GROWSDOWN"),     Bit(0x800, "MAP_DENYWRITE"),
+    Bit(0x1000, "MAP_EXECUTABLE"),   Bit(0x2000, "MAP_LOCKED"),
+    Bit(0x4000, "MAP_NORESERVE"),    Bit(0x8000, "MAP_POPULATE"),
+    Bit(0x10000, "MAP_NONBLOCK"),    Bit(0x20000, "MAP_STACK"),
+    Bit(0x40000, "MAP_HUGETLB"),     Bit(0x100000, "MAP_FIXED_NOREPLACE"),
 };
 using MapFlags = Flags<kMapNames>;
 
 inline constexpr BitName kRemapNames[] = {
-    Bit(1, "MREMAP_MAYMOVE"), Bit(2, "MREMAP_FIXED"), Bit(4, "MREMAP_DONTUNMAP"),
+    Bit(1, "MREMAP_MAYMOVE"),
+    Bit(2, "MREMAP_FIXED"),
+    Bit(4, "MREMAP_DONTUNMAP"),
 };
 using RemapFlags = Flags<kRemapNames>;
 
 inline constexpr BitName kAdviceNames[] = {
-    Bit(0, "MADV_NORMAL"), Bit(1, "MADV_RANDOM"), Bit(2, "MADV_SEQUENTIAL"), Bit(3, "MADV_WILLNEED"),
-    Bit(4, "MADV_DONTNEED"), Bit(8, "MADV_FREE"), Bit(9, "MADV_REMOVE"), Bit(10, "MADV_DONTFORK"),
-    Bit(11, "MADV_DOFORK"), Bit(12, "MADV_MERGEABLE"), Bit(13, "MADV_UNMERGEABLE"), Bit(14, "MADV_HUGEPAGE"),
-    Bit(15, "MADV_NOHUGEPAGE"), Bit(16, "MADV_DONTDUMP"), Bit(17, "MADV_DODUMP"), Bit(18, "MADV_WIPEONFORK"),
-    Bit(19, "MADV_KEEPONFORK"), Bit(20, "MADV_COLD"), Bit(21, "MADV_PAGEOUT"),
+    Bit(0, "MADV_NORMAL"),      Bit(1, "MADV_RANDOM"),       Bit(2, "MADV_SEQUENTIAL"),
+    Bit(3, "MADV_WILLNEED"),    Bit(4, "MADV_DONTNEED"),     Bit(8, "MADV_FREE"),
+    Bit(9, "MADV_REMOVE"),      Bit(10, "MADV_DONTFORK"),    Bit(11, "MADV_DOFORK"),
+    Bit(12, "MADV_MERGEABLE"),  Bit(13, "MADV_UNMERGEABLE"), Bit(14, "MADV_HUGEPAGE"),
+    Bit(15, "MADV_NOHUGEPAGE"), Bit(16, "MADV_DONTDUMP"),    Bit(17, "MADV_DODUMP"),
+    Bit(18, "MADV_WIPEONFORK"), Bit(19, "MADV_KEEPONFORK"),  Bit(20, "MADV_COLD"),
+    Bit(21, "MADV_PAGEOUT"),
 };
 using Advice = Choice<kAdviceNames>;
 
-inline constexpr BitName kSyncNames[] = {Bit(1, "MS_ASYNC"), Bit(2, "MS_INVALIDATE"), Bit(4, "MS_SYNC")};
+inline constexpr BitName kSyncNames[] = {Bit(1, "MS_ASYNC"), Bit(2, "MS_INVALIDATE"),
+                                         Bit(4, "MS_SYNC")};
 using SyncFlags = Flags<kSyncNames>;
 
 inline constexpr BitName kSeekNames[] = {
-    Bit(0, "SEEK_SET"), Bit(1, "SEEK_CUR"), Bit(2, "SEEK_END"), Bit(3, "SEEK_DATA"), Bit(4, "SEEK_HOLE"),
+    Bit(0, "SEEK_SET"),  Bit(1, "SEEK_CUR"),  Bit(2, "SEEK_END"),
+    Bit(3, "SEEK_DATA"), Bit(4, "SEEK_HOLE"),
 };
 using Whence = Choice<kSeekNames>;
 
 inline constexpr BitName kFcntlNames[] = {
-    Bit(0, "F_DUPFD"), Bit(1, "F_GETFD"), Bit(2, "F_SETFD"), Bit(3, "F_GETFL"), Bit(4, "F_SETFL"), Bit(5, "F_GETLK"),
-    Bit(6, "F_SETLK"), Bit(7, "F_SETLKW"), Bit(8, "F_SETOWN"), Bit(9, "F_GETOWN"), Bit(36, "F_OFD_GETLK"),
-    Bit(37, "F_OFD_SETLK"), Bit(38, "F_OFD_SETLKW"), Bit(1030, "F_DUPFD_CLOEXEC"), Bit(1031, "F_SETPIPE_SZ"),
-    Bit(1032, "F_GETPIPE_SZ"), Bit(1033, "F_ADD_SEALS"), Bit(1034, "F_GET_SEALS"),
+    Bit(0, "F_DUPFD"),         Bit(1, "F_GETFD"),
+    Bit(2, "F_SETFD"),         Bit(3, "F_GETFL"),
+    Bit(4, "F_SETFL"),         Bit(5, "F_GETLK"),
+    Bit(6, "F_SETLK"),         Bit(7, "F_SETLKW"),
+    Bit(8, "F_SETOWN"),        Bit(9, "F_GETOWN"),
+    Bit(36, "F_OFD_GETLK"),    Bit(37, "F_OFD_SETLK"),
+    Bit(38, "F_OFD_SETLKW"),   Bit(1030, "F_DUPFD_CLOEXEC"),
+    Bit(1031, "F_SETPIPE_SZ"), Bit(1032, "F_GETPIPE_SZ"),
+    Bit(1033, "F_ADD_SEALS"),  Bit(1034, "F_GET_SEALS"),
 };
 using FcntlCommand = Choice<kFcntlNames>;
 
 inline constexpr BitName kIoctlNames[] = {
-    Bit(0x5401, "TCGETS"), Bit(0x5402, "TCSETS"), Bit(0x540f, "TIOCGPGRP"), Bit(0x5413, "TIOCGWINSZ"),
-    Bit(0x541b, "FIONREAD"), Bit(0x5421, "FIONBIO"), Bit(0x5450, "FIONCLEX"), Bit(0x5451, "FIOCLEX"),
+    Bit(0x5401, "TCGETS"),     Bit(0x5402, "TCSETS"),   Bit(0x540f, "TIOCGPGRP"),
+    Bit(0x5413, "TIOCGWINSZ"), Bit(0x541b, "FIONREAD"), Bit(0x5421, "FIONBIO"),
+    Bit(0x5450, "FIONCLEX"),   Bit(0x5451, "FIOCLEX"),
 };
 using IoctlRequest = Choice<kIoctlNames>;
 
-inline constexpr BitName kCloseRangeNames[] = {Bit(2, "CLOSE_RANGE_UNSHARE"), Bit(4, "CLOSE_RANGE_CLOEXEC")};
+inline constexpr BitName kCloseRangeNames[] = {Bit(2, "CLOSE_RANGE_UNSHARE"),
+                                               Bit(4, "CLOSE_RANGE_CLOEXEC")};
 using CloseRangeFlags = Flags<kCloseRangeNames>;
 
 inline constexpr BitName kRenameNames[] = {
-    Bit(1, "RENAME_NOREPLACE"), Bit(2, "RENAME_EXCHANGE"), Bit(4, "RENAME_WHITEOUT"),
+    Bit(1, "RENAME_NOREPLACE"),
+    Bit(2, "RENAME_EXCHANGE"),
+    Bit(4, "RENAME_WHITEOUT"),
 };
 using RenameFlags = Flags<kRenameNames>;
 
 inline constexpr BitName kFallocateNames[] = {
-    Bit(1, "FALLOC_FL_KEEP_SIZE"), Bit(2, "FALLOC_FL_PUNCH_HOLE"), Bit(8, "FALLOC_FL_COLLAPSE_RANGE"),
+    Bit(1, "FALLOC_FL_KEEP_SIZE"),
+    Bit(2, "FALLOC_FL_PUNCH_HOLE"),
+    Bit(8, "FALLOC_FL_COLLAPSE_RANGE"),
     Bit(0x10, "FALLOC_FL_ZERO_RANGE"),
 };
 using FallocateMode = Flags<kFallocateNames>;
 
 inline constexpr BitName kClockNames[] = {
-    Bit(0, "CLOCK_REALTIME"), Bit(1, "CLOCK_MONOTONIC"), Bit(2, "CLOCK_PROCESS_CPUTIME_ID"),
-    Bit(3, "CLOCK_THREAD_CPUTIME_ID"), Bit(4, "CLOCK_MONOTONIC_RAW"), Bit(5, "CLOCK_REALTIME_COARSE"),
-    Bit(6, "CLOCK_MONOTONIC_COARSE"), Bit(7, "CLOCK_BOOTTIME"), Bit(8, "CLOCK_REALTIME_ALARM"),
-    Bit(9, "CLOCK_BOOTTIME_ALARM"), Bit(11, "CLOCK_TAI"),
+    Bit(0, "CLOCK_REALTIME"),
+    Bit(1, "CLOCK_MONOTONIC"),
+    Bit(2, "CLOCK_PROCESS_CPUTIME_ID"),
+    Bit(3, "CLOCK_THREAD_CPUTIME_ID"),
+    Bit(4, "CLOCK_MONOTONIC_RAW"),
+    Bit(5, "CLOCK_REALTIME_COARSE"),
+    Bit(6, "CLOCK_MONOTONIC_COARSE"),
+    Bit(7, "CLOCK_BOOTTIME"),
+    Bit(8, "CLOCK_REALTIME_ALARM"),
+    Bit(9, "CLOCK_BOOTTIME_ALARM"),
+    Bit(11, "CLOCK_TAI"),
 };
 using ClockId = Choice<kClockNames>;
 
 inline constexpr BitName kSleepNames[] = {Bit(1, "TIMER_ABSTIME")};
 using SleepFlags = Flags<kSleepNames>;
 
-inline constexpr BitName kItimerNames[] = {Bit(0, "ITIMER_REAL"), Bit(1, "ITIMER_VIRTUAL"), Bit(2, "ITIMER_PROF")};
+inline constexpr BitName kItimerNames[] = {Bit(0, "ITIMER_REAL"), Bit(1, "ITIMER_VIRTUAL"),
+                                           Bit(2, "ITIMER_PROF")};
 using ItimerId = Choice<kItimerNames>;
 
-inline constexpr BitName kSigprocmaskNames[] = {Bit(0, "SIG_BLOCK"), Bit(1, "SIG_UNBLOCK"), Bit(2, "SIG_SETMASK")};
+inline constexpr BitName kSigprocmaskNames[] = {Bit(0, "SIG_BLOCK"), Bit(1, "SIG_UNBLOCK"),
+                                                Bit(2, "SIG_SETMASK")};
 using MaskHow = Choice<kSigprocmaskNames>;
 
 inline constexpr BitName kArchPrctlNames[] = {
-    Bit(0x1001, "ARCH_SET_GS"), Bit(0x1002, "ARCH_SET_FS"), Bit(0x1003, "ARCH_GET_FS"), Bit(0x1004, "ARCH_GET_GS"),
-    Bit(0x1011, "ARCH_GET_CPUID"), Bit(0x1012, "ARCH_SET_CPUID"), Bit(0x3001, "ARCH_CET_STATUS"),
+    Bit(0x1001, "ARCH_SET_GS"),     Bit(0x1002, "ARCH_SET_FS"),    Bit(0x1003, "ARCH_GET_FS"),
+    Bit(0x1004, "ARCH_GET_GS"),     Bit(0x1011, "ARCH_GET_CPUID"), Bit(0x1012, "ARCH_SET_CPUID"),
+    Bit(0x3001, "ARCH_CET_STATUS"),
 };
 using ArchPrctlCode = Choice<kArchPrctlNames>;
 
 inline constexpr BitName kPrctlNames[] = {
-    Bit(1, "PR_SET_PDEATHSIG"), Bit(2, "PR_GET_PDEATHSIG"), Bit(3, "PR_GET_DUMPABLE"), Bit(4, "PR_SET_DUMPABLE"),
-    Bit(15, "PR_SET_NAME"), Bit(16, "PR_GET_NAME"), Bit(22, "PR_SET_SECCOMP"), Bit(38, "PR_SET_NO_NEW_PRIVS"),
-    Bit(39, "PR_GET_NO_NEW_PRIVS"),
+    Bit(1, "PR_SET_PDEATHSIG"), Bit(2, "PR_GET_PDEATHSIG"),     Bit(3, "PR_GET_DUMPABLE"),
+    Bit(4, "PR_SET_DUMPABLE"),  Bit(15, "PR_SET_NAME"),         Bit(16, "PR_GET_NAME"),
+    Bit(22, "PR_SET_SECCOMP"),  Bit(38, "PR_SET_NO_NEW_PRIVS"), Bit(39, "PR_GET_NO_NEW_PRIVS"),
 };
 using PrctlOption = Choice<kPrctlNames>;
 
 inline constexpr BitName kResourceNames[] = {
-    Bit(0, "RLIMIT_CPU"), Bit(1, "RLIMIT_FSIZE"), Bit(2, "RLIMIT_DATA"), Bit(3, "RLIMIT_STACK"), Bit(4, "RLIMIT_CORE"),
-    Bit(5, "RLIMIT_RSS"), Bit(6, "RLIMIT_NPROC"), Bit(7, "RLIMIT_NOFILE"), Bit(8, "RLIMIT_MEMLOCK"),
-    Bit(9, "RLIMIT_AS"), Bit(10, "RLIMIT_LOCKS"), Bit(11, "RLIMIT_SIGPENDING"), Bit(12, "RLIMIT_MSGQUEUE"),
-    Bit(13, "RLIMIT_NICE"), Bit(14, "RLIMIT_RTPRIO"), Bit(15, "RLIMIT_RTTIME"),
+    Bit(0, "RLIMIT_CPU"),       Bit(1, "RLIMIT_FSIZE"),  Bit(2, "RLIMIT_DATA"),
+    Bit(3, "RLIMIT_STACK"),     Bit(4, "RLIMIT_CORE"),   Bit(5, "RLIMIT_RSS"),
+    Bit(6, "RLIMIT_NPROC"),     Bit(7, "RLIMIT_NOFILE"), Bit(8, "RLIMIT_MEMLOCK"),
+    Bit(9, "RLIMIT_AS"),        Bit(10, "RLIMIT_LOCKS"), Bit(11, "RLIMIT_SIGPENDING"),
+    Bit(12, "RLIMIT_MSGQUEUE"), Bit(13, "RLIMIT_NICE"),  Bit(14, "RLIMIT_RTPRIO"),
+    Bit(15, "RLIMIT_RTTIME"),
 };
 using Resource = Choice<kResourceNames>;
 
 inline constexpr BitName kRusageNames[] = {
-    Bit(0, "RUSAGE_SELF"), Bit(~0ull, "RUSAGE_CHILDREN"), Bit(1, "RUSAGE_THREAD"),
+    Bit(0, "RUSAGE_SELF"),
+    Bit(~0ull, "RUSAGE_CHILDREN"),
+    Bit(1, "RUSAGE_THREAD"),
 };
 using RusageWho = Choice<kRusageNames>;
 
-inline constexpr BitName kRandomNames[] = {Bit(1, "GRND_NONBLOCK"), Bit(2, "GRND_RANDOM"), Bit(4, "GRND_INSECURE")};
+inline constexpr BitName kRandomNames[] = {Bit(1, "GRND_NONBLOCK"), Bit(2, "GRND_RANDOM"),
+                                           Bit(4, "GRND_INSECURE")};
 using RandomFlags = Flags<kRandomNames>;
 
 inline constexpr BitName kFutexNames[] = {
-    {0x7f, 0, "FUTEX_WAIT"}, {0x7f, 1, "FUTEX_WAKE"}, {0x7f, 3, "FUTEX_REQUEUE"}, {0x7f, 4, "FUTEX_CMP_REQUEUE"},
-    {0x7f, 5, "FUTEX_WAKE_OP"}, {0x7f, 6, "FUTEX_LOCK_PI"}, {0x7f, 7, "FUTEX_UNLOCK_PI"}, {0x7f, 9, "FUTEX_WAIT_BITSET"},
-    {0x7f, 10, "FUTEX_WAKE_BITSET"}, Bit(0x80, "FUTEX_PRIVATE_FLAG"), Bit(0x100, "FUTEX_CLOCK_REALTIME"),
+    {0x7f, 0, "FUTEX_WAIT"},
+    {0x7f, 1, "FUTEX_WAKE"},
+    {0x7f, 3, "FUTEX_REQUEUE"},
+    {0x7f, 4, "FUTEX_CMP_REQUEUE"},
+    {0x7f, 5, "FUTEX_WAKE_OP"},
+    {0x7f, 6, "FUTEX_LOCK_PI"},
+    {0x7f, 7, "FUTEX_UNLOCK_PI"},
+    {0x7f, 9, "FUTEX_WAIT_BITSET"},
+    {0x7f, 10, "FUTEX_WAKE_BITSET"},
+    Bit(0x80, "FUTEX_PRIVATE_FLAG"),
+    Bit(0x100, "FUTEX_CLOCK_REALTIME"),
 };
 using FutexOp = Flags<kFutexNames>;
 
-inline constexpr BitName kWaitNames[] = {Bit(1, "WNOHANG"), Bit(2, "WUNTRACED"), Bit(4, "WEXITED"), Bit(8, "WCONTINUED")};
+inline constexpr BitName kWaitNames[] = {Bit(1, "WNOHANG"), Bit(2, "WUNTRACED"), Bit(4, "WEXITED"),
+                                         Bit(8, "WCONTINUED")};
 using WaitFlags = Flags<kWaitNames>;
 
 }  // namespace glovebox::engine

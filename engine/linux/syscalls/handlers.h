@@ -1,5 +1,5 @@
-// The handlers of the system calls, by the file that they are in. What a call does is written at its definition, after
-// its page of the manual, section 2.
+// The handlers of the system calls, by the file that they are in. What a call does is written at
+// its definition, after its page of the manual, section 2.
 #pragma once
 
 #include "engine/linux/abi/common.h"
@@ -17,9 +17,11 @@ class Task;
 SyscallResult SysOpen(Task& task, PathPtr path, OpenFlags flags, FileMode mode);
 SyscallResult SysCreat(Task& task, PathPtr path, FileMode mode);
 SyscallResult SysOpenat(Task& task, DirFd dirfd, PathPtr path, OpenFlags flags, FileMode mode);
-SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::OpenHow> how, Size size);
+SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::OpenHow> how,
+                         Size size);
 SyscallResult SysClose(Task& task, Fd fd);
-SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last, CloseRangeFlags flags);
+SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last,
+                            CloseRangeFlags flags);
 SyscallResult SysDup(Task& task, Fd fd);
 SyscallResult SysDup2(Task& task, Fd from, Fd to);
 SyscallResult SysDup3(Task& task, Fd from, Fd to, OpenFlags flags);
@@ -47,13 +49,17 @@ SyscallResult SysReadv(Task& task, Fd fd, OutVectors vectors, Size count);
 SyscallResult SysWritev(Task& task, Fd fd, InVectors vectors, Size count);
 SyscallResult SysPreadv(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset);
 SyscallResult SysPwritev(Task& task, Fd fd, InVectors vectors, Size count, Offset offset);
-SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset, Hex, Hex flags);
-SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, Offset offset, Hex, Hex flags);
+SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset, Hex,
+                         Hex flags);
+SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, Offset offset, Hex,
+                          Hex flags);
 SyscallResult SysSendfile(Task& task, Fd out, Fd in, GuestPtr<std::int64_t> offset, Size count);
-SyscallResult SysCopyFileRange(Task& task, Fd in, GuestPtr<std::int64_t> in_offset, Fd out, GuestPtr<std::int64_t> out_offset, Size count, Hex flags);
+SyscallResult SysCopyFileRange(Task& task, Fd in, GuestPtr<std::int64_t> in_offset, Fd out,
+                               GuestPtr<std::int64_t> out_offset, Size count, Hex flags);
 SyscallResult SysLseek(Task& task, Fd fd, Offset offset, Whence whence);
 
-// directory.cc: Names: mkdir(2), link(2), unlink(2), rename(2), getdents64(2), chdir(2) and their kin.
+// directory.cc: Names: mkdir(2), link(2), unlink(2), rename(2), getdents64(2), chdir(2) and their
+// kin.
 SyscallResult SysMkdirat(Task& task, DirFd dirfd, PathPtr path, FileMode mode);
 SyscallResult SysMkdir(Task& task, PathPtr path, FileMode mode);
 SyscallResult SysMknodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode, Hex);
@@ -61,13 +67,15 @@ SyscallResult SysMknod(Task& task, PathPtr path, FileMode mode, Hex);
 SyscallResult SysUnlinkat(Task& task, DirFd dirfd, PathPtr path, AtFlags flags);
 SyscallResult SysUnlink(Task& task, PathPtr path);
 SyscallResult SysRmdir(Task& task, PathPtr path);
-SyscallResult SysLinkat(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to, AtFlags flags);
+SyscallResult SysLinkat(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
+                        AtFlags flags);
 SyscallResult SysLink(Task& task, PathPtr from, PathPtr to);
 SyscallResult SysSymlinkat(Task& task, PathPtr target, DirFd dirfd, PathPtr path);
 SyscallResult SysSymlink(Task& task, PathPtr target, PathPtr path);
 SyscallResult SysReadlinkat(Task& task, DirFd dirfd, PathPtr path, OutBuffer buffer, int size);
 SyscallResult SysReadlink(Task& task, PathPtr path, OutBuffer buffer, int size);
-SyscallResult SysRenameat2(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to, RenameFlags flags);
+SyscallResult SysRenameat2(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
+                           RenameFlags flags);
 SyscallResult SysRenameat(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to);
 SyscallResult SysRename(Task& task, PathPtr from, PathPtr to);
 SyscallResult SysGetdents64(Task& task, Fd fd, Address buffer, std::uint32_t size);
@@ -77,12 +85,15 @@ SyscallResult SysFchdir(Task& task, Fd fd);
 SyscallResult SysChroot(Task& task, PathPtr path);
 SyscallResult SysGetcwd(Task& task, OutBuffer buffer, Size size);
 
-// metadata.cc: What is known about files, and changing it: stat(2), access(2), chmod(2), chown(2), utimensat(2), statfs(2).
+// metadata.cc: What is known about files, and changing it: stat(2), access(2), chmod(2), chown(2),
+// utimensat(2), statfs(2).
 SyscallResult SysStat(Task& task, PathPtr path, GuestPtr<abi::x86_64::Stat> out);
 SyscallResult SysLstat(Task& task, PathPtr path, GuestPtr<abi::x86_64::Stat> out);
-SyscallResult SysNewfstatat(Task& task, DirFd dirfd, PathPtr path, GuestPtr<abi::x86_64::Stat> out, AtFlags flags);
+SyscallResult SysNewfstatat(Task& task, DirFd dirfd, PathPtr path, GuestPtr<abi::x86_64::Stat> out,
+                            AtFlags flags);
 SyscallResult SysFstat(Task& task, Fd fd, GuestPtr<abi::x86_64::Stat> out);
-SyscallResult SysStatx(Task& task, DirFd dirfd, PathPtr path, AtFlags flags, Hex mask, GuestPtr<abi::Statx> out);
+SyscallResult SysStatx(Task& task, DirFd dirfd, PathPtr path, AtFlags flags, Hex mask,
+                       GuestPtr<abi::Statx> out);
 SyscallResult SysAccess(Task& task, PathPtr path, AccessMode mode);
 SyscallResult SysFaccessat(Task& task, DirFd dirfd, PathPtr path, AccessMode mode);
 SyscallResult SysFaccessat2(Task& task, DirFd dirfd, PathPtr path, AccessMode mode, AtFlags flags);
@@ -91,9 +102,11 @@ SyscallResult SysFchmodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode);
 SyscallResult SysFchmod(Task& task, Fd fd, FileMode mode);
 SyscallResult SysChown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid);
 SyscallResult SysLchown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid);
-SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid, std::uint32_t gid, AtFlags flags);
+SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid,
+                          std::uint32_t gid, AtFlags flags);
 SyscallResult SysFchown(Task& task, Fd fd, std::uint32_t uid, std::uint32_t gid);
-SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::Timespec> times, AtFlags flags);
+SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
+                           GuestPtr<const abi::Timespec> times, AtFlags flags);
 SyscallResult SysUtimes(Task& task, PathPtr path, Address times);
 SyscallResult SysFutimesat(Task& task, DirFd dirfd, PathPtr path, Address times);
 SyscallResult SysUtime(Task& task, PathPtr path, GuestPtr<const abi::Utimbuf> times);
@@ -101,11 +114,13 @@ SyscallResult SysStatfs(Task& task, PathPtr path, GuestPtr<abi::Statfs> out);
 SyscallResult SysFstatfs(Task& task, Fd fd, GuestPtr<abi::Statfs> out);
 
 // memory.cc: The address space: mmap(2), mprotect(2), brk(2), mremap(2), madvise(2) and their kin.
-AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags protection, MapFlags flags, Fd fd, Hex offset);
+AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags protection,
+                      MapFlags flags, Fd fd, Hex offset);
 SyscallResult SysMunmap(Task& task, Address address, Size length);
 SyscallResult SysMprotect(Task& task, Address address, Size length, ProtectionFlags protection);
 AddressResult SysBrk(Task& task, Address address);
-AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new_size, RemapFlags flags, Address new_address);
+AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new_size,
+                        RemapFlags flags, Address new_address);
 SyscallResult SysMadvise(Task& task, Address address, Size length, Advice advice);
 SyscallResult SysMsync(Task& task, Address address, Size length, SyncFlags flags);
 SyscallResult SysMlock(Task& task, Address address, Size length);
@@ -115,13 +130,16 @@ SyscallResult SysMlockall(Task&, Hex flags);
 SyscallResult SysMunlockall(Task&);
 SyscallResult SysMincore(Task& task, Address address, Size length, Address vector);
 
-// process.cc: The process itself: exit(2), execve(2), ids, limits, uname(2), prctl(2), futex(2), getrandom(2).
+// process.cc: The process itself: exit(2), execve(2), ids, limits, uname(2), prctl(2), futex(2),
+// getrandom(2).
 SyscallResult SysExit(Task& task, int status);
 SyscallResult SysExitGroup(Task& task, int status);
 SyscallResult SysExecve(Task& task, PathPtr path, StringArray argv, StringArray env);
-SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray argv, StringArray env, AtFlags flags);
+SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray argv, StringArray env,
+                          AtFlags flags);
 SyscallResult SysWait4(Task&, int, GuestPtr<std::int32_t>, WaitFlags flags, GuestPtr<abi::Rusage>);
-SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags flags, GuestPtr<abi::Rusage>);
+SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags flags,
+                        GuestPtr<abi::Rusage>);
 SyscallResult SysGetpid(Task& task);
 SyscallResult SysGettid(Task& task);
 SyscallResult SysGetppid(Task&);
@@ -138,18 +156,24 @@ SyscallResult SysSetuid(Task& task, std::uint32_t id);
 SyscallResult SysSetgid(Task& task, std::uint32_t id);
 SyscallResult SysSetreuid(Task& task, std::uint32_t real, std::uint32_t effective);
 SyscallResult SysSetregid(Task& task, std::uint32_t real, std::uint32_t effective);
-SyscallResult SysSetresuid(Task& task, std::uint32_t real, std::uint32_t effective, std::uint32_t saved);
-SyscallResult SysSetresgid(Task& task, std::uint32_t real, std::uint32_t effective, std::uint32_t saved);
-SyscallResult SysGetresuid(Task& task, GuestPtr<std::uint32_t> real, GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved);
-SyscallResult SysGetresgid(Task& task, GuestPtr<std::uint32_t> real, GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved);
+SyscallResult SysSetresuid(Task& task, std::uint32_t real, std::uint32_t effective,
+                           std::uint32_t saved);
+SyscallResult SysSetresgid(Task& task, std::uint32_t real, std::uint32_t effective,
+                           std::uint32_t saved);
+SyscallResult SysGetresuid(Task& task, GuestPtr<std::uint32_t> real,
+                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved);
+SyscallResult SysGetresgid(Task& task, GuestPtr<std::uint32_t> real,
+                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved);
 SyscallResult SysSetfsuid(Task& task, std::uint32_t id);
 SyscallResult SysSetfsgid(Task& task, std::uint32_t id);
 SyscallResult SysGetgroups(Task& task, int size, GuestPtr<std::uint32_t> out);
 SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const std::uint32_t> groups);
-SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header, GuestPtr<abi::CapabilityData> data);
+SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
+                        GuestPtr<abi::CapabilityData> data);
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out);
 SyscallResult SysSetrlimit(Task& task, Resource resource, GuestPtr<const abi::Rlimit> value);
-SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource, GuestPtr<const abi::Rlimit> value, GuestPtr<abi::Rlimit> old);
+SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
+                           GuestPtr<const abi::Rlimit> value, GuestPtr<abi::Rlimit> old);
 SyscallResult SysGetrusage(Task& task, RusageWho who, GuestPtr<abi::Rusage> out);
 SyscallResult SysSysinfo(Task& task, GuestPtr<abi::Sysinfo> out);
 SyscallResult SysUname(Task& task, GuestPtr<abi::Utsname> out);
@@ -158,45 +182,65 @@ SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument);
 SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, Hex);
 SyscallResult SysSetTidAddress(Task& task, Address address);
 SyscallResult SysSetRobustList(Task& task, Address head, Size size);
-SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<std::uint64_t> head, GuestPtr<std::uint64_t> size);
+SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<std::uint64_t> head,
+                               GuestPtr<std::uint64_t> size);
 SyscallResult SysPersonality(Task& task, Hex persona);
 SyscallResult SysSchedYield(Task&);
 SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, Address mask);
 SyscallResult SysSchedSetaffinity(Task& task, Pid pid, Size size, Address mask);
-SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::uint32_t> node, Address);
-SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value, GuestPtr<const abi::Timespec> timeout, Address word2, std::uint32_t value3);
+SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::uint32_t> node,
+                        Address);
+SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,
+                       GuestPtr<const abi::Timespec> timeout, Address word2, std::uint32_t value3);
 SyscallResult SysGetpriority(Task& task, int which, int who);
 
-// time.cc: Clocks, sleeping, interval timers: clock_gettime(2), nanosleep(2), setitimer(2) and their kin.
+// time.cc: Clocks, sleeping, interval timers: clock_gettime(2), nanosleep(2), setitimer(2) and
+// their kin.
 SyscallResult SysClockGettime(Task& task, ClockId clock, GuestPtr<abi::Timespec> out);
 SyscallResult SysClockGetres(Task& task, ClockId clock, GuestPtr<abi::Timespec> out);
-SyscallResult SysGettimeofday(Task& task, GuestPtr<abi::Timeval> time, GuestPtr<abi::Timezone> zone);
+SyscallResult SysGettimeofday(Task& task, GuestPtr<abi::Timeval> time,
+                              GuestPtr<abi::Timezone> zone);
 SyscallResult SysTime(Task& task, GuestPtr<std::int64_t> out);
-SyscallResult SysNanosleep(Task& task, GuestPtr<const abi::Timespec> duration, GuestPtr<abi::Timespec> remaining);
-SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags, GuestPtr<const abi::Timespec> time, GuestPtr<abi::Timespec> remaining);
+SyscallResult SysNanosleep(Task& task, GuestPtr<const abi::Timespec> duration,
+                           GuestPtr<abi::Timespec> remaining);
+SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags,
+                                GuestPtr<const abi::Timespec> time,
+                                GuestPtr<abi::Timespec> remaining);
 SyscallResult SysAlarm(Task& task, std::uint32_t seconds);
 SyscallResult SysGetitimer(Task& task, ItimerId which, GuestPtr<abi::Itimerval> out);
-SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itimerval> value, GuestPtr<abi::Itimerval> old);
+SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itimerval> value,
+                           GuestPtr<abi::Itimerval> old);
 SyscallResult SysTimes(Task& task, GuestPtr<abi::Tms> out);
 
 // signal.cc: Signals to oneself: rt_sigaction(2), kill(2), sigaltstack(2), pause(2) and their kin.
-SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action, GuestPtr<Sigaction> old, Size size);
-SyscallResult SysRtSigprocmask(Task& task, MaskHow how, GuestPtr<const SignalSet> set, GuestPtr<SignalSet> old, Size size);
+SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action,
+                             GuestPtr<Sigaction> old, Size size);
+SyscallResult SysRtSigprocmask(Task& task, MaskHow how, GuestPtr<const SignalSet> set,
+                               GuestPtr<SignalSet> old, Size size);
 SyscallResult SysRtSigpending(Task& task, GuestPtr<SignalSet> out, Size size);
 SyscallResult SysRtSigsuspend(Task& task, GuestPtr<const SignalSet> mask, Size size);
 SyscallResult SysPause(Task&);
-SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set, GuestPtr<abi::Siginfo> info, GuestPtr<const abi::Timespec> timeout, Size size);
+SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set,
+                                GuestPtr<abi::Siginfo> info, GuestPtr<const abi::Timespec> timeout,
+                                Size size);
 SyscallResult SysRtSigreturn(Task& task);
-SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack, GuestPtr<abi::SignalStack> old);
+SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
+                             GuestPtr<abi::SignalStack> old);
 SyscallResult SysKill(Task& task, Pid pid, Signal signal);
 SyscallResult SysTkill(Task& task, Pid tid, Signal signal);
 SyscallResult SysTgkill(Task& task, Pid group, Pid tid, Signal signal);
-SyscallResult SysRtSigqueueinfo(Task& task, Pid pid, Signal signal, GuestPtr<const abi::Siginfo> info);
-SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal, GuestPtr<const abi::Siginfo> info);
+SyscallResult SysRtSigqueueinfo(Task& task, Pid pid, Signal signal,
+                                GuestPtr<const abi::Siginfo> info);
+SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal,
+                                  GuestPtr<const abi::Siginfo> info);
 
 // poll.cc: Waiting for descriptors: poll(2), ppoll(2), select(2), pselect6(2).
 SyscallResult SysPoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count, int timeout_ms);
-SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count, GuestPtr<abi::Timespec> timeout, Address mask, Size mask_size);
-SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address except, GuestPtr<abi::Timeval> timeout);
-SyscallResult SysPselect6(Task& task, int count, Address in, Address out, Address except, GuestPtr<abi::Timespec> timeout, GuestPtr<const abi::SigsetArgument> mask);
+SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count,
+                       GuestPtr<abi::Timespec> timeout, Address mask, Size mask_size);
+SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address except,
+                        GuestPtr<abi::Timeval> timeout);
+SyscallResult SysPselect6(Task& task, int count, Address in, Address out, Address except,
+                          GuestPtr<abi::Timespec> timeout,
+                          GuestPtr<const abi::SigsetArgument> mask);
 }  // namespace glovebox::engine

@@ -20,11 +20,13 @@ Result<std::shared_ptr<OpenFile>, Errno> PositionedFile(Task& task, Fd fd, Offse
 
 enum class Direction : std::uint8_t { kIn, kOut };
 
-SyscallResult Positioned(Task& task, Direction direction, Fd fd, const Vectors& vectors, Offset offset) {
+SyscallResult Positioned(Task& task, Direction direction, Fd fd, const Vectors& vectors,
+                         Offset offset) {
   const auto file = PositionedFile(task, fd, offset);
   if (!file) return file.error();
   const auto at = static_cast<std::uint64_t>(offset.value);
-  return direction == Direction::kIn ? TransferIn(task, **file, vectors, &at) : TransferOut(task, **file, vectors, &at);
+  return direction == Direction::kIn ? TransferIn(task, **file, vectors, &at)
+                                     : TransferOut(task, **file, vectors, &at);
 }
 
 SyscallResult Sequential(Task& task, Direction direction, Fd fd, const Vectors& vectors) {
@@ -45,23 +47,24 @@ SyscallResult Vectored(Task& task, Direction direction, Fd fd, GuestAddr address
 constexpr std::uint64_t kRwfKnown = 0x1f;  // RWF_HIPRI to RWF_APPEND
 
 // preadv2, pwritev2: offset -1 means the position of the file.
-SyscallResult Vectored2(Task& task, Direction direction, Fd fd, GuestAddr address, Size count, Offset offset,
-                        Hex flags) {
+SyscallResult Vectored2(Task& task, Direction direction, Fd fd, GuestAddr address, Size count,
+                        Offset offset, Hex flags) {
   if ((flags.value & ~kRwfKnown) != 0) return kEOPNOTSUPP;
   return Vectored(task, direction, fd, address, count, offset.value == -1 ? nullptr : &offset);
 }
 
-// What sendfile, copy_file_range and their like share: moves up to `count` bytes; the offsets are null for the
-// position of the file.
-SyscallResult CopyBetween(Task& task, OpenFile& from, OpenFile& to, std::uint64_t* from_offset, std::uint64_t* to_offset,
-                          std::uint64_t count) {
+// What sendfile, copy_file_range and their like share: moves up to `count` bytes; the offsets are
+// null for the position of the file.
+SyscallResult CopyBetween(Task& task, OpenFile& from, OpenFile& to, std::uint64_t* from_offset,
+                          std::uint64_t* to_offset, std::uint64_t count) {
   CallInFlight& call = *task.call;
   std::array<std::byte, 65536> piece;
   std::uint64_t& in_at = from_offset != nullptr ? *from_offset : from.offset;
   std::uint64_t& out_at = to_offset != nullptr ? *to_offset : to.offset;
   Errno error{};
   while (call.progress < count) {
-    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), count - call.progress));
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), count - call.progress));
     const auto got = from.Read(in_at, std::span(piece).first(want));
     if (!got) {
       error = got.error().error;
@@ -71,7 +74,8 @@ SyscallResult CopyBetween(Task& task, OpenFile& from, OpenFile& to, std::uint64_
     if ((to.flags() & kOpenAppend) != 0 && to.seekable()) out_at = to.inode().size_bytes();
     const auto written = WritePiece(task, to, out_at, std::span(piece).first(*got));
     if (!written) {
-      if (written.error().wait != Wait::kNone && call.progress == 0) return BlockOrFail(to, written.error());
+      if (written.error().wait != Wait::kNone && call.progress == 0)
+        return BlockOrFail(to, written.error());
       error = written.error().wait == Wait::kNone ? written.error().error : kEAGAIN;
       break;
     }
@@ -121,11 +125,13 @@ SyscallResult SysPwritev(Task& task, Fd fd, InVectors vectors, Size count, Offse
   return Vectored(task, Direction::kOut, fd, vectors.address, count, &offset);
 }
 
-SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset, Hex, Hex flags) {
+SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset, Hex,
+                         Hex flags) {
   return Vectored2(task, Direction::kIn, fd, vectors.address, count, offset, flags);
 }
 
-SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, Offset offset, Hex, Hex flags) {
+SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, Offset offset, Hex,
+                          Hex flags) {
   return Vectored2(task, Direction::kOut, fd, vectors.address, count, offset, flags);
 }
 
@@ -142,9 +148,11 @@ SyscallResult SysSendfile(Task& task, Fd out, Fd in, GuestPtr<std::int64_t> offs
     if (*value < 0) return kEINVAL;
     at = static_cast<std::uint64_t>(*value);
   }
-  const auto result = CopyBetween(task, **from, **to, offset ? &at : nullptr, nullptr, std::min(count.value, kMaxCopyBytes));
+  const auto result = CopyBetween(task, **from, **to, offset ? &at : nullptr, nullptr,
+                                  std::min(count.value, kMaxCopyBytes));
   if (offset && result.kind() == SyscallResult::Kind::kValue && result.value() >= 0) {
-    if (const auto ok = task.memory().Write(offset, static_cast<std::int64_t>(at)); !ok) return ok.error();
+    if (const auto ok = task.memory().Write(offset, static_cast<std::int64_t>(at)); !ok)
+      return ok.error();
   }
   return result;
 }
@@ -157,7 +165,8 @@ SyscallResult SysCopyFileRange(Task& task, Fd in, GuestPtr<std::int64_t> in_offs
   if (!from || !to) return kEBADF;
   if ((*from)->inode().is(kTypeDirectory) || (*to)->inode().is(kTypeDirectory)) return kEISDIR;
   if (!(*from)->inode().is(kTypeRegular) || !(*to)->inode().is(kTypeRegular)) return kEINVAL;
-  if (!(*from)->readable() || !(*to)->writable() || ((*to)->flags() & kOpenAppend) != 0) return kEBADF;
+  if (!(*from)->readable() || !(*to)->writable() || ((*to)->flags() & kOpenAppend) != 0)
+    return kEBADF;
   std::array<std::uint64_t, 2> at{(*from)->offset, (*to)->offset};
   const std::array<GuestPtr<std::int64_t>, 2> pointers{in_offset, out_offset};
   for (std::size_t i = 0; i < 2; ++i) {
@@ -168,13 +177,15 @@ SyscallResult SysCopyFileRange(Task& task, Fd in, GuestPtr<std::int64_t> in_offs
     at[i] = static_cast<std::uint64_t>(*value);
   }
   const std::uint64_t wanted = std::min(count.value, kMaxCopyBytes);
-  if (&(*from)->inode() == &(*to)->inode() && at[0] < at[1] + wanted && at[1] < at[0] + wanted) return kEINVAL;
+  if (&(*from)->inode() == &(*to)->inode() && at[0] < at[1] + wanted && at[1] < at[0] + wanted)
+    return kEINVAL;
   const auto result = CopyBetween(task, **from, **to, &at[0], &at[1], wanted);
   if (result.kind() != SyscallResult::Kind::kValue || result.value() < 0) return result;
   for (std::size_t i = 0; i < 2; ++i) {
     if (!pointers[i]) {
       (i == 0 ? *from : *to)->offset = at[i];
-    } else if (const auto ok = task.memory().Write(pointers[i], static_cast<std::int64_t>(at[i])); !ok) {
+    } else if (const auto ok = task.memory().Write(pointers[i], static_cast<std::int64_t>(at[i]));
+               !ok) {
       return ok.error();
     }
   }
@@ -187,13 +198,19 @@ SyscallResult SysLseek(Task& task, Fd fd, Offset offset, Whence whence) {
   OpenFile& file = **found;
   if (!file.seekable()) return kESPIPE;
   if (file.inode().is(kTypeCharDevice)) return static_cast<std::int64_t>(file.offset = 0);
-  const auto size = static_cast<std::int64_t>(file.inode().is(kTypeDirectory) ? 0 : file.inode().size_bytes());
+  const auto size =
+      static_cast<std::int64_t>(file.inode().is(kTypeDirectory) ? 0 : file.inode().size_bytes());
   auto* regular = dynamic_cast<OpenRegular*>(&file);
   std::int64_t base = 0;
   switch (whence.value) {
-    case 0: break;
-    case 1: base = static_cast<std::int64_t>(file.offset); break;
-    case 2: base = size; break;
+    case 0:
+      break;
+    case 1:
+      base = static_cast<std::int64_t>(file.offset);
+      break;
+    case 2:
+      base = size;
+      break;
     case 3:
     case 4: {
       if (regular == nullptr) return kEINVAL;
@@ -205,7 +222,8 @@ SyscallResult SysLseek(Task& task, Fd fd, Offset offset, Whence whence) {
       file.offset = whence.value == 3 ? *data : content.NextHole(from);
       return static_cast<std::int64_t>(file.offset);
     }
-    default: return kEINVAL;
+    default:
+      return kEINVAL;
   }
   std::int64_t target = 0;
   if (__builtin_add_overflow(base, offset.value, &target)) return kEOVERFLOW;

@@ -10,16 +10,26 @@ namespace glovebox::engine {
 namespace {
 
 enum MapFlag : std::uint64_t {
-  kMapTypeMask = 0xf, kMapShared = 1, kMapPrivate = 2, kMapSharedValidate = 3, kMapFixed = 0x10, kMapAnonymous = 0x20,
-  kMapGrowsDown = 0x100, kMapHugeTlb = 0x40000, kMapFixedNoReplace = 0x100000,
+  kMapTypeMask = 0xf,
+  kMapShared = 1,
+  kMapPrivate = 2,
+  kMapSharedValidate = 3,
+  kMapFixed = 0x10,
+  kMapAnonymous = 0x20,
+  kMapGrowsDown = 0x100,
+  kMapHugeTlb = 0x40000,
+  kMapFixedNoReplace = 0x100000,
 };
 constexpr GuestAddr kLowestAddress = 65536;  // vm.mmap_min_addr
 
 Errno ErrnoOf(MapError error) {
   switch (error) {
-    case MapError::kInvalid: return kEINVAL;
-    case MapError::kExists: return kEEXIST;
-    default: return kENOMEM;
+    case MapError::kInvalid:
+      return kEINVAL;
+    case MapError::kExists:
+      return kEEXIST;
+    default:
+      return kENOMEM;
   }
 }
 
@@ -34,7 +44,8 @@ bool Fits(Task& task, GuestAddr address, std::uint64_t size) {
 }
 
 // What mprotect, msync, mlock and others share: page aligned, rounded, mapped throughout.
-Result<std::uint64_t, Errno> CheckRange(Task& task, GuestAddr address, std::uint64_t length, Errno beyond) {
+Result<std::uint64_t, Errno> CheckRange(Task& task, GuestAddr address, std::uint64_t length,
+                                        Errno beyond) {
   if (address % kPageSize != 0) return std::unexpected(kEINVAL);
   const std::uint64_t size = PageCeil(length);
   if (size < length || !Fits(task, address, size)) return std::unexpected(beyond);
@@ -49,7 +60,8 @@ SyscallResult RequireMapped(Task& task, GuestAddr address, std::uint64_t length)
 
 SyscallResult MapAnonymous(Task& task, const MapRequest& request) {
   const auto mapped = task.space().Map(request);
-  return mapped ? SyscallResult(static_cast<std::int64_t>(*mapped)) : SyscallResult(ErrnoOf(mapped.error()));
+  return mapped ? SyscallResult(static_cast<std::int64_t>(*mapped))
+                : SyscallResult(ErrnoOf(mapped.error()));
 }
 
 SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset) {
@@ -57,15 +69,16 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
   if (!file) return file.error();
   Inode& inode = (*file)->inode();
   if (!(*file)->readable()) return kEACCES;
-  if (request.shared && (request.protection & kProtWrite) != 0 && !(*file)->writable()) return kEACCES;
+  if (request.shared && (request.protection & kProtWrite) != 0 && !(*file)->writable())
+    return kEACCES;
   if (auto* device = dynamic_cast<DeviceInode*>(&inode)) {
     if (device->kind() != DeviceKind::kZero) return kENODEV;
     return MapAnonymous(task, request);
   }
   auto* regular = dynamic_cast<RegularFile*>(&inode);
   if (regular == nullptr) return kENODEV;
-  // A store through a shared mapping would have to reach the file: not served, and said so as file systems without
-  // shared mappings do (mmap(2), ENODEV).
+  // A store through a shared mapping would have to reach the file: not served, and said so as file
+  // systems without shared mappings do (mmap(2), ENODEV).
   if (request.shared && (request.protection & kProtWrite) != 0) {
     task.kernel.CountAbsent("mmap(MAP_SHARED, PROT_WRITE) of a file");
     return kENODEV;
@@ -73,7 +86,8 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
   request.name = DisplayPath(task.fs.root, (*file)->path());
   const auto mapped = MapFile(task.space(), *regular, offset, request);
   if (!mapped) {
-    if (task.space().LastFault().kind == MemoryFaultKind::kMemoryLimit && mapped.error() == MapError::kHostFailed) {
+    if (task.space().LastFault().kind == MemoryFaultKind::kMemoryLimit &&
+        mapped.error() == MapError::kHostFailed) {
       task.kernel.EndByLimit(LimitId::kMemory);
     }
     return ErrnoOf(mapped.error());
@@ -83,8 +97,8 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
 
 }  // namespace
 
-AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags protection, MapFlags flags, Fd fd,
-                      Hex offset) {
+AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags protection,
+                      MapFlags flags, Fd fd, Hex offset) {
   if (offset.value % kPageSize != 0 || length.value == 0) return kEINVAL;
   const std::uint64_t type = flags.value & kMapTypeMask;
   if (type < kMapShared || type > kMapSharedValidate) return kEINVAL;
@@ -104,7 +118,8 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
   if (fixed && !Fits(task, address.value, size)) return kENOMEM;
   if (fixed && address.value < kLowestAddress) return kEPERM;
   // A hint that does not fit is no hint.
-  if (!fixed && (request.address < kLowestAddress || !Fits(task, request.address, size))) request.address = 0;
+  if (!fixed && (request.address < kLowestAddress || !Fits(task, request.address, size)))
+    request.address = 0;
   if (flags.Has(kMapAnonymous)) return MapAnonymous(task, request);
   return MapFd(task, request, fd, offset.value);
 }
@@ -121,7 +136,8 @@ SyscallResult SysMprotect(Task& task, Address address, Size length, ProtectionFl
   const auto size = CheckRange(task, address.value, length.value, kENOMEM);
   if (!size) return size.error();
   if (*size == 0) return 0;
-  return FromMap(task.space().Protect(address.value, *size, static_cast<std::uint8_t>(protection.value)));
+  return FromMap(
+      task.space().Protect(address.value, *size, static_cast<std::uint8_t>(protection.value)));
 }
 
 // brk(2): failure is the old end.
@@ -146,37 +162,42 @@ AddressResult SysBrk(Task& task, Address address) {
   return static_cast<std::int64_t>(address.value);
 }
 
-AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new_size, RemapFlags flags,
-                        Address new_address) {
+AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new_size,
+                        RemapFlags flags, Address new_address) {
   constexpr std::uint64_t kMayMove = 1, kFixed = 2;
   if (flags.HasOther(kMayMove | kFixed) || old_address.value % kPageSize != 0) return kEINVAL;
   if (flags.Has(kFixed) && !flags.Has(kMayMove)) return kEINVAL;
   const std::uint64_t from = PageCeil(old_size.value);
   const std::uint64_t to = PageCeil(new_size.value);
-  if (to == 0 || new_size.value > task.space().window_bytes()) return new_size.value == 0 ? kEINVAL : kENOMEM;
+  if (to == 0 || new_size.value > task.space().window_bytes())
+    return new_size.value == 0 ? kEINVAL : kENOMEM;
   if (old_size.value == 0) return kEINVAL;  // duplicates of shared mappings are not served
   if (!Fits(task, old_address.value, from)) return kEFAULT;
   std::optional<GuestAddr> fixed;
   if (flags.Has(kFixed)) {
     if (new_address.value % kPageSize != 0 || !Fits(task, new_address.value, to)) return kEINVAL;
-    if (new_address.value < old_address.value + from && old_address.value < new_address.value + to) return kEINVAL;
+    if (new_address.value < old_address.value + from && old_address.value < new_address.value + to)
+      return kEINVAL;
     fixed = new_address.value;
   }
   if (!task.space().IsMapped(old_address.value, from)) return kEFAULT;
   const auto moved = task.space().Remap(old_address.value, from, to, flags.Has(kMayMove), fixed);
-  return moved ? SyscallResult(static_cast<std::int64_t>(*moved)) : SyscallResult(ErrnoOf(moved.error()));
+  return moved ? SyscallResult(static_cast<std::int64_t>(*moved))
+               : SyscallResult(ErrnoOf(moved.error()));
 }
 
 SyscallResult SysMadvise(Task& task, Address address, Size length, Advice advice) {
   constexpr int kDontNeed = 4, kRemove = 9, kKeepOnFork = 19, kFree = 8, kLastHint = 21;
-  const bool known = (advice.value >= 0 && advice.value <= 4) || (advice.value >= kFree && advice.value <= kLastHint);
+  const bool known = (advice.value >= 0 && advice.value <= 4) ||
+                     (advice.value >= kFree && advice.value <= kLastHint);
   if (!known || advice.value == kRemove || advice.value == kKeepOnFork - 1) return kEINVAL;
   const auto size = CheckRange(task, address.value, length.value, kEINVAL);
   if (!size) return size.error();
   if (*size == 0) return 0;
   const bool mapped = task.space().IsMapped(address.value, *size);
   if (advice.value == kDontNeed) {
-    if (const auto discarded = task.space().Discard(address.value, *size); !discarded) return kENOMEM;
+    if (const auto discarded = task.space().Discard(address.value, *size); !discarded)
+      return kENOMEM;
   }
   return mapped ? SyscallResult(0) : kENOMEM;
 }
@@ -195,19 +216,25 @@ SyscallResult SysMlock2(Task& task, Address address, Size length, Hex flags) {
   if ((flags.value & ~1ull) != 0) return kEINVAL;
   return SysMlock(task, address, length);
 }
-SyscallResult SysMunlock(Task& task, Address address, Size length) { return SysMlock(task, address, length); }
-SyscallResult SysMlockall(Task&, Hex flags) { return flags.value == 0 || flags.value > 7 ? kEINVAL : SyscallResult(0); }
+SyscallResult SysMunlock(Task& task, Address address, Size length) {
+  return SysMlock(task, address, length);
+}
+SyscallResult SysMlockall(Task&, Hex flags) {
+  return flags.value == 0 || flags.value > 7 ? kEINVAL : SyscallResult(0);
+}
 SyscallResult SysMunlockall(Task&) { return 0; }
 
 SyscallResult SysMincore(Task& task, Address address, Size length, Address vector) {
   const auto size = CheckRange(task, address.value, length.value, kENOMEM);
   if (!size) return size.error();
-  // Everything counts as resident: nothing is ever swapped out. In pieces, since the range may be huge.
+  // Everything counts as resident: nothing is ever swapped out. In pieces, since the range may be
+  // huge.
   const std::vector<std::byte> ones(4096, std::byte{1});
   for (std::uint64_t page = 0; page < *size / kPageSize;) {
     const std::uint64_t count = std::min<std::uint64_t>(ones.size(), *size / kPageSize - page);
     if (!task.space().IsMapped(address.value + page * kPageSize, count * kPageSize)) return kENOMEM;
-    const auto ok = task.memory().WriteBytes(vector.value + page, std::span(ones).first(static_cast<std::size_t>(count)));
+    const auto ok = task.memory().WriteBytes(
+        vector.value + page, std::span(ones).first(static_cast<std::size_t>(count)));
     if (!ok) return ok.error();
     page += count;
   }

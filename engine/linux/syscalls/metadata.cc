@@ -1,4 +1,5 @@
-// What is known about files, and changing it: stat(2), access(2), chmod(2), chown(2), utimensat(2), statfs(2).
+// What is known about files, and changing it: stat(2), access(2), chmod(2), chown(2), utimensat(2),
+// statfs(2).
 #include <algorithm>
 #include <limits>
 
@@ -60,13 +61,16 @@ abi::StatxTimestamp ToStatx(const abi::Timespec& time) {
   return {time.seconds, static_cast<std::uint32_t>(time.nanoseconds), 0};
 }
 
-constexpr std::uint32_t MajorOf(std::uint64_t device) { return static_cast<std::uint32_t>((device >> 8) & 0xfff); }
+constexpr std::uint32_t MajorOf(std::uint64_t device) {
+  return static_cast<std::uint32_t>((device >> 8) & 0xfff);
+}
 constexpr std::uint32_t MinorOf(std::uint64_t device) {
   return static_cast<std::uint32_t>((device & 0xff) | ((device >> 12) & 0xffffff00));
 }
 
 SyscallResult CheckAccess(Task& task, DirFd dirfd, PathPtr path, AccessMode mode, AtFlags flags) {
-  if (mode.HasOther(7) || flags.HasOther(kAtEffectiveIds | kAtNoFollow | kAtEmptyPath)) return kEINVAL;
+  if (mode.HasOther(7) || flags.HasOther(kAtEffectiveIds | kAtNoFollow | kAtEmptyPath))
+    return kEINVAL;
   // access(2) asks for the real ids, not for the effective ones.
   Credentials who = task.credentials;
   if (!flags.Has(kAtEffectiveIds)) {
@@ -75,7 +79,8 @@ SyscallResult CheckAccess(Task& task, DirFd dirfd, PathPtr path, AccessMode mode
   }
   const auto ref = Locate(task, dirfd, path, !flags.Has(kAtNoFollow), flags.Has(kAtEmptyPath));
   if (!ref) return ref.error();
-  return MayAccess(*ref->inode, who, static_cast<std::uint32_t>(mode.value)) ? SyscallResult(0) : kEACCES;
+  return MayAccess(*ref->inode, who, static_cast<std::uint32_t>(mode.value)) ? SyscallResult(0)
+                                                                             : kEACCES;
 }
 
 SyscallResult ChangeMode(Task& task, Inode& inode, std::uint32_t mode) {
@@ -104,8 +109,8 @@ SyscallResult ChangeOwner(Task& task, Inode& inode, std::uint32_t uid, std::uint
   return 0;
 }
 
-SyscallResult ChangeOwnerAt(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid, std::uint32_t gid, bool follow,
-                            bool empty_path) {
+SyscallResult ChangeOwnerAt(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid,
+                            std::uint32_t gid, bool follow, bool empty_path) {
   const auto ref = Locate(task, dirfd, path, follow, empty_path);
   if (!ref) return ref.error();
   return ChangeOwner(task, *ref->inode, uid, gid);
@@ -117,14 +122,19 @@ struct NewTimes {
   std::optional<std::int64_t> accessed, modified;
 };
 
-Result<std::optional<std::int64_t>, Errno> ToNanoseconds(const abi::Timespec& time, std::int64_t now) {
+Result<std::optional<std::int64_t>, Errno> ToNanoseconds(const abi::Timespec& time,
+                                                         std::int64_t now) {
   constexpr std::int64_t kUtimeNow = 0x3fffffff, kUtimeOmit = 0x3ffffffe;
   if (time.nanoseconds == kUtimeOmit) return std::nullopt;
   if (time.nanoseconds == kUtimeNow) return now;
-  if (time.nanoseconds < 0 || time.nanoseconds >= kNanosecondsPerSecond) return std::unexpected(kEINVAL);
-  // Beyond what 64 bits of nanoseconds hold, the file system's ends, as Linux clamps to those of its own.
-  constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kNanosecondsPerSecond - 1;
-  return std::clamp(time.seconds, -kMaxSeconds, kMaxSeconds) * kNanosecondsPerSecond + time.nanoseconds;
+  if (time.nanoseconds < 0 || time.nanoseconds >= kNanosecondsPerSecond)
+    return std::unexpected(kEINVAL);
+  // Beyond what 64 bits of nanoseconds hold, the file system's ends, as Linux clamps to those of
+  // its own.
+  constexpr std::int64_t kMaxSeconds =
+      std::numeric_limits<std::int64_t>::max() / kNanosecondsPerSecond - 1;
+  return std::clamp(time.seconds, -kMaxSeconds, kMaxSeconds) * kNanosecondsPerSecond +
+         time.nanoseconds;
 }
 
 SyscallResult ChangeTimes(Task& task, Inode& inode, const NewTimes& times) {
@@ -139,7 +149,8 @@ SyscallResult ChangeTimes(Task& task, Inode& inode, const NewTimes& times) {
   return 0;
 }
 
-SyscallResult ChangeTimesAt(Task& task, DirFd dirfd, PathPtr path, const NewTimes& times, bool follow, bool empty_path) {
+SyscallResult ChangeTimesAt(Task& task, DirFd dirfd, PathPtr path, const NewTimes& times,
+                            bool follow, bool empty_path) {
   const auto ref = Locate(task, dirfd, path, follow, empty_path);
   if (!ref) return ref.error();
   return ChangeTimes(task, *ref->inode, times);
@@ -157,7 +168,8 @@ Result<NewTimes, Errno> FromTimevals(Task& task, GuestAddr address) {
   for (std::uint64_t i = 0; i < 2; ++i) {
     const auto value = task.memory().Read(pointer + i);
     if (!value) return std::unexpected(value.error());
-    if (value->microseconds < 0 || value->microseconds >= 1'000'000) return std::unexpected(kEINVAL);
+    if (value->microseconds < 0 || value->microseconds >= 1'000'000)
+      return std::unexpected(kEINVAL);
     const auto ns = ToNanoseconds({value->seconds, value->microseconds * 1000}, 0);
     (i == 0 ? times.accessed : times.modified) = *ns;
   }
@@ -165,11 +177,12 @@ Result<NewTimes, Errno> FromTimevals(Task& task, GuestAddr address) {
 }
 
 SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> out) {
-  constexpr std::int64_t kTmpfsMagic = 0x01021994, kProcMagic = 0x9fa0, kExt4Magic = 0xef53, kPipeMagic = 0x50495045;
+  constexpr std::int64_t kTmpfsMagic = 0x01021994, kProcMagic = 0x9fa0, kExt4Magic = 0xef53,
+                         kPipeMagic = 0x50495045;
   const DiskMeter& disk = task.kernel.services()->disk;
   abi::Statfs info{};
-  info.type = inode.device == kProcDevice ? kProcMagic
-              : inode.device == kDevDevice ? kTmpfsMagic
+  info.type = inode.device == kProcDevice   ? kProcMagic
+              : inode.device == kDevDevice  ? kTmpfsMagic
               : inode.device == kPipeDevice ? kPipeMagic
                                             : kExt4Magic;
   info.block_size = info.fragment_size = static_cast<std::int64_t>(kPageSize);
@@ -185,11 +198,14 @@ SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> o
 
 }  // namespace
 
-SyscallResult SysStat(Task& task, PathPtr path, GuestPtr<Stat> out) { return StatAt(task, kCwd, path, out, {0}); }
+SyscallResult SysStat(Task& task, PathPtr path, GuestPtr<Stat> out) {
+  return StatAt(task, kCwd, path, out, {0});
+}
 SyscallResult SysLstat(Task& task, PathPtr path, GuestPtr<Stat> out) {
   return StatAt(task, kCwd, path, out, {kAtNoFollow});
 }
-SyscallResult SysNewfstatat(Task& task, DirFd dirfd, PathPtr path, GuestPtr<Stat> out, AtFlags flags) {
+SyscallResult SysNewfstatat(Task& task, DirFd dirfd, PathPtr path, GuestPtr<Stat> out,
+                            AtFlags flags) {
   return StatAt(task, dirfd, path, out, flags);
 }
 SyscallResult SysFstat(Task& task, Fd fd, GuestPtr<Stat> out) {
@@ -198,7 +214,8 @@ SyscallResult SysFstat(Task& task, Fd fd, GuestPtr<Stat> out) {
   return WriteStat(task, (*file)->inode(), out);
 }
 
-SyscallResult SysStatx(Task& task, DirFd dirfd, PathPtr path, AtFlags flags, Hex mask, GuestPtr<abi::Statx> out) {
+SyscallResult SysStatx(Task& task, DirFd dirfd, PathPtr path, AtFlags flags, Hex mask,
+                       GuestPtr<abi::Statx> out) {
   constexpr std::uint64_t kReserved = 0x80000000;
   if ((mask.value & kReserved) != 0 || flags.Has(kAtStatxSync)) return kEINVAL;
   if (flags.HasOther(kAtNoFollow | kAtNoAutomount | kAtEmptyPath | kAtStatxSync)) return kEINVAL;
@@ -228,7 +245,9 @@ SyscallResult SysStatx(Task& task, DirFd dirfd, PathPtr path, AtFlags flags, Hex
   return FromResult(task.memory().Write(out, x));
 }
 
-SyscallResult SysAccess(Task& task, PathPtr path, AccessMode mode) { return CheckAccess(task, kCwd, path, mode, {0}); }
+SyscallResult SysAccess(Task& task, PathPtr path, AccessMode mode) {
+  return CheckAccess(task, kCwd, path, mode, {0});
+}
 SyscallResult SysFaccessat(Task& task, DirFd dirfd, PathPtr path, AccessMode mode) {
   return CheckAccess(task, dirfd, path, mode, {0});
 }
@@ -236,7 +255,9 @@ SyscallResult SysFaccessat2(Task& task, DirFd dirfd, PathPtr path, AccessMode mo
   return CheckAccess(task, dirfd, path, mode, flags);
 }
 
-SyscallResult SysChmod(Task& task, PathPtr path, FileMode mode) { return SysFchmodat(task, kCwd, path, mode); }
+SyscallResult SysChmod(Task& task, PathPtr path, FileMode mode) {
+  return SysFchmodat(task, kCwd, path, mode);
+}
 SyscallResult SysFchmodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode) {
   const auto ref = Locate(task, dirfd, path, true, false);
   if (!ref) return ref.error();
@@ -254,9 +275,11 @@ SyscallResult SysChown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_
 SyscallResult SysLchown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid) {
   return ChangeOwnerAt(task, kCwd, path, uid, gid, false, false);
 }
-SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid, std::uint32_t gid, AtFlags flags) {
+SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid,
+                          std::uint32_t gid, AtFlags flags) {
   if (flags.HasOther(kAtNoFollow | kAtEmptyPath)) return kEINVAL;
-  return ChangeOwnerAt(task, dirfd, path, uid, gid, !flags.Has(kAtNoFollow), flags.Has(kAtEmptyPath));
+  return ChangeOwnerAt(task, dirfd, path, uid, gid, !flags.Has(kAtNoFollow),
+                       flags.Has(kAtEmptyPath));
 }
 SyscallResult SysFchown(Task& task, Fd fd, std::uint32_t uid, std::uint32_t gid) {
   const auto file = FileOf(task, fd);
@@ -264,7 +287,8 @@ SyscallResult SysFchown(Task& task, Fd fd, std::uint32_t uid, std::uint32_t gid)
   return ChangeOwner(task, (*file)->inode(), uid, gid);
 }
 
-SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::Timespec> times, AtFlags flags) {
+SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
+                           GuestPtr<const abi::Timespec> times, AtFlags flags) {
   NewTimes to = Now(task);
   if (times) {
     const std::int64_t now = *to.accessed;

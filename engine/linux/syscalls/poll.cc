@@ -24,14 +24,16 @@ Result<std::uint16_t, IoFailure> EventsOf(Task& task, int fd, std::uint16_t want
 }
 
 Result<std::int64_t, Errno> Duration(const abi::Timespec& time) {
-  if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kBillion) return std::unexpected(kEINVAL);
+  if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kBillion)
+    return std::unexpected(kEINVAL);
   return std::min<std::int64_t>(time.seconds, 4'000'000'000) * kBillion + time.nanoseconds;
 }
 
 // `duration` in nanoseconds, negative for ever. Set once, at the first try.
 void SetDeadline(Task& task, std::int64_t duration) {
   if (task.call->deadline) return;
-  task.call->deadline = duration < 0 ? kNever : task.kernel.Now() + static_cast<Nanoseconds>(duration);
+  task.call->deadline =
+      duration < 0 ? kNever : task.kernel.Now() + static_cast<Nanoseconds>(duration);
 }
 
 bool Expired(const Task& task) { return task.kernel.Now() >= *task.call->deadline; }
@@ -54,7 +56,8 @@ Result<void, Errno> SetMask(Task& task, GuestAddr mask, std::uint64_t size) {
 SyscallResult Poll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count) {
   if (count > task.open_file_limit()) return kEINVAL;
   std::vector<abi::Pollfd> rows(count);
-  if (const auto ok = task.memory().ReadBytes(fds.address, std::as_writable_bytes(std::span(rows))); !ok && count > 0) {
+  if (const auto ok = task.memory().ReadBytes(fds.address, std::as_writable_bytes(std::span(rows)));
+      !ok && count > 0) {
     return ok.error();
   }
   std::int64_t ready = 0;
@@ -62,14 +65,17 @@ SyscallResult Poll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count) {
     row.revents = 0;
     if (row.fd < 0) continue;
     const auto events = EventsOf(task, row.fd, row.events);
-    if (!events) return SyscallResult::Block({kNever, events.error().wait, OnSignal::kInterrupt, 0});
+    if (!events)
+      return SyscallResult::Block({kNever, events.error().wait, OnSignal::kInterrupt, 0});
     row.revents = *events;
     if (row.revents != 0) ++ready;
   }
   if (ready == 0 && !Expired(task)) return WaitForEvents(task);
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto out = (fds + i).address + offsetof(abi::Pollfd, revents);
-    if (const auto ok = task.memory().WriteBytes(out, std::as_bytes(std::span(&rows[i].revents, 1))); !ok) {
+    if (const auto ok =
+            task.memory().WriteBytes(out, std::as_bytes(std::span(&rows[i].revents, 1)));
+        !ok) {
       return ok.error();
     }
   }
@@ -80,7 +86,8 @@ struct SelectSets {
   std::array<GuestAddr, 3> address;  // read, write, except
 };
 // fs/select.c: POLLIN_SET, POLLOUT_SET, POLLEX_SET.
-constexpr std::array<std::uint16_t, 3> kSelectEvents{kPollIn | kPollHup | kPollErr, kPollOut | kPollErr, 0};
+constexpr std::array<std::uint16_t, 3> kSelectEvents{kPollIn | kPollHup | kPollErr,
+                                                     kPollOut | kPollErr, 0};
 
 SyscallResult Select(Task& task, int count, const SelectSets& sets) {
   if (count < 0) return kEINVAL;
@@ -102,7 +109,8 @@ SyscallResult Select(Task& task, int count, const SelectSets& sets) {
     for (std::size_t i = 0; i < 3; ++i) {
       if ((in[i][word] & bit) == 0) continue;
       const auto events = EventsOf(task, fd, kSelectEvents[i]);
-      if (!events) return SyscallResult::Block({kNever, events.error().wait, OnSignal::kInterrupt, 0});
+      if (!events)
+        return SyscallResult::Block({kNever, events.error().wait, OnSignal::kInterrupt, 0});
       if ((*events & kPollInvalid) != 0) return kEBADF;
       if ((*events & kSelectEvents[i]) == 0) continue;
       out[i][word] |= bit;
@@ -123,7 +131,8 @@ template <typename Time>
 void WriteRest(Task& task, GuestPtr<Time> pointer, const SyscallResult& result, std::int64_t unit) {
   if (!pointer || result.kind() != SyscallResult::Kind::kValue) return;
   const Nanoseconds now = task.kernel.Now();
-  const auto left = static_cast<std::int64_t>(*task.call->deadline > now ? *task.call->deadline - now : 0);
+  const auto left =
+      static_cast<std::int64_t>(*task.call->deadline > now ? *task.call->deadline - now : 0);
   // A timeout in read-only memory is not an error.
   static_cast<void>(task.memory().Write(pointer, Time{left / kBillion, left % kBillion / unit}));
 }
@@ -135,8 +144,8 @@ SyscallResult SysPoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count
   return Poll(task, fds, count);
 }
 
-SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count, GuestPtr<abi::Timespec> timeout,
-                       Address mask, Size mask_size) {
+SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count,
+                       GuestPtr<abi::Timespec> timeout, Address mask, Size mask_size) {
   if (!task.call->deadline) {
     std::int64_t duration = -1;
     if (timeout) {
@@ -154,7 +163,8 @@ SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t coun
   return result;
 }
 
-SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address except, GuestPtr<abi::Timeval> timeout) {
+SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address except,
+                        GuestPtr<abi::Timeval> timeout) {
   if (!task.call->deadline) {
     std::int64_t duration = -1;
     if (timeout) {
@@ -162,7 +172,8 @@ SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address 
       if (!time) return time.error();
       if (time->seconds < 0 || time->microseconds < 0) return kEINVAL;
       const std::int64_t seconds = std::min<std::int64_t>(time->seconds, 4'000'000'000);
-      duration = seconds * kBillion + std::min<std::int64_t>(time->microseconds, 4'000'000'000'000) * 1000;
+      duration =
+          seconds * kBillion + std::min<std::int64_t>(time->microseconds, 4'000'000'000'000) * 1000;
     }
     SetDeadline(task, duration);
   }
@@ -172,7 +183,8 @@ SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address 
 }
 
 SyscallResult SysPselect6(Task& task, int count, Address in, Address out, Address except,
-                          GuestPtr<abi::Timespec> timeout, GuestPtr<const abi::SigsetArgument> mask) {
+                          GuestPtr<abi::Timespec> timeout,
+                          GuestPtr<const abi::SigsetArgument> mask) {
   if (!task.call->deadline) {
     std::int64_t duration = -1;
     if (timeout) {

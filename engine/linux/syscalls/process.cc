@@ -27,7 +27,8 @@ Result<std::vector<std::string>, Errno> ReadStrings(Task& task, GuestAddr addres
   std::size_t total = 0;
   if (address == 0) return strings;
   while (true) {
-    const auto pointer = task.memory().Read(GuestPtr<const std::uint64_t>{address + strings.size() * 8});
+    const auto pointer =
+        task.memory().Read(GuestPtr<const std::uint64_t>{address + strings.size() * 8});
     if (!pointer) return std::unexpected(pointer.error());
     if (*pointer == 0) return strings;
     auto text = task.memory().ReadString(*pointer, kMaxStringBytes, kE2BIG);
@@ -38,31 +39,36 @@ Result<std::vector<std::string>, Errno> ReadStrings(Task& task, GuestAddr addres
   }
 }
 
-SyscallResult Exec(Task& task, PathRef file, std::string filename, StringArray argv, StringArray env) {
+SyscallResult Exec(Task& task, PathRef file, std::string filename, StringArray argv,
+                   StringArray env) {
   auto arguments = ReadStrings(task, argv.address);
   if (!arguments) return arguments.error();
   auto environment = ReadStrings(task, env.address);
   if (!environment) return environment.error();
-  const auto done = Execute(task, {std::move(file), std::move(filename), std::move(*arguments), std::move(*environment)});
+  const auto done = Execute(
+      task, {std::move(file), std::move(filename), std::move(*arguments), std::move(*environment)});
   if (done) return SyscallResult::NoReturn();
   if (done.error().memory_limit) task.kernel.EndByLimit(LimitId::kMemory);
   return done.error().error;
 }
 
 // setuid(2) and its kin: which of the ids may be taken without privilege.
-bool MayTake(const Credentials& who, std::uint32_t id, std::uint32_t real, std::uint32_t effective, std::uint32_t saved) {
+bool MayTake(const Credentials& who, std::uint32_t id, std::uint32_t real, std::uint32_t effective,
+             std::uint32_t saved) {
   return id == kLeaveId || who.euid == 0 || id == real || id == effective || id == saved;
 }
 
 // A group's or a user's three ids as one, so that the calls for both are written once.
 struct IdSet {
-  std::uint32_t Credentials::*real;
-  std::uint32_t Credentials::*effective;
-  std::uint32_t Credentials::*saved;
-  std::uint32_t Credentials::*filesystem;
+  std::uint32_t Credentials::* real;
+  std::uint32_t Credentials::* effective;
+  std::uint32_t Credentials::* saved;
+  std::uint32_t Credentials::* filesystem;
 };
-constexpr IdSet kUserIds{&Credentials::uid, &Credentials::euid, &Credentials::suid, &Credentials::fsuid};
-constexpr IdSet kGroupIds{&Credentials::gid, &Credentials::egid, &Credentials::sgid, &Credentials::fsgid};
+constexpr IdSet kUserIds{&Credentials::uid, &Credentials::euid, &Credentials::suid,
+                         &Credentials::fsuid};
+constexpr IdSet kGroupIds{&Credentials::gid, &Credentials::egid, &Credentials::sgid,
+                          &Credentials::fsgid};
 
 SyscallResult SetOne(Task& task, const IdSet& ids, std::uint32_t id) {
   Credentials& who = task.credentials;
@@ -76,7 +82,8 @@ SyscallResult SetOne(Task& task, const IdSet& ids, std::uint32_t id) {
   return 0;
 }
 
-SyscallResult SetThree(Task& task, const IdSet& ids, std::uint32_t real, std::uint32_t effective, std::uint32_t saved) {
+SyscallResult SetThree(Task& task, const IdSet& ids, std::uint32_t real, std::uint32_t effective,
+                       std::uint32_t saved) {
   Credentials& who = task.credentials;
   for (const std::uint32_t id : {real, effective, saved}) {
     if (!MayTake(who, id, who.*ids.real, who.*ids.effective, who.*ids.saved)) return kEPERM;
@@ -90,14 +97,17 @@ SyscallResult SetThree(Task& task, const IdSet& ids, std::uint32_t real, std::ui
 
 SyscallResult SetTwo(Task& task, const IdSet& ids, std::uint32_t real, std::uint32_t effective) {
   const Credentials& who = task.credentials;
-  // The saved id follows the effective one where the real id is set or another effective id is taken.
+  // The saved id follows the effective one where the real id is set or another effective id is
+  // taken.
   const bool saves = real != kLeaveId || (effective != kLeaveId && effective != who.*ids.real);
-  const std::uint32_t saved = !saves ? kLeaveId : effective != kLeaveId ? effective : who.*ids.effective;
+  const std::uint32_t saved = !saves                  ? kLeaveId
+                              : effective != kLeaveId ? effective
+                                                      : who.*ids.effective;
   return SetThree(task, ids, real, effective, saved);
 }
 
-SyscallResult GetThree(Task& task, const IdSet& ids, GuestPtr<std::uint32_t> real, GuestPtr<std::uint32_t> effective,
-                       GuestPtr<std::uint32_t> saved) {
+SyscallResult GetThree(Task& task, const IdSet& ids, GuestPtr<std::uint32_t> real,
+                       GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved) {
   const Credentials& who = task.credentials;
   if (const auto ok = task.memory().Write(real, who.*ids.real); !ok) return ok.error();
   if (const auto ok = task.memory().Write(effective, who.*ids.effective); !ok) return ok.error();
@@ -107,7 +117,8 @@ SyscallResult GetThree(Task& task, const IdSet& ids, GuestPtr<std::uint32_t> rea
 SyscallResult SetFilesystemId(Task& task, const IdSet& ids, std::uint32_t id) {
   Credentials& who = task.credentials;
   const auto old = static_cast<std::int64_t>(who.*ids.filesystem);
-  if (id != kLeaveId && MayTake(who, id, who.*ids.real, who.*ids.effective, who.*ids.saved)) who.*ids.filesystem = id;
+  if (id != kLeaveId && MayTake(who, id, who.*ids.real, who.*ids.effective, who.*ids.saved))
+    who.*ids.filesystem = id;
   return old;
 }
 
@@ -117,13 +128,15 @@ SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
   if (to.soft > to.hard) return kEINVAL;
   abi::Rlimit& now = task.limits[static_cast<std::size_t>(resource)];
   // Descriptors are a limit of the box: nobody raises it, as on Linux beyond fs.nr_open.
-  if (to.hard > now.hard && (resource == kLimitOpenFiles || !task.credentials.privileged())) return kEPERM;
+  if (to.hard > now.hard && (resource == kLimitOpenFiles || !task.credentials.privileged()))
+    return kEPERM;
   now = to;
   return 0;
 }
 
 abi::Timeval ToTimeval(Nanoseconds ns) {
-  return {static_cast<std::int64_t>(ns / 1'000'000'000), static_cast<std::int64_t>(ns % 1'000'000'000 / 1000)};
+  return {static_cast<std::int64_t>(ns / 1'000'000'000),
+          static_cast<std::int64_t>(ns % 1'000'000'000 / 1000)};
 }
 
 template <std::size_t kSize>
@@ -131,8 +144,9 @@ void Fill(std::array<char, kSize>& field, const std::string& text) {
   std::memcpy(field.data(), text.data(), std::min(text.size(), kSize - 1));
 }
 
-SyscallResult FutexWait(Task& task, GuestPtr<std::uint32_t> word, std::uint64_t op, std::uint32_t expected,
-                        GuestPtr<const abi::Timespec> timeout, bool absolute) {
+SyscallResult FutexWait(Task& task, GuestPtr<std::uint32_t> word, std::uint64_t op,
+                        std::uint32_t expected, GuestPtr<const abi::Timespec> timeout,
+                        bool absolute) {
   constexpr std::uint64_t kClockRealtime = 0x100;
   constexpr std::int64_t kBillion = 1'000'000'000;
   if (!task.call->deadline) {
@@ -140,7 +154,8 @@ SyscallResult FutexWait(Task& task, GuestPtr<std::uint32_t> word, std::uint64_t 
     if (timeout) {
       const auto time = task.memory().Read(timeout);
       if (!time) return time.error();
-      if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= kBillion) return kEINVAL;
+      if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= kBillion)
+        return kEINVAL;
       const std::int64_t seconds = std::min<std::int64_t>(time->seconds, 4'000'000'000);
       auto ns = seconds * kBillion + time->nanoseconds;
       const auto now = static_cast<std::int64_t>(task.kernel.Now());
@@ -152,7 +167,8 @@ SyscallResult FutexWait(Task& task, GuestPtr<std::uint32_t> word, std::uint64_t 
     if (*value != expected) return kEAGAIN;
     task.call->deadline = deadline;
   }
-  if (*task.call->deadline != kNever && task.kernel.Now() >= *task.call->deadline) return kETIMEDOUT;
+  if (*task.call->deadline != kNever && task.kernel.Now() >= *task.call->deadline)
+    return kETIMEDOUT;
   return SyscallResult::Block({*task.call->deadline, Wait::kEvent,
                                timeout ? OnSignal::kInterrupt : OnSignal::kRestartIfAsked, 0});
 }
@@ -170,7 +186,8 @@ SyscallResult SysExecve(Task& task, PathPtr path, StringArray argv, StringArray 
   return Exec(task, std::move(resolved->ref), std::move(*name), argv, env);
 }
 
-SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray argv, StringArray env, AtFlags flags) {
+SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray argv, StringArray env,
+                          AtFlags flags) {
   if (flags.HasOther(kAtEmptyPath | kAtNoFollow)) return kEINVAL;
   auto name = task.memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
   if (!name) return name.error();
@@ -188,7 +205,8 @@ SyscallResult SysWait4(Task&, int, GuestPtr<std::int32_t>, WaitFlags flags, Gues
   constexpr std::uint64_t kKnown = 1 | 2 | 8 | 0xe0000000;
   return (flags.value & 0xffffffff & ~kKnown) != 0 ? kEINVAL : kECHILD;
 }
-SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags flags, GuestPtr<abi::Rusage>) {
+SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags flags,
+                        GuestPtr<abi::Rusage>) {
   if (which < 0 || which > 3 || (flags.value & (2 | 4 | 8)) == 0) return kEINVAL;
   return kECHILD;
 }
@@ -198,10 +216,14 @@ SyscallResult SysGettid(Task& task) { return static_cast<std::int64_t>(task.tid)
 SyscallResult SysGetppid(Task&) { return 1; }  // WorldId::kParentPid
 SyscallResult SysGetpgrp(Task& task) { return static_cast<std::int64_t>(task.process_group); }
 SyscallResult SysGetpgid(Task& task, Pid pid) {
-  return pid.value < 0 || !IsSelf(task, pid.value) ? kESRCH : SyscallResult(static_cast<std::int64_t>(task.process_group));
+  return pid.value < 0 || !IsSelf(task, pid.value)
+             ? kESRCH
+             : SyscallResult(static_cast<std::int64_t>(task.process_group));
 }
 SyscallResult SysGetsid(Task& task, Pid pid) {
-  return pid.value < 0 || !IsSelf(task, pid.value) ? kESRCH : SyscallResult(static_cast<std::int64_t>(task.session));
+  return pid.value < 0 || !IsSelf(task, pid.value)
+             ? kESRCH
+             : SyscallResult(static_cast<std::int64_t>(task.session));
 }
 SyscallResult SysSetpgid(Task& task, Pid pid, Pid group) {
   if (group.value < 0) return kEINVAL;
@@ -230,28 +252,36 @@ SyscallResult SysSetreuid(Task& task, std::uint32_t real, std::uint32_t effectiv
 SyscallResult SysSetregid(Task& task, std::uint32_t real, std::uint32_t effective) {
   return SetTwo(task, kGroupIds, real, effective);
 }
-SyscallResult SysSetresuid(Task& task, std::uint32_t real, std::uint32_t effective, std::uint32_t saved) {
+SyscallResult SysSetresuid(Task& task, std::uint32_t real, std::uint32_t effective,
+                           std::uint32_t saved) {
   return SetThree(task, kUserIds, real, effective, saved);
 }
-SyscallResult SysSetresgid(Task& task, std::uint32_t real, std::uint32_t effective, std::uint32_t saved) {
+SyscallResult SysSetresgid(Task& task, std::uint32_t real, std::uint32_t effective,
+                           std::uint32_t saved) {
   return SetThree(task, kGroupIds, real, effective, saved);
 }
-SyscallResult SysGetresuid(Task& task, GuestPtr<std::uint32_t> real, GuestPtr<std::uint32_t> effective,
-                           GuestPtr<std::uint32_t> saved) {
+SyscallResult SysGetresuid(Task& task, GuestPtr<std::uint32_t> real,
+                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved) {
   return GetThree(task, kUserIds, real, effective, saved);
 }
-SyscallResult SysGetresgid(Task& task, GuestPtr<std::uint32_t> real, GuestPtr<std::uint32_t> effective,
-                           GuestPtr<std::uint32_t> saved) {
+SyscallResult SysGetresgid(Task& task, GuestPtr<std::uint32_t> real,
+                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved) {
   return GetThree(task, kGroupIds, real, effective, saved);
 }
-SyscallResult SysSetfsuid(Task& task, std::uint32_t id) { return SetFilesystemId(task, kUserIds, id); }
-SyscallResult SysSetfsgid(Task& task, std::uint32_t id) { return SetFilesystemId(task, kGroupIds, id); }
+SyscallResult SysSetfsuid(Task& task, std::uint32_t id) {
+  return SetFilesystemId(task, kUserIds, id);
+}
+SyscallResult SysSetfsgid(Task& task, std::uint32_t id) {
+  return SetFilesystemId(task, kGroupIds, id);
+}
 
 SyscallResult SysGetgroups(Task& task, int size, GuestPtr<std::uint32_t> out) {
   const auto& groups = task.credentials.groups;
   if (size < 0 || (size != 0 && static_cast<std::size_t>(size) < groups.size())) return kEINVAL;
   if (size != 0) {
-    if (const auto ok = task.memory().WriteBytes(out.address, std::as_bytes(std::span(groups))); !ok) return ok.error();
+    if (const auto ok = task.memory().WriteBytes(out.address, std::as_bytes(std::span(groups)));
+        !ok)
+      return ok.error();
   }
   return static_cast<std::int64_t>(groups.size());
 }
@@ -260,19 +290,24 @@ SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const std::uint32_t> 
   if (task.credentials.euid != 0) return kEPERM;
   if (size.value > kMaxGroups) return kEINVAL;
   std::vector<std::uint32_t> to(static_cast<std::size_t>(size.value));
-  if (const auto ok = task.memory().ReadBytes(groups.address, std::as_writable_bytes(std::span(to))); !ok) {
+  if (const auto ok =
+          task.memory().ReadBytes(groups.address, std::as_writable_bytes(std::span(to)));
+      !ok) {
     return ok.error();
   }
   task.credentials.groups = std::move(to);
   return 0;
 }
 
-SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header, GuestPtr<abi::CapabilityData> data) {
+SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
+                        GuestPtr<abi::CapabilityData> data) {
   constexpr std::uint32_t kVersion3 = 0x20080522;
   const auto asked = task.memory().Read(header);
   if (!asked) return asked.error();
   if (asked->version != kVersion3) {
-    if (const auto ok = task.memory().Write(header, abi::CapabilityHeader{kVersion3, asked->pid}); !ok) return ok.error();
+    if (const auto ok = task.memory().Write(header, abi::CapabilityHeader{kVersion3, asked->pid});
+        !ok)
+      return ok.error();
     return data ? kEINVAL : SyscallResult(0);
   }
   if (asked->pid < 0) return kEINVAL;
@@ -281,21 +316,23 @@ SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header, Gues
   const bool all = task.credentials.euid == 0;
   const std::uint32_t low = all ? ~0u : 0u;
   const std::uint32_t high = all ? 0x1ffu : 0u;  // 41 capabilities, Linux 6.1
-  if (const auto ok = task.memory().Write(data, abi::CapabilityData{low, low, 0}); !ok) return ok.error();
+  if (const auto ok = task.memory().Write(data, abi::CapabilityData{low, low, 0}); !ok)
+    return ok.error();
   return FromResult(task.memory().Write(data + 1, abi::CapabilityData{high, high, 0}));
 }
 
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
-  return FromResult(task.memory().Write(out, task.limits[static_cast<std::size_t>(resource.value)]));
+  return FromResult(
+      task.memory().Write(out, task.limits[static_cast<std::size_t>(resource.value)]));
 }
 SyscallResult SysSetrlimit(Task& task, Resource resource, GuestPtr<const abi::Rlimit> value) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
   const auto to = task.memory().Read(value);
   return to ? SetLimit(task, resource.value, *to) : SyscallResult(to.error());
 }
-SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource, GuestPtr<const abi::Rlimit> value,
-                           GuestPtr<abi::Rlimit> old) {
+SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
+                           GuestPtr<const abi::Rlimit> value, GuestPtr<abi::Rlimit> old) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
   if (!IsSelf(task, pid.value)) return kESRCH;
   const abi::Rlimit before = task.limits[static_cast<std::size_t>(resource.value)];
@@ -343,12 +380,14 @@ SyscallResult SysUname(Task& task, GuestPtr<abi::Utsname> out) {
 SyscallResult SysGetrandom(Task& task, OutBuffer buffer, Size size, RandomFlags flags) {
   constexpr std::uint64_t kNonblock = 1, kRandom = 2, kInsecure = 4;
   constexpr std::uint64_t kMaxBytes = 0x7fffffff;
-  if (flags.HasOther(kNonblock | kRandom | kInsecure) || flags.Has(kRandom | kInsecure)) return kEINVAL;
+  if (flags.HasOther(kNonblock | kRandom | kInsecure) || flags.Has(kRandom | kInsecure))
+    return kEINVAL;
   const std::uint64_t total = std::min(size.value, kMaxBytes);
   CallInFlight& call = *task.call;
   std::array<std::byte, 4096> piece;
   while (call.progress < total) {
-    const auto part = std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), total - call.progress)));
+    const auto part = std::span(piece).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), total - call.progress)));
     task.kernel.random.Fill(part);
     const std::size_t moved = task.memory().WriteSome(buffer.address + call.progress, part);
     call.progress += moved;
@@ -379,17 +418,30 @@ SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument) {
     case kGetGs: {
       const x86::Registers registers = task.cpu().Get();
       const std::uint64_t base = code.value == kGetFs ? registers.fs_base : registers.gs_base;
-      return FromResult(task.memory().WriteBytes(argument.value, std::as_bytes(std::span(&base, 1))));
+      return FromResult(
+          task.memory().WriteBytes(argument.value, std::as_bytes(std::span(&base, 1))));
     }
-    case kGetCpuid: return 1;
-    case kSetCpuid: return argument.value == 1 ? SyscallResult(0) : kENODEV;
-    default: return kEINVAL;
+    case kGetCpuid:
+      return 1;
+    case kSetCpuid:
+      return argument.value == 1 ? SyscallResult(0) : kENODEV;
+    default:
+      return kEINVAL;
   }
 }
 
 SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, Hex) {
-  enum Option : int { kSetDeathSignal = 1, kGetDeathSignal, kGetDumpable, kSetDumpable, kSetName = 15, kGetName,
-                      kGetSeccomp = 21, kSetNoNewPrivileges = 38, kGetNoNewPrivileges };
+  enum Option : int {
+    kSetDeathSignal = 1,
+    kGetDeathSignal,
+    kGetDumpable,
+    kSetDumpable,
+    kSetName = 15,
+    kGetName,
+    kGetSeccomp = 21,
+    kSetNoNewPrivileges = 38,
+    kGetNoNewPrivileges
+  };
   constexpr std::size_t kNameBytes = 16;
   switch (option.value) {
     case kSetDeathSignal:
@@ -400,7 +452,8 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
       const auto signal = static_cast<std::int32_t>(task.parent_death_signal);
       return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, signal));
     }
-    case kGetDumpable: return task.dumpable ? 1 : 0;
+    case kGetDumpable:
+      return task.dumpable ? 1 : 0;
     case kSetDumpable:
       if (argument.value > 1) return kEINVAL;
       task.dumpable = argument.value == 1;
@@ -422,12 +475,14 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
       Fill(name, task.program->command);
       return FromResult(task.memory().WriteBytes(argument.value, std::as_bytes(std::span(name))));
     }
-    case kGetSeccomp: return 0;
+    case kGetSeccomp:
+      return 0;
     case kSetNoNewPrivileges:
       if (argument.value != 1) return kEINVAL;
       task.no_new_privileges = true;
       return 0;
-    case kGetNoNewPrivileges: return task.no_new_privileges ? 1 : 0;
+    case kGetNoNewPrivileges:
+      return task.no_new_privileges ? 1 : 0;
     default:
       task.kernel.CountAbsent("prctl (an option)");
       return kEINVAL;
@@ -444,7 +499,8 @@ SyscallResult SysSetRobustList(Task& task, Address head, Size size) {
   task.robust_list = head.value;
   return 0;
 }
-SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<std::uint64_t> head, GuestPtr<std::uint64_t> size) {
+SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<std::uint64_t> head,
+                               GuestPtr<std::uint64_t> size) {
   if (!IsSelf(task, pid.value)) return kESRCH;
   if (const auto ok = task.memory().Write(size, 24); !ok) return ok.error();
   return FromResult(task.memory().Write(head, task.robust_list));
@@ -462,17 +518,21 @@ SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, Address mask) 
   if (size.value < 8 || size.value % 8 != 0) return kEINVAL;
   if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
   const std::uint64_t one_cpu = 1;
-  if (const auto ok = task.memory().WriteBytes(mask.value, std::as_bytes(std::span(&one_cpu, 1))); !ok) return ok.error();
+  if (const auto ok = task.memory().WriteBytes(mask.value, std::as_bytes(std::span(&one_cpu, 1)));
+      !ok)
+    return ok.error();
   return 8;
 }
 SyscallResult SysSchedSetaffinity(Task& task, Pid pid, Size size, Address mask) {
   if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
   std::uint64_t wanted = 0;
-  const auto bytes = std::as_writable_bytes(std::span(&wanted, 1)).first(static_cast<std::size_t>(std::min<std::uint64_t>(size.value, 8)));
+  const auto bytes = std::as_writable_bytes(std::span(&wanted, 1))
+                         .first(static_cast<std::size_t>(std::min<std::uint64_t>(size.value, 8)));
   if (const auto ok = task.memory().ReadBytes(mask.value, bytes); !ok) return ok.error();
   return (wanted & 1) != 0 ? SyscallResult(0) : kEINVAL;
 }
-SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::uint32_t> node, Address) {
+SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::uint32_t> node,
+                        Address) {
   for (const GuestPtr<std::uint32_t> out : {cpu, node}) {
     if (!out) continue;
     if (const auto ok = task.memory().Write(out, 0); !ok) return ok.error();
@@ -482,15 +542,28 @@ SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::u
 
 SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,
                        GuestPtr<const abi::Timespec> timeout, Address word2, std::uint32_t value3) {
-  enum Command : std::uint64_t { kWait = 0, kWake, kRequeue = 3, kCmpRequeue, kWakeOp, kWaitBitset = 9, kWakeBitset };
+  enum Command : std::uint64_t {
+    kWait = 0,
+    kWake,
+    kRequeue = 3,
+    kCmpRequeue,
+    kWakeOp,
+    kWaitBitset = 9,
+    kWakeBitset
+  };
   if (word.address % 4 != 0) return kEINVAL;
   switch (op.value & 0x7f) {
-    case kWait: return FutexWait(task, word, op.value, value, timeout, false);
-    case kWaitBitset: return value3 == 0 ? kEINVAL : FutexWait(task, word, op.value, value, timeout, true);
+    case kWait:
+      return FutexWait(task, word, op.value, value, timeout, false);
+    case kWaitBitset:
+      return value3 == 0 ? kEINVAL : FutexWait(task, word, op.value, value, timeout, true);
     // The only task is not waiting, so nobody is woken.
-    case kWake: return 0;
-    case kWakeBitset: return value3 == 0 ? kEINVAL : SyscallResult(0);
-    case kRequeue: return 0;
+    case kWake:
+      return 0;
+    case kWakeBitset:
+      return value3 == 0 ? kEINVAL : SyscallResult(0);
+    case kRequeue:
+      return 0;
     case kCmpRequeue: {
       const auto now = task.memory().Read(word);
       if (!now) return now.error();
@@ -504,7 +577,8 @@ SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std
 
 SyscallResult SysGetpriority(Task& task, int which, int who) {
   if (which < 0 || which > 2) return kEINVAL;
-  return who == 0 || who == static_cast<int>(task.pid) ? SyscallResult(20) : kESRCH;  // 20 minus a nice value of 0
+  return who == 0 || who == static_cast<int>(task.pid) ? SyscallResult(20)
+                                                       : kESRCH;  // 20 minus a nice value of 0
 }
 
 }  // namespace glovebox::engine

@@ -16,7 +16,9 @@ bool IsSignal(int number) { return number >= 1 && number <= kSignalCount; }
 SyscallResult SendSelf(Task& task, int signal, int code) {
   if (signal < 0 || signal > kSignalCount) return kEINVAL;
   if (signal == 0) return 0;
-  return task.signals.Send(SenderInfo(signal, code, task.pid, task.credentials.uid)) ? SyscallResult(0) : kEAGAIN;
+  return task.signals.Send(SenderInfo(signal, code, task.pid, task.credentials.uid))
+             ? SyscallResult(0)
+             : kEAGAIN;
 }
 
 bool IsThread(const Task& task, int tid) { return tid == static_cast<int>(task.tid); }
@@ -31,8 +33,8 @@ SyscallResult QueueInfo(Task& task, int signal, GuestPtr<const abi::Siginfo> inf
 
 }  // namespace
 
-SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action, GuestPtr<Sigaction> old,
-                             Size size) {
+SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action,
+                             GuestPtr<Sigaction> old, Size size) {
   if (size.value != kSigsetBytes) return kEINVAL;
   if (!IsSignal(signal.value)) return kEINVAL;
   Sigaction to{};
@@ -48,18 +50,25 @@ SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
 
-SyscallResult SysRtSigprocmask(Task& task, MaskHow how, GuestPtr<const SignalSet> set, GuestPtr<SignalSet> old,
-                               Size size) {
+SyscallResult SysRtSigprocmask(Task& task, MaskHow how, GuestPtr<const SignalSet> set,
+                               GuestPtr<SignalSet> old, Size size) {
   if (size.value != kSigsetBytes) return kEINVAL;
   const SignalSet before = task.signals.blocked();
   if (set) {
     const auto value = task.memory().Read(set);
     if (!value) return value.error();
     switch (how.value) {
-      case 0: task.signals.SetBlocked(before | *value); break;
-      case 1: task.signals.SetBlocked(before & ~*value); break;
-      case 2: task.signals.SetBlocked(*value); break;
-      default: return kEINVAL;
+      case 0:
+        task.signals.SetBlocked(before | *value);
+        break;
+      case 1:
+        task.signals.SetBlocked(before & ~*value);
+        break;
+      case 2:
+        task.signals.SetBlocked(*value);
+        break;
+      default:
+        return kEINVAL;
     }
   }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
@@ -83,8 +92,9 @@ SyscallResult SysRtSigsuspend(Task& task, GuestPtr<const SignalSet> mask, Size s
 
 SyscallResult SysPause(Task&) { return SyscallResult::Block({}); }
 
-SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set, GuestPtr<abi::Siginfo> info,
-                                GuestPtr<const abi::Timespec> timeout, Size size) {
+SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set,
+                                GuestPtr<abi::Siginfo> info, GuestPtr<const abi::Timespec> timeout,
+                                Size size) {
   if (size.value != kSigsetBytes) return kEINVAL;
   const auto wanted = task.memory().Read(set);
   if (!wanted) return wanted.error();
@@ -94,8 +104,10 @@ SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set, Guest
       constexpr std::int64_t kBillion = 1'000'000'000;
       const auto time = task.memory().Read(timeout);
       if (!time) return time.error();
-      if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= kBillion) return kEINVAL;
-      const auto ns = std::min<std::int64_t>(time->seconds, 4'000'000'000) * kBillion + time->nanoseconds;
+      if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= kBillion)
+        return kEINVAL;
+      const auto ns =
+          std::min<std::int64_t>(time->seconds, 4'000'000'000) * kBillion + time->nanoseconds;
       task.call->deadline = task.kernel.Now() + static_cast<Nanoseconds>(ns);
     }
   }
@@ -114,7 +126,8 @@ SyscallResult SysRtSigreturn(Task& task) {
   return SyscallResult::NoReturn();
 }
 
-SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack, GuestPtr<abi::SignalStack> old) {
+SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
+                             GuestPtr<abi::SignalStack> old) {
   constexpr std::int32_t kOnStack = 1, kDisable = 2;
   constexpr std::uint64_t kMinBytes = 2048;  // MINSIGSTKSZ
   constexpr auto kAutoDisarm = static_cast<std::int32_t>(0x80000000);
@@ -128,8 +141,8 @@ SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
     const std::int32_t mode = to->flags & ~kAutoDisarm;
     if (mode != 0 && mode != kOnStack && mode != kDisable) return kEINVAL;
     if (mode != kDisable && to->size < kMinBytes) return kENOMEM;
-    task.signals.alternate =
-        mode == kDisable ? abi::SignalStack{0, kDisable, 0, 0} : abi::SignalStack{to->pointer, 0, 0, to->size};
+    task.signals.alternate = mode == kDisable ? abi::SignalStack{0, kDisable, 0, 0}
+                                              : abi::SignalStack{to->pointer, 0, 0, to->size};
   }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
@@ -138,7 +151,8 @@ SyscallResult SysKill(Task& task, Pid pid, Signal signal) {
   if (signal.value < 0 || signal.value > kSignalCount) return kEINVAL;
   const int self = static_cast<int>(task.pid);
   const int group = static_cast<int>(task.process_group);
-  if (pid.value == self || pid.value == 0 || pid.value == -group) return SendSelf(task, signal.value, kSiUser);
+  if (pid.value == self || pid.value == 0 || pid.value == -group)
+    return SendSelf(task, signal.value, kSiUser);
   return kESRCH;  // -1 too: everybody else is nobody
 }
 
@@ -153,14 +167,17 @@ SyscallResult SysTgkill(Task& task, Pid group, Pid tid, Signal signal) {
   return SendSelf(task, signal.value, kSiTkill);
 }
 
-SyscallResult SysRtSigqueueinfo(Task& task, Pid pid, Signal signal, GuestPtr<const abi::Siginfo> info) {
+SyscallResult SysRtSigqueueinfo(Task& task, Pid pid, Signal signal,
+                                GuestPtr<const abi::Siginfo> info) {
   return pid.value == static_cast<int>(task.pid) ? QueueInfo(task, signal.value, info) : kESRCH;
 }
 
-SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal, GuestPtr<const abi::Siginfo> info) {
+SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal,
+                                  GuestPtr<const abi::Siginfo> info) {
   if (tid.value <= 0 || group.value <= 0) return kEINVAL;
-  return IsThread(task, tid.value) && group.value == static_cast<int>(task.pid) ? QueueInfo(task, signal.value, info)
-                                                                                : kESRCH;
+  return IsThread(task, tid.value) && group.value == static_cast<int>(task.pid)
+             ? QueueInfo(task, signal.value, info)
+             : kESRCH;
 }
 
 }  // namespace glovebox::engine

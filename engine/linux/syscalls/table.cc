@@ -1,4 +1,5 @@
-// Numbers: arch/x86/entry/syscalls/syscall_64.tbl, syscall_32.tbl and uapi/asm-generic/unistd.h of Linux 6.1.
+// Numbers: arch/x86/entry/syscalls/syscall_64.tbl, syscall_32.tbl and uapi/asm-generic/unistd.h of
+// Linux 6.1.
 #include "engine/linux/syscalls/table.h"
 
 #include <algorithm>

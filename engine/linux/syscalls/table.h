@@ -35,7 +35,7 @@ struct SyscallEntry {
 
 struct SyscallRow {
   std::string_view name;
-  std::int16_t x86_64;   // -1: the ABI does not have it
+  std::int16_t x86_64;  // -1: the ABI does not have it
   std::int16_t i386;
   std::int16_t generic;  // AArch64 and RISC-V
   SyscallEntry entry;
@@ -66,7 +66,8 @@ struct Binder<Returned (*)(Task&, Arguments...)> {
     return kHandler(task, Argument<Arguments>::From(raw[kIndex])...);
   }
   template <std::size_t... kIndex>
-  static void Print(const PrintContext& context, std::vector<std::string>& out, std::index_sequence<kIndex...>) {
+  static void Print(const PrintContext& context, std::vector<std::string>& out,
+                    std::index_sequence<kIndex...>) {
     (PrintOne<Arguments>(context, out[kIndex], kIndex), ...);
   }
   template <typename T>
@@ -75,7 +76,8 @@ struct Binder<Returned (*)(Task&, Arguments...)> {
   }
 };
 
-// A handler of typed arguments as a row's entry: it sees no register, and no GuestPtr is dereferenced by accident.
+// A handler of typed arguments as a row's entry: it sees no register, and no GuestPtr is
+// dereferenced by accident.
 template <auto kHandler>
 consteval SyscallEntry Bind() {
   return Binder<decltype(kHandler)>::template Make<kHandler>();

@@ -11,8 +11,19 @@ namespace {
 constexpr std::int64_t kBillion = 1'000'000'000;
 constexpr std::int64_t kMillion = 1'000'000;
 
-enum ClockNumber : int { kRealtime = 0, kMonotonic, kProcessCpu, kThreadCpu, kMonotonicRaw, kRealtimeCoarse,
-                         kMonotonicCoarse, kBoottime, kRealtimeAlarm, kBoottimeAlarm, kTai = 11 };
+enum ClockNumber : int {
+  kRealtime = 0,
+  kMonotonic,
+  kProcessCpu,
+  kThreadCpu,
+  kMonotonicRaw,
+  kRealtimeCoarse,
+  kMonotonicCoarse,
+  kBoottime,
+  kRealtimeAlarm,
+  kBoottimeAlarm,
+  kTai = 11
+};
 
 abi::Timespec ToTimespec(std::int64_t ns) { return {ns / kBillion, ns % kBillion}; }
 abi::Timeval ToTimeval(std::int64_t ns) { return {ns / kBillion, ns % kBillion / 1000}; }
@@ -23,15 +34,19 @@ Result<std::int64_t, Errno> ReadClock(const Task& task, int clock) {
     case kRealtime:
     case kRealtimeCoarse:
     case kRealtimeAlarm:
-    case kTai: return kernel.WallNanoseconds();
+    case kTai:
+      return kernel.WallNanoseconds();
     case kMonotonic:
     case kMonotonicRaw:
     case kMonotonicCoarse:
     case kBoottime:
-    case kBoottimeAlarm: return static_cast<std::int64_t>(kernel.Now());
+    case kBoottimeAlarm:
+      return static_cast<std::int64_t>(kernel.Now());
     case kProcessCpu:
-    case kThreadCpu: return static_cast<std::int64_t>(kernel.CpuTime());
-    default: break;
+    case kThreadCpu:
+      return static_cast<std::int64_t>(kernel.CpuTime());
+    default:
+      break;
   }
   // clock_getcpuclockid(3): ~pid shifted by three, and what kind of CPU time. Of this process only.
   const int pid = ~(clock >> 3);
@@ -42,7 +57,8 @@ Result<std::int64_t, Errno> ReadClock(const Task& task, int clock) {
 }
 
 Result<std::int64_t, Errno> ToNanoseconds(const abi::Timespec& time) {
-  if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kBillion) return std::unexpected(kEINVAL);
+  if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kBillion)
+    return std::unexpected(kEINVAL);
   constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kBillion - 1;
   if (time.seconds > kMaxSeconds) return std::numeric_limits<std::int64_t>::max();
   return time.seconds * kBillion + time.nanoseconds;
@@ -53,8 +69,9 @@ Nanoseconds After(Nanoseconds now, std::int64_t duration) {
   return length > kNever - 1 - now ? kNever - 1 : now + length;
 }
 
-// Sleeps until the call's deadline. `remaining` gets what was left when a signal interrupts; the wait itself is the
-// run loop's, so the rest is written beforehand at each try and only seen after EINTR.
+// Sleeps until the call's deadline. `remaining` gets what was left when a signal interrupts; the
+// wait itself is the run loop's, so the rest is written beforehand at each try and only seen after
+// EINTR.
 SyscallResult SleepUntilDeadline(Task& task, GuestPtr<abi::Timespec> remaining) {
   const Nanoseconds deadline = *task.call->deadline;
   const Nanoseconds now = task.kernel.Now();
@@ -67,7 +84,8 @@ SyscallResult SleepUntilDeadline(Task& task, GuestPtr<abi::Timespec> remaining) 
   return SyscallResult::Block({deadline, Wait::kEvent, OnSignal::kInterrupt, 0});
 }
 
-SyscallResult SleepFor(Task& task, GuestPtr<const abi::Timespec> duration, GuestPtr<abi::Timespec> remaining) {
+SyscallResult SleepFor(Task& task, GuestPtr<const abi::Timespec> duration,
+                       GuestPtr<abi::Timespec> remaining) {
   if (!task.call->deadline) {
     const auto time = task.memory().Read(duration);
     if (!time) return time.error();
@@ -80,7 +98,8 @@ SyscallResult SleepFor(Task& task, GuestPtr<const abi::Timespec> duration, Guest
 
 // Microseconds of a timeval, EINVAL where they are out of range.
 Result<Nanoseconds, Errno> ToNanoseconds(const abi::Timeval& time) {
-  if (time.microseconds < 0 || time.microseconds >= kMillion || time.seconds < 0) return std::unexpected(kEINVAL);
+  if (time.microseconds < 0 || time.microseconds >= kMillion || time.seconds < 0)
+    return std::unexpected(kEINVAL);
   const auto ns = ToNanoseconds(abi::Timespec{time.seconds, time.microseconds * 1000});
   return static_cast<Nanoseconds>(*ns);
 }
@@ -93,7 +112,9 @@ abi::Itimerval Describe(const Task& task, int which) {
   const IntervalTimer& timer = task.timers[static_cast<std::size_t>(which)];
   const Nanoseconds now = TimerClock(task, which);
   // A timer that is armed never reads as zero.
-  const Nanoseconds left = timer.expires == kNever ? 0 : timer.expires > now ? timer.expires - now : 1000;
+  const Nanoseconds left = timer.expires == kNever ? 0
+                           : timer.expires > now   ? timer.expires - now
+                                                   : 1000;
   return {ToTimeval(static_cast<std::int64_t>(timer.interval)),
           ToTimeval(static_cast<std::int64_t>((left + 999) / 1000 * 1000))};
 }
@@ -111,9 +132,11 @@ SyscallResult SysClockGetres(Task& task, ClockId clock, GuestPtr<abi::Timespec> 
   return out ? FromResult(task.memory().Write(out, abi::Timespec{0, 1})) : SyscallResult(0);
 }
 
-SyscallResult SysGettimeofday(Task& task, GuestPtr<abi::Timeval> time, GuestPtr<abi::Timezone> zone) {
+SyscallResult SysGettimeofday(Task& task, GuestPtr<abi::Timeval> time,
+                              GuestPtr<abi::Timezone> zone) {
   if (time) {
-    if (const auto ok = task.memory().Write(time, ToTimeval(task.kernel.WallNanoseconds())); !ok) return ok.error();
+    if (const auto ok = task.memory().Write(time, ToTimeval(task.kernel.WallNanoseconds())); !ok)
+      return ok.error();
   }
   return zone ? FromResult(task.memory().Write(zone, abi::Timezone{0, 0})) : SyscallResult(0);
 }
@@ -126,11 +149,13 @@ SyscallResult SysTime(Task& task, GuestPtr<std::int64_t> out) {
   return seconds;
 }
 
-SyscallResult SysNanosleep(Task& task, GuestPtr<const abi::Timespec> duration, GuestPtr<abi::Timespec> remaining) {
+SyscallResult SysNanosleep(Task& task, GuestPtr<const abi::Timespec> duration,
+                           GuestPtr<abi::Timespec> remaining) {
   return SleepFor(task, duration, remaining);
 }
 
-SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags, GuestPtr<const abi::Timespec> time,
+SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags,
+                                GuestPtr<const abi::Timespec> time,
                                 GuestPtr<abi::Timespec> remaining) {
   if (clock.value == kThreadCpu) return kEINVAL;
   const auto now = ReadClock(task, clock.value);
@@ -152,10 +177,12 @@ SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags, Gue
 SyscallResult SysAlarm(Task& task, std::uint32_t seconds) {
   IntervalTimer& timer = task.timers[kTimerReal];
   const Nanoseconds now = task.kernel.Now();
-  const Nanoseconds left = timer.expires == kNever ? 0 : timer.expires - std::min(timer.expires, now);
+  const Nanoseconds left =
+      timer.expires == kNever ? 0 : timer.expires - std::min(timer.expires, now);
   timer = {};
   if (seconds != 0) timer.expires = now + seconds * static_cast<Nanoseconds>(kBillion);
-  // Rounded to seconds, but never to 0 while something was armed: kernel/time/itimer.c, alarm_setitimer.
+  // Rounded to seconds, but never to 0 while something was armed: kernel/time/itimer.c,
+  // alarm_setitimer.
   auto whole = static_cast<std::int64_t>(left) / kBillion;
   const std::int64_t rest = static_cast<std::int64_t>(left) % kBillion;
   if ((whole == 0 && rest > 0) || rest >= kBillion / 2) ++whole;
@@ -182,14 +209,16 @@ SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itime
   const abi::Itimerval before = Describe(task, which.value);
   IntervalTimer& timer = task.timers[static_cast<std::size_t>(which.value)];
   timer = {};
-  if (*first != 0) timer = {After(TimerClock(task, which.value), static_cast<std::int64_t>(*first)), *interval};
+  if (*first != 0)
+    timer = {After(TimerClock(task, which.value), static_cast<std::int64_t>(*first)), *interval};
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
 
 SyscallResult SysTimes(Task& task, GuestPtr<abi::Tms> out) {
   constexpr std::int64_t kNanosecondsPerTick = 10'000'000;
   if (out) {
-    const abi::Tms times{static_cast<std::int64_t>(task.kernel.CpuTime()) / kNanosecondsPerTick, 0, 0, 0};
+    const abi::Tms times{static_cast<std::int64_t>(task.kernel.CpuTime()) / kNanosecondsPerTick, 0,
+                         0, 0};
     if (const auto ok = task.memory().Write(out, times); !ok) return ok.error();
   }
   return static_cast<std::int64_t>(task.kernel.Now()) / kNanosecondsPerTick;
