@@ -1,0 +1,6 @@
+#include "guest.h"
+
+void Main(void) {
+  Say("hello\n");
+  Exit(0);
+}
