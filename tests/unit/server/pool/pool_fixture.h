@@ -8,30 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "engine/limits/limit_table.h"
 #include "recorder.h"
+#include "requests.h"
 #include "server/pool/worker_pool.h"
 
 namespace glovebox::server {
-
-inline std::map<std::string, std::uint64_t> DefaultLimits() {
-  std::map<std::string, std::uint64_t> limits;
-  for (const engine::LimitRow& row : engine::kLimits)
-    limits[std::string(row.name)] = row.default_value;
-  return limits;
-}
-
-inline RunRequest RequestFor(std::string program, std::vector<std::string> argv = {}) {
-  RunRequest request;
-  request.job_name = "jobs/TEST";
-  request.program = std::move(program);
-  request.argv = std::move(argv);
-  request.limits = DefaultLimits();
-  request.open_blob = [](const Digest&) -> Result<HostFd, Error> {
-    return Fail(ErrorCode::kNotFound, "BLOB_FOREIGN", "not of this job");
-  };
-  return request;
-}
 
 // What a launch needs to stay alive in a test.
 struct Launched {
