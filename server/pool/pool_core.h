@@ -6,6 +6,7 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -68,7 +69,7 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   asio::io_context io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   std::thread thread_;
-  std::uint32_t epoch_ = 0;  // set before Start returns
+  std::atomic<std::uint32_t> epoch_ = 0;  // set before Start returns, and by each new zygote
 
   // On the pool's thread.
   std::unique_ptr<ZygoteClient> zygote_;

@@ -254,7 +254,7 @@ class Run {
 void RunJob(Channel& channel, const wire::RunJob& job, const BoxMaker& make_box) {
   const std::uint64_t start_ns = ProcessorTimeNs();
   // Given back before the end is told when the host has no memory left.
-  auto reserve = std::make_unique<std::byte[]>(std::size_t{1} << 20);
+  auto reserve = std::make_unique_for_overwrite<std::byte[]>(std::size_t{1} << 20);
   wire::FromWorker message;
   Run run(channel, job);
   try {

@@ -4,16 +4,23 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <future>
+#include <iterator>
+#include <set>
 
 #include "engine/process.h"
 #include "pool_fixture.h"
+#include "server/channel/frame.h"
 
 namespace glovebox::server {
 namespace {
@@ -443,6 +450,62 @@ TEST_F(WorkerPoolTest, AnotherZygoteIsStartedAndRunningBoxesGoOn) {
   }
   running.handle->Cancel("", false);
   EXPECT_EQ(running.recorder->AwaitEnd().end->kind, Kind::kCancelled);
+}
+
+// Children of this process, in the order of their birth.
+std::set<pid_t> Children() {
+  std::set<pid_t> children;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "children");
+    for (pid_t pid = 0; file >> pid;) children.insert(pid);
+  }
+  return children;
+}
+
+TEST_F(WorkerPoolTest, IdleWorkerThatDiesIsReplaced) {
+  // The zygote is the eldest; all others wait for a job.
+  const std::set<pid_t> before = Children();
+  ASSERT_GE(before.size(), 2u);
+  for (auto idle = std::next(before.begin()); idle != before.end(); ++idle) ::kill(*idle, SIGKILL);
+  for (int i = 0; i < 4; ++i) {
+    auto job = Launch(RequestFor("say", {"here", "0"}));
+    const auto seen = job.recorder->AwaitEnd();
+    // A launch that met the dying worker is lost, which the daemon answers with another attempt.
+    if (seen.lost) continue;
+    EXPECT_EQ(seen.out, "here");
+    return;
+  }
+  FAIL() << "no worker came after those that were killed";
+}
+
+// A daemon that is killed takes its workers along, also one that hangs and one that nobody uses
+// yet.
+TEST(DaemonDeathTest, EndsItsWorkersAndItsZygote) {
+  // Orphans come here, so that their end can be seen.
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  auto pipe = channel::MakeSocketPair(SOCK_STREAM);
+  ASSERT_TRUE(pipe.has_value());
+  const pid_t daemon = ::fork();
+  if (daemon == 0) {
+    WorkerPoolOptions options;
+    options.worker_path = SCRIPTED_WORKER;
+    auto pool = MakeWorkerPool(options);
+    if (!pool) ::_exit(1);
+    auto job = LaunchOn(**pool, RequestFor("hang"));
+    job.recorder->Await([](const Recorder::Seen& seen) { return !seen.order.empty(); });
+    constexpr char kReady[] = {'r'};
+    channel::SendSome(pipe->theirs.get(), kReady, -1, true);
+    ::pause();
+    ::_exit(0);
+  }
+  std::array<char, 1> ready{};
+  ASSERT_EQ(channel::ReceiveSome(pipe->ours.get(), ready, nullptr, true).bytes, 1u);
+  ASSERT_EQ(::kill(daemon, SIGKILL), 0);
+  // The daemon, its zygote and all its workers; or the test's time is up.
+  int ended = 0;
+  while (::waitpid(-1, nullptr, 0) > 0) ++ended;
+  EXPECT_EQ(errno, ECHILD);
+  EXPECT_GE(ended, 3);
 }
 
 TEST_F(WorkerPoolTest, RequiredLayerThatIsMissingFailsTheJobBeforeItStarts) {
