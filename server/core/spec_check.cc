@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/limits/limit_table.h"
+#include "engine/linux/world.h"
 
 namespace glovebox::server {
 namespace {
@@ -120,6 +121,22 @@ Result<void, Error> CheckMap(const std::map<std::string, std::string>& map, cons
   return {};
 }
 
+// Which rows there are, and which may be changed; what a value may be is the engine's to say.
+Result<void, Error> CheckWorld(const JobSpec& spec) {
+  for (const auto& [name, value] : spec.world) {
+    const engine::WorldRow* row = engine::FindWorldRow(name);
+    const std::string field = fmt::format("spec.world[\"{}\"]", name);
+    if (row == nullptr) {
+      return Invalid("UNKNOWN_WORLD_ROW", field,
+                     fmt::format("the guest's world has no row \"{}\"", name));
+    }
+    if (!row->overridable()) {
+      return Invalid("WORLD_FACT", field, fmt::format("\"{}\" cannot be changed", name));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void, Error> CheckSpec(const JobSpec& spec) {
@@ -129,6 +146,7 @@ Result<void, Error> CheckSpec(const JobSpec& spec) {
   if (auto checked = CheckMap(spec.world, "spec.world", kMaxWorldRows, kMaxWorldBytes); !checked) {
     return checked;
   }
+  if (auto checked = CheckWorld(spec); !checked) return checked;
   return CheckMap(spec.labels, "spec.labels", kMaxLabels, kMaxLabelBytes);
 }
 

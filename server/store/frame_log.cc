@@ -45,8 +45,10 @@ FrameLog::FrameLog(Unit unit, std::filesystem::path spill_path, std::size_t memo
 Result<std::shared_ptr<FrameLog>, Error> FrameLog::FromMemory(Unit unit, std::string frames,
                                                               std::uint64_t units) {
   auto log = std::make_shared<FrameLog>(unit, std::filesystem::path(), frames.size());
-  absl::MutexLock lock(&log->mu_);
-  log->memory_ = std::move(frames);
+  {
+    absl::MutexLock lock(&log->mu_);
+    log->memory_ = std::move(frames);
+  }
   if (auto indexed = log->Index(units); !indexed) return std::unexpected(indexed.error());
   return log;
 }
@@ -56,8 +58,10 @@ Result<std::shared_ptr<FrameLog>, Error> FrameLog::FromFile(Unit unit, std::file
   auto file = OpenFile(path, O_RDONLY);
   if (!file) return Damaged(path, file.error().message);
   auto log = std::make_shared<FrameLog>(unit, std::move(path), 0);
-  absl::MutexLock lock(&log->mu_);
-  log->file_ = std::move(*file);
+  {
+    absl::MutexLock lock(&log->mu_);
+    log->file_ = std::make_shared<const HostFd>(std::move(*file));
+  }
   if (auto indexed = log->Index(units); !indexed) return std::unexpected(indexed.error());
   return log;
 }
@@ -74,38 +78,32 @@ void FrameLog::NoteFrame(std::size_t payload_size) {
 
 // Walks all headers of a log that somebody else wrote.
 Result<void, Error> FrameLog::Index(std::uint64_t units) {
-  std::uint64_t size = memory_.size();
-  if (file_) {
-    const auto stored = SizeOf(file_.get(), path_);
-    if (!stored) return std::unexpected(stored.error());
-    size = *stored;
-  }
   std::string window;
   std::uint64_t window_start = 0;
-  while (end_.position < units && end_.offset + sizeof(Header) <= size) {
-    if (end_.offset < window_start || end_.offset + sizeof(Header) > window_start + window.size()) {
-      auto bytes = Bytes(end_.offset, kScanBytes);
+  Mark end;
+  const auto holds = [&](std::uint64_t size) {
+    return end.offset + size <= window_start + window.size();
+  };
+  while (end.position < units) {
+    if (!holds(sizeof(Header)) ||
+        !holds(sizeof(Header) + HeaderAt(window, end.offset - window_start).payload_size)) {
+      auto bytes = Bytes(end.offset, kScanBytes + sizeof(Header) + kMaxPayload);
       if (!bytes) return std::unexpected(bytes.error());
       window = std::move(*bytes);
-      window_start = end_.offset;
-      if (window.size() < sizeof(Header)) break;
+      window_start = end.offset;
+      if (!holds(sizeof(Header))) break;
     }
-    const Header header = HeaderAt(window, end_.offset - window_start);
-    if (header.payload_size > kMaxPayload ||
-        end_.offset + sizeof(Header) + header.payload_size > size) {
-      break;
-    }
-    NoteFrame(header.payload_size);
+    const std::uint64_t size = HeaderAt(window, end.offset - window_start).payload_size;
+    if (!holds(sizeof(Header) + size)) break;
+    absl::MutexLock lock(&mu_);
+    NoteFrame(size);
+    end = end_;
   }
-  if (end_.position != units) {
-    return Damaged(path_, fmt::format("holds {} of {} units", end_.position, units));
-  }
-  return {};
+  if (end.position == units) return {};
+  return Damaged(path_, fmt::format("holds {} of {} units", end.position, units));
 }
 
 Result<void, Error> FrameLog::Append(std::span<const NewFrame> frames) {
-  absl::MutexLock lock(&mu_);
-  if (broken_) return Fail(ErrorCode::kInternal, "STORE_IO", "an earlier write of this log failed");
   std::string bytes;
   for (const NewFrame& frame : frames) {
     if (frame.payload.size() > kMaxPayload) {
@@ -116,31 +114,55 @@ Result<void, Error> FrameLog::Append(std::span<const NewFrame> frames) {
     bytes.append(reinterpret_cast<const char*>(&header), sizeof(header));
     bytes.append(frame.payload);
   }
-  if (!file_ && memory_.size() + bytes.size() > memory_limit_) {
-    if (auto spilled = Spill(); !spilled) {
-      broken_ = true;
-      return spilled;
-    }
+  File file;
+  bool spill = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (broken_)
+      return Fail(ErrorCode::kInternal, "STORE_IO", "an earlier write of this log failed");
+    file = file_;
+    spill = !file && memory_.size() + bytes.size() > memory_limit_;
   }
-  if (file_) {
-    if (auto written = WriteAll(file_.get(), BytesOf(bytes), path_); !written) {
-      broken_ = true;
-      return written;
-    }
-  } else {
-    memory_ += bytes;
+  if (spill) {
+    auto spilled = Spill();
+    if (!spilled) return std::unexpected(spilled.error());
+    file = std::move(*spilled);
   }
+  if (file) {
+    if (auto written = Write(file, bytes); !written) return written;
+  }
+  absl::MutexLock lock(&mu_);
+  if (!file) memory_ += bytes;
   for (const NewFrame& frame : frames) NoteFrame(frame.payload.size());
   return {};
 }
 
-Result<void, Error> FrameLog::Spill() {
-  auto file = OpenFile(path_, O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
-  if (!file) return std::unexpected(file.error());
-  if (auto written = WriteAll(file->get(), BytesOf(memory_), path_); !written) return written;
-  file_ = std::move(*file);
+Result<void, Error> FrameLog::Write(const File& file, std::string_view bytes) {
+  auto written = WriteAll(file->get(), BytesOf(bytes), path_);
+  if (written) return written;
+  absl::MutexLock lock(&mu_);
+  broken_ = true;
+  return written;
+}
+
+Result<FrameLog::File, Error> FrameLog::Spill() {
+  std::string memory;
+  {
+    absl::MutexLock lock(&mu_);
+    memory = memory_;
+  }
+  auto opened = OpenFile(path_, O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
+  if (!opened) {
+    absl::MutexLock lock(&mu_);
+    broken_ = true;
+    return std::unexpected(opened.error());
+  }
+  File file = std::make_shared<const HostFd>(std::move(*opened));
+  if (auto written = Write(file, memory); !written) return std::unexpected(written.error());
+  absl::MutexLock lock(&mu_);
+  file_ = file;
   memory_ = std::string();
-  return {};
+  return file;
 }
 
 void FrameLog::Hold() {
@@ -174,9 +196,14 @@ std::uint64_t FrameLog::stored_bytes() const {
 }
 
 Result<std::string, Error> FrameLog::Bytes(std::uint64_t offset, std::size_t size) const {
-  if (!file_) return memory_.substr(std::min<std::size_t>(offset, memory_.size()), size);
+  File file;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!file_) return memory_.substr(std::min<std::size_t>(offset, memory_.size()), size);
+    file = file_;
+  }
   std::string bytes(size, '\0');
-  auto read = ReadAt(file_.get(), offset, std::as_writable_bytes(std::span(bytes)), path_);
+  auto read = ReadAt(file->get(), offset, std::as_writable_bytes(std::span(bytes)), path_);
   if (!read) return std::unexpected(read.error());
   bytes.resize(*read);
   return bytes;
@@ -184,15 +211,18 @@ Result<std::string, Error> FrameLog::Bytes(std::uint64_t offset, std::size_t siz
 
 Result<std::vector<Frame>, Error> FrameLog::Read(std::uint64_t position,
                                                  std::size_t max_bytes) const {
-  absl::MutexLock lock(&mu_);
   std::vector<Frame> frames;
-  const std::uint64_t visible = VisibleEnd();
-  if (position >= visible) return frames;
-
-  const auto after = std::upper_bound(
-      marks_.begin(), marks_.end(), position,
-      [](std::uint64_t wanted, const Mark& mark) { return wanted < mark.position; });
-  Mark at = *std::prev(after);
+  std::uint64_t visible = 0;
+  Mark at;
+  {
+    absl::MutexLock lock(&mu_);
+    visible = VisibleEnd();
+    if (position >= visible) return frames;
+    const auto after = std::upper_bound(
+        marks_.begin(), marks_.end(), position,
+        [](std::uint64_t wanted, const Mark& mark) { return wanted < mark.position; });
+    at = *std::prev(after);
+  }
   std::string window;
   std::uint64_t window_start = at.offset;
   std::size_t taken = 0;
@@ -236,15 +266,19 @@ std::optional<std::string> FrameLog::FramesForCommit() const {
 }
 
 Result<void, Error> FrameLog::Sync() {
-  absl::MutexLock lock(&mu_);
-  if (!file_) return {};
-  if (auto synced = SyncFile(file_.get(), path_); !synced) return synced;
+  File file;
+  {
+    absl::MutexLock lock(&mu_);
+    file = file_;
+  }
+  if (!file) return {};
+  if (auto synced = SyncFile(file->get(), path_); !synced) return synced;
   return SyncDirectory(path_.parent_path());
 }
 
 bool FrameLog::spilled() const {
   absl::MutexLock lock(&mu_);
-  return static_cast<bool>(file_);
+  return file_ != nullptr;
 }
 
 }  // namespace glovebox::server

@@ -61,8 +61,8 @@ class FrameLog {
   static Result<std::shared_ptr<FrameLog>, Error> FromFile(Unit unit, std::filesystem::path path,
                                                            std::uint64_t units);
 
-  // Appends all, or nothing. After an error the log takes nothing more: what a failed write left is
-  // not known.
+  // One writer at a time. Appends all, or nothing. After an error the log takes nothing more: what
+  // a failed write left is not known.
   Result<void, Error> Append(std::span<const NewFrame> frames);
 
   // Hold keeps what is appended from now on from readers, until the matching Release; they nest in
@@ -91,21 +91,25 @@ class FrameLog {
     std::uint64_t offset = 0;
   };
 
-  Result<void, Error> Spill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Result<void, Error> Index(std::uint64_t units) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  using File = std::shared_ptr<const HostFd>;
+
+  Result<File, Error> Spill();
+  Result<void, Error> Write(const File& file, std::string_view bytes);
+  Result<void, Error> Index(std::uint64_t units);
   void NoteFrame(std::size_t payload_size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::uint64_t UnitsOf(std::size_t payload_size) const;
-  Result<std::string, Error> Bytes(std::uint64_t offset, std::size_t size) const
-      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  Result<std::string, Error> Bytes(std::uint64_t offset, std::size_t size) const;
   std::uint64_t VisibleEnd() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
 
   const Unit unit_;
   const std::filesystem::path path_;
   const std::size_t memory_limit_;
 
+  // Held for moments only, never while a disk is waited for: whoever asks how long the log is must
+  // not wait for it.
   mutable absl::Mutex mu_;
   std::string memory_ ABSL_GUARDED_BY(mu_);  // all frames, while there is no file
-  HostFd file_ ABSL_GUARDED_BY(mu_);
+  File file_ ABSL_GUARDED_BY(mu_);
   std::vector<Mark> marks_
       ABSL_GUARDED_BY(mu_);  // one every kMarkBytes, so that a read starts near its position
   Mark end_ ABSL_GUARDED_BY(mu_);

@@ -30,68 +30,85 @@ Result<std::shared_ptr<InputFile>, Error> InputFile::Open(std::filesystem::path 
   if (*stored > size && ::ftruncate(file->get(), static_cast<off_t>(size)) != 0) {
     return std::unexpected(FileError(errno, "truncate", path));
   }
-  input->file_ = std::move(*file);
+  input->file_ = std::make_shared<const HostFd>(std::move(*file));
   return input;
 }
 
 Result<void, Error> InputFile::Write(std::uint64_t offset, std::span<const std::byte> bytes,
                                      bool end) {
-  absl::MutexLock lock(&mu_);
-  if (offset > state_.size) {
+  absl::MutexLock writer(&write_mu_);
+  const State before = state();
+  if (offset > before.size) {
     return Fail(ErrorCode::kInvalidArgument, "OFFSET_MISMATCH",
-                fmt::format("input at {} leaves a gap: {} bytes are stored", offset, state_.size),
+                fmt::format("input at {} leaves a gap: {} bytes are stored", offset, before.size),
                 "offset_bytes");
   }
-  const std::size_t known = std::min<std::size_t>(state_.size - offset, bytes.size());
-  if (known > 0) {
-    const auto before = ReadLocked(offset, known);
-    if (!before) return std::unexpected(before.error());
-    if (!std::ranges::equal(BytesOf(*before), bytes.first(known))) {
-      return Fail(ErrorCode::kInvalidArgument, "OFFSET_MISMATCH",
-                  fmt::format("input at {} differs from what is stored there", offset), "data");
-    }
-    bytes = bytes.subspan(known);
+  const std::size_t known = std::min<std::size_t>(before.size - offset, bytes.size());
+  if (auto same = CheckKnown(offset, bytes.first(known)); !same) return same;
+  const std::uint64_t input_end = offset + bytes.size();
+  if (end && input_end < before.size) {
+    return Fail(ErrorCode::kInvalidArgument, "OFFSET_MISMATCH",
+                fmt::format("input ends at {}, but {} bytes are stored", input_end, before.size),
+                "end");
   }
-  if (bytes.empty()) {
-    // An end at an earlier place than before, or at another one than the end that is known, is a
-    // gap seen from behind.
-    if (end && offset + known < state_.size) {
-      return Fail(
-          ErrorCode::kInvalidArgument, "OFFSET_MISMATCH",
-          fmt::format("input ends at {}, but {} bytes are stored", offset + known, state_.size),
-          "end");
-    }
-    state_.ended |= end;
-    return {};
-  }
-  if (state_.ended) {
+  bytes = bytes.subspan(known);
+  if (before.ended && !bytes.empty()) {
     return Fail(ErrorCode::kFailedPrecondition, "INPUT_ENDED",
-                fmt::format("the input ended at {} bytes", state_.size), "data");
+                fmt::format("the input ended at {} bytes", before.size), "data");
   }
-  if (broken_) {
-    return Fail(ErrorCode::kInternal, "STORE_IO", "an earlier write of this input failed");
+  if (!bytes.empty()) {
+    if (auto appended = Append(before, bytes); !appended) return appended;
   }
-  if (!file_) {
-    auto file = OpenFile(path_, O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
-    if (!file) return std::unexpected(file.error());
-    file_ = std::move(*file);
-  }
-  if (auto written = WriteAll(file_.get(), bytes, path_); !written) {
-    // What a failed write left must not be followed by anything.
-    if (::ftruncate(file_.get(), static_cast<off_t>(state_.size)) != 0) broken_ = true;
-    return written;
-  }
+  absl::MutexLock lock(&mu_);
   state_.size += bytes.size();
   state_.ended |= end;
   return {};
 }
 
-Result<std::string, Error> InputFile::ReadLocked(std::uint64_t offset,
-                                                 std::size_t size_bytes) const {
-  std::string bytes(
-      offset < state_.size ? std::min<std::uint64_t>(size_bytes, state_.size - offset) : 0, '\0');
-  if (bytes.empty()) return bytes;
-  const auto read = ReadAt(file_.get(), offset, std::as_writable_bytes(std::span(bytes)), path_);
+// What is sent again must be what is stored.
+Result<void, Error> InputFile::CheckKnown(std::uint64_t offset,
+                                          std::span<const std::byte> bytes) const {
+  if (bytes.empty()) return {};
+  const auto stored = Read(offset, bytes.size());
+  if (!stored) return std::unexpected(stored.error());
+  if (std::ranges::equal(BytesOf(*stored), bytes)) return {};
+  return Fail(ErrorCode::kInvalidArgument, "OFFSET_MISMATCH",
+              fmt::format("input at {} differs from what is stored there", offset), "data");
+}
+
+Result<void, Error> InputFile::Append(const State& before, std::span<const std::byte> bytes) {
+  File file;
+  {
+    absl::MutexLock lock(&mu_);
+    if (broken_) {
+      return Fail(ErrorCode::kInternal, "STORE_IO", "an earlier write of this input failed");
+    }
+    file = file_;
+  }
+  if (!file) {
+    auto opened = OpenFile(path_, O_RDWR | O_CREAT | O_TRUNC | O_APPEND);
+    if (!opened) return std::unexpected(opened.error());
+    file = std::make_shared<const HostFd>(std::move(*opened));
+  }
+  auto written = WriteAll(file->get(), bytes, path_);
+  // What a failed write left must not be followed by anything.
+  const bool undone = written || ::ftruncate(file->get(), static_cast<off_t>(before.size)) == 0;
+  absl::MutexLock lock(&mu_);
+  file_ = std::move(file);
+  broken_ = !undone;
+  return written;
+}
+
+Result<std::string, Error> InputFile::Read(std::uint64_t offset, std::size_t size_bytes) const {
+  File file;
+  std::string bytes;
+  {
+    absl::MutexLock lock(&mu_);
+    if (offset >= state_.size) return bytes;
+    bytes.resize(std::min<std::uint64_t>(size_bytes, state_.size - offset));
+    file = file_;
+  }
+  const auto read = ReadAt(file->get(), offset, std::as_writable_bytes(std::span(bytes)), path_);
   if (!read) return std::unexpected(read.error());
   if (*read != bytes.size()) {
     return Fail(ErrorCode::kDataLoss, "INPUT_DAMAGED",
@@ -100,15 +117,14 @@ Result<std::string, Error> InputFile::ReadLocked(std::uint64_t offset,
   return bytes;
 }
 
-Result<std::string, Error> InputFile::Read(std::uint64_t offset, std::size_t size_bytes) const {
-  absl::MutexLock lock(&mu_);
-  return ReadLocked(offset, size_bytes);
-}
-
 Result<void, Error> InputFile::Sync() {
-  absl::MutexLock lock(&mu_);
-  if (!file_) return {};
-  if (auto synced = SyncFile(file_.get(), path_); !synced) return synced;
+  File file;
+  {
+    absl::MutexLock lock(&mu_);
+    file = file_;
+  }
+  if (!file) return {};
+  if (auto synced = SyncFile(file->get(), path_); !synced) return synced;
   return SyncDirectory(path_.parent_path());
 }
 

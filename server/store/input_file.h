@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -40,13 +41,18 @@ class InputFile {
   State state() const;
 
  private:
+  using File = std::shared_ptr<const HostFd>;
+
   explicit InputFile(std::filesystem::path path) : path_(std::move(path)) {}
-  Result<std::string, Error> ReadLocked(std::uint64_t offset, std::size_t size_bytes) const
-      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  Result<void, Error> CheckKnown(std::uint64_t offset, std::span<const std::byte> bytes) const;
+  Result<void, Error> Append(const State& before, std::span<const std::byte> bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mu_);
 
   const std::filesystem::path path_;
-  mutable absl::Mutex mu_;
-  HostFd file_ ABSL_GUARDED_BY(mu_);
+  absl::Mutex write_mu_;  // held by a writer all along; taken before mu_
+  // Held for moments only, never while a disk is waited for.
+  mutable absl::Mutex mu_ ABSL_ACQUIRED_AFTER(write_mu_);
+  File file_ ABSL_GUARDED_BY(mu_);
   State state_ ABSL_GUARDED_BY(mu_);
   bool broken_ ABSL_GUARDED_BY(mu_) = false;  // a failed write could not be undone
 };

@@ -9,12 +9,14 @@
 
 namespace glovebox::server {
 
-// The files and directories that were synced since the last call, in order.
+// Syncs since the last reset.
 std::size_t SyncCount();
 void ResetSyncCount();
 
-// Called before each sync with the path; an errno makes it fail, 0 lets it happen. Empty: all
-// happen.
+inline constexpr int kPretend = -1;
+
+// Called before each sync with the path. An errno makes it fail, 0 lets it happen, kPretend makes it
+// succeed without the disk (a test about something else need not wait for it). Empty: all happen.
 void SetSyncHook(std::function<int(const std::string& path)> hook);
 
 }  // namespace glovebox::server

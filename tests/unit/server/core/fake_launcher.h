@@ -1,0 +1,187 @@
+// Boxes in memory: the test is the worker. It waits for a box, and says what the box says.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
+
+#include "engine/base/check.h"
+#include "server/core/box_launcher.h"
+#include "server/store/file_io.h"
+
+namespace glovebox::server {
+
+inline constexpr absl::Duration kTestPatience =
+    absl::Seconds(30);  // only a broken test waits so long
+
+// One box, seen by the test. Threads: any.
+class FakeBox {
+ public:
+  FakeBox(RunRequest request, std::shared_ptr<BoxEvents> events)
+      : request_(std::move(request)), events_(std::move(events)) {}
+
+  const RunRequest& request() const { return request_; }
+
+  void Lock(std::uint32_t epoch = 1) { events_->OnLocked({{"seccomp", true, ""}}, epoch); }
+  void Say(std::string_view text, int stream = 1, std::uint64_t icount = 100) {
+    events_->OnOutput(stream, BytesOf(text), icount);
+  }
+  void Trace(const std::string& name) {
+    TraceRecord record;
+    record.name = name;
+    record.arguments = {"1", "\"x\""};
+    events_->OnTrace({record});
+  }
+  void Journal(int signal) { events_->OnJournal({.icount = 50, .signal = signal}); }
+  void WantInput(std::uint64_t offset, std::uint32_t size) { events_->OnInputWanted(offset, size); }
+  void Exit(int code) {
+    BoxEnd end;
+    end.code = code;
+    end.icount = 1'234;
+    End(std::move(end));
+  }
+  void End(BoxEnd end) { events_->OnEnded(end); }
+  void Lose(const std::string& what) { events_->OnLost(what); }
+
+  // What the core asked for; each waits until it has.
+  std::string AwaitCancel() {
+    return Await([this] { return cancelled_; }, cancel_reason_);
+  }
+  bool AwaitWallLimit() {
+    return Await([this] { return cancelled_; }, wall_limit_);
+  }
+  void AwaitDropped() {
+    Await([this] { return dropped_; }, dropped_);
+  }
+  void AwaitKilled() {
+    Await([this] { return killed_; }, killed_);
+  }
+  int AwaitSignal() {
+    int number = 0;
+    const auto there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !signals_.empty(); };
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kTestPatience));
+    number = signals_.front();
+    signals_.pop_front();
+    return number;
+  }
+  struct Input {
+    std::string bytes;
+    bool end = false;
+  };
+  Input AwaitInput() {
+    const auto there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !inputs_.empty(); };
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kTestPatience));
+    Input input = std::move(inputs_.front());
+    inputs_.pop_front();
+    return input;
+  }
+  bool HasInput() {
+    absl::MutexLock lock(&mu_);
+    return !inputs_.empty();
+  }
+
+  // The core's end of it.
+  class Handle : public BoxHandle {
+   public:
+    explicit Handle(std::shared_ptr<FakeBox> box) : box_(std::move(box)) {}
+    ~Handle() override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->dropped_ = true;
+    }
+    void Signal(int number) override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->signals_.push_back(number);
+    }
+    void Cancel(const std::string& why, bool wall_limit) override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->cancelled_ = true;
+      box_->cancel_reason_ = why;
+      box_->wall_limit_ = wall_limit;
+    }
+    void SupplyInput(std::span<const std::byte> bytes, bool end) override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->inputs_.push_back(
+          {std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), end});
+    }
+    void Kill() override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->killed_ = true;
+    }
+    int pid() const override { return 0; }
+
+   private:
+    const std::shared_ptr<FakeBox> box_;
+  };
+
+ private:
+  template <typename Condition, typename Value>
+  Value Await(Condition condition, const Value& value) {
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&condition), kTestPatience));
+    return value;
+  }
+
+  const RunRequest request_;
+  const std::shared_ptr<BoxEvents> events_;
+  absl::Mutex mu_;
+  bool cancelled_ = false;
+  bool wall_limit_ = false;
+  bool dropped_ = false;
+  bool killed_ = false;
+  std::string cancel_reason_;
+  std::deque<int> signals_ ABSL_GUARDED_BY(mu_);
+  std::deque<Input> inputs_ ABSL_GUARDED_BY(mu_);
+};
+
+// The boxes that were launched, in order. Outlives the launcher.
+class FakeBoxes {
+ public:
+  // The next box that is launched.
+  std::shared_ptr<FakeBox> Next() {
+    const auto there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !boxes_.empty(); };
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kTestPatience));
+    auto box = boxes_.front();
+    boxes_.pop_front();
+    return box;
+  }
+  bool Empty() {
+    absl::MutexLock lock(&mu_);
+    return boxes_.empty();
+  }
+
+  std::unique_ptr<BoxLauncher> Launcher() { return std::make_unique<FakeLauncher>(*this); }
+
+ private:
+  class FakeLauncher : public BoxLauncher {
+   public:
+    explicit FakeLauncher(FakeBoxes& boxes) : boxes_(boxes) {}
+    std::unique_ptr<BoxHandle> Launch(RunRequest request,
+                                      std::shared_ptr<BoxEvents> events) override {
+      auto box = std::make_shared<FakeBox>(std::move(request), std::move(events));
+      {
+        absl::MutexLock lock(&boxes_.mu_);
+        boxes_.boxes_.push_back(box);
+      }
+      return std::make_unique<FakeBox::Handle>(box);
+    }
+    std::vector<std::string> Warnings() const override { return {"no landlock here"}; }
+
+   private:
+    FakeBoxes& boxes_;
+  };
+
+  absl::Mutex mu_;
+  std::deque<std::shared_ptr<FakeBox>> boxes_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace glovebox::server
