@@ -14,6 +14,9 @@ inline constexpr std::size_t kMaxFromWorkerBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxOutputBytes = std::size_t{64} << 10;  // of one Output
 inline constexpr std::size_t kMaxInputBytes = std::size_t{64} << 10;   // of one InputReply
 
+// Where a zygote finds its control socket.
+inline constexpr int kZygoteControlFd = 3;
+
 // Trace events. Longer strings are cut by the worker and end in "...".
 inline constexpr std::size_t kMaxTraceEvents = 256;  // in one message
 inline constexpr std::size_t kMaxTraceArguments = 16;

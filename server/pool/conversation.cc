@@ -325,7 +325,6 @@ BoxEnd BoxEndOf(const wire::Ended& ended) {
 wire::ToWorker RunMessageOf(const RunRequest& request) {
   wire::ToWorker message;
   wire::RunJob& run = *message.mutable_run();
-  run.set_job_name(request.job_name);
   run.mutable_argv()->Assign(request.argv.begin(), request.argv.end());
   run.mutable_env()->Assign(request.env.begin(), request.env.end());
   run.set_program(request.program);

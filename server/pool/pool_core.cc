@@ -13,9 +13,7 @@ using std::chrono::milliseconds;
 // After so many workers in a row that did not come up, launches are told instead of kept waiting.
 constexpr unsigned kFailuresBeforeTelling = 3;
 
-milliseconds BackOff(unsigned failures) {
-  return milliseconds(100) * (1 << std::min(failures, 6u));
-}
+milliseconds BackOff(unsigned failures) { return milliseconds(50) * (1 << std::min(failures, 7u)); }
 
 }  // namespace
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "glovebox/worker/v1/worker.pb.h"
+#include "server/channel/bounds.h"
 #include "server/channel/frame.h"
 
 namespace glovebox::server {
@@ -22,8 +23,6 @@ namespace {
 
 namespace wire = glovebox::worker::v1;
 
-// Where the zygote expects its control socket (server/worker/program.cc).
-constexpr int kControlFd = 3;
 // A fork takes well under a millisecond; a zygote that says nothing for this long never will.
 constexpr int kPatienceMs = 10'000;
 
@@ -57,10 +56,10 @@ class SpawnPlan {
     // A session of its own: ^C at the terminal of an embedded daemon is no business of boxes.
     posix_spawnattr_setflags(&attributes_,
                              POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-    posix_spawn_file_actions_adddup2(&actions_, control, kControlFd);
+    posix_spawn_file_actions_adddup2(&actions_, control, channel::kZygoteControlFd);
     posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addclosefrom_np(&actions_, kControlFd + 1);
+    posix_spawn_file_actions_addclosefrom_np(&actions_, channel::kZygoteControlFd + 1);
     std::string program = path;
     std::string mode = "--zygote";
     char* const argv[] = {program.data(), mode.data(), nullptr};

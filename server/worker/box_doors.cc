@@ -1,8 +1,9 @@
 #include "server/worker/box_doors.h"
-#include "server/channel/clean_text.h"
 
 #include <algorithm>
 #include <utility>
+
+#include "server/channel/clean_text.h"
 
 namespace glovebox::worker {
 namespace {

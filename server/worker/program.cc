@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/process.h"
+#include "server/channel/bounds.h"
 #include "server/channel/clean_text.h"
 #include "server/channel/frame.h"
 #include "server/worker/channel.h"
@@ -18,9 +19,6 @@
 
 namespace glovebox::worker {
 namespace {
-
-// Where the daemon puts the zygote's control socket (server/pool/zygote_client.cc).
-constexpr int kControlFd = 3;
 
 void SayLocked(Channel& channel, const std::vector<Layer>& layers) {
   wire::FromWorker message;
@@ -68,7 +66,7 @@ int RunProgram(int argc, char** argv, const BoxMaker& make_box) {
         stderr);
     return 2;
   }
-  ZygoteOutcome outcome = RunZygote(kControlFd);
+  ZygoteOutcome outcome = RunZygote(channel::kZygoteControlFd);
   if (outcome.is_worker && outcome.exit_status == 0)
     WorkerMain(std::move(outcome.layers), make_box);
   // At once: destructors and exit handlers have nothing to save here, and a locked worker may not

@@ -154,7 +154,7 @@ void WorkerMain(std::string_view own_name) {
 
 int main(int, char** argv) {
   const std::string_view path = argv[0];
-  const auto outcome = glovebox::worker::RunZygote(3);
+  const auto outcome = glovebox::worker::RunZygote(glovebox::channel::kZygoteControlFd);
   if (outcome.is_worker) glovebox::worker::WorkerMain(path.substr(path.rfind('/') + 1));
   ::_exit(0);
 }

@@ -317,7 +317,6 @@ TEST_F(ConversationTest, StringsThatAreNotUtf8DoNotEvenParse) {
 }
 
 TEST_F(ConversationTest, RunMessageCarriesTheWholeRequest) {
-  request_.job_name = "jobs/1";
   request_.argv = {"a", "b"};
   request_.env = {"K=V"};
   request_.program = "/bin/a";
@@ -328,7 +327,6 @@ TEST_F(ConversationTest, RunMessageCarriesTheWholeRequest) {
   request_.journal = {{.icount = 3, .signal = 4, .while_waiting = true}};
   const wire::ToWorker message = RunMessageOf(request_);
   const wire::RunJob& run = message.run();
-  EXPECT_EQ(run.job_name(), "jobs/1");
   EXPECT_THAT(run.argv(), testing::ElementsAre("a", "b"));
   EXPECT_THAT(run.env(), testing::ElementsAre("K=V"));
   EXPECT_EQ(run.program(), "/bin/a");
