@@ -196,6 +196,16 @@ std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
   return std::nullopt;
 }
 
+// The block to enter with `remaining` instructions left: a whole one where it fits. Near the
+// budget's end whole blocks are not decoded just to find out that they do not.
+Block* Runner::NextBlock(std::uint64_t remaining) {
+  if (remaining >= kMaxBlockInstructions) return FindOrTranslate(core_.rip, /*single=*/false);
+  Block* const whole = cache_.Find(core_.rip, /*single=*/false);
+  const bool fits =
+      whole != nullptr && static_cast<std::uint64_t>(whole->instruction_count()) <= remaining;
+  return fits ? whole : FindOrTranslate(core_.rip, /*single=*/true);
+}
+
 Stop Runner::Run(std::uint64_t budget) {
   std::uint64_t remaining = budget;
   std::int64_t work = kWorkPerRun;
@@ -206,12 +216,7 @@ Stop Runner::Run(std::uint64_t budget) {
       return Stop{.kind = StopKind::kYield};
     }
     core_.budget = core_.penalty = 0;
-    Block* block = FindOrTranslate(core_.rip, /*single=*/false);
-    if (block != nullptr &&
-        block->instruction_count() >
-            static_cast<std::int64_t>(std::min<std::uint64_t>(remaining, kMaxBlockInstructions))) {
-      block = FindOrTranslate(core_.rip, /*single=*/true);
-    }
+    Block* const block = NextBlock(remaining);
     work -= core_.penalty;
     if (block == nullptr) return Stop{.kind = StopKind::kMemoryFault, .memory = fetch_fault_};
 

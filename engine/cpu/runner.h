@@ -44,6 +44,7 @@ class Runner final : public CodeObserver {
  private:
   // Null: `fetch_fault_` says why.
   Block* FindOrTranslate(GuestAddr rip, bool single);
+  Block* NextBlock(std::uint64_t remaining);
   void SpendWork(std::int64_t work) {
     core_.budget -= work;
     core_.penalty += work;

@@ -1,8 +1,6 @@
 #include "engine/memory/address_space.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -203,21 +201,6 @@ Result<void, MapError> AddressSpace::MakeAnonymous(GuestAddr start, GuestAddr en
   return {};
 }
 
-// Backs the file regions in [start, end), just inserted, by their blobs. Pages wholly beyond a file
-// stay anonymous: the guest never reaches them, so the host never raises SIGBUS.
-Result<void, MapError> AddressSpace::MapFilePages(GuestAddr start, GuestAddr end) {
-  for (const Region& region : tables_->mappings.Within(start, end)) {
-    const Mapping& mapping = region.mapping;
-    const GuestAddr backed_end = region.BackedEnd();
-    if (!region.file || backed_end == mapping.start) continue;
-    void* const at = ::mmap(base_ + mapping.start, backed_end - mapping.start,
-                            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED,
-                            region.file->fd.get(), static_cast<off_t>(mapping.file_offset_bytes));
-    if (at == MAP_FAILED) return std::unexpected(MapError::kHostFailed);
-  }
-  return {};
-}
-
 // --- The mapping table ---
 
 std::optional<GuestAddr> AddressSpace::FindFree(std::uint64_t size_bytes) const {
@@ -262,19 +245,24 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
                     .file_offset_bytes = 0,
                     .name = request.name};
   if (request.file) {
-    HostFd fd(::fcntl(request.file->host_fd, F_DUPFD_CLOEXEC, 0));
-    if (!fd) return std::unexpected(MapError::kHostFailed);
     region.mapping.file_offset_bytes = request.file->offset_bytes;
-    region.file =
-        std::make_shared<MappedFile>(MappedFile{std::move(fd), request.file->file_size_bytes});
+    region.file = std::make_shared<MappedFile>(MappedFile{request.file->file_size_bytes});
   }
   if (const auto unmapped = Unmap(start, size_bytes); !unmapped) {
     return std::unexpected(unmapped.error());
   }
+  const GuestAddr backed_end = region.BackedEnd();
   mappings.Insert(std::move(region));
-  if (const auto mapped = MapFilePages(start, end); !mapped) {
-    (void)Unmap(start, size_bytes);
-    return std::unexpected(mapped.error());
+  if (request.file && backed_end != start) {
+    // Pages wholly beyond the file stay anonymous: the guest never reaches them, so the host never
+    // raises SIGBUS. The host's mapping holds the file; no descriptor is kept.
+    void* const at = ::mmap(base_ + start, backed_end - start, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, request.file->host_fd,
+                            static_cast<off_t>(request.file->offset_bytes));
+    if (at == MAP_FAILED) {
+      mappings.Erase(start, end);
+      return std::unexpected(MapError::kHostFailed);
+    }
   }
   return start;
 }
@@ -353,6 +341,8 @@ Result<GuestAddr, MapError> AddressSpace::Remap(GuestAddr old_address, std::uint
     }
     return old_address;
   }
+  // The rest of the file would have to be opened again.
+  if (region.file && new_size > old_size) return std::unexpected(MapError::kNoMemory);
   if (mappings.size() + 3 > tables_->max_mappings) {
     return std::unexpected(MapError::kTooManyMappings);
   }
@@ -361,12 +351,7 @@ Result<GuestAddr, MapError> AddressSpace::Remap(GuestAddr old_address, std::uint
   if (grows_in_place) {
     region.mapping.start = old_end;
     region.mapping.end = old_address + new_size;
-    if (region.file) region.mapping.file_offset_bytes += old_size;
-    const GuestAddr new_end = region.mapping.end;
     mappings.Insert(std::move(region));
-    if (const auto mapped = MapFilePages(old_end, new_end); !mapped) {
-      return std::unexpected(mapped.error());
-    }
     return old_address;
   }
   if (!may_move) return std::unexpected(MapError::kNoMemory);
@@ -388,22 +373,31 @@ Result<GuestAddr, MapError> AddressSpace::Remap(GuestAddr old_address, std::uint
   }
   region.mapping.start = new_address;
   region.mapping.end = new_address + new_size;
-  mappings.Insert(std::move(region));
-  if (const auto mapped = MapFilePages(new_address, new_address + new_size); !mapped) {
-    return std::unexpected(mapped.error());
+  const std::uint64_t moved = std::min(old_size, new_size);
+  TellObserver(old_address, moved);
+  if (region.file) {
+    // A file of its own as far as merging goes: the host's mappings may not merge again after a
+    // move.
+    region.file = std::make_shared<MappedFile>(*region.file);
+    const std::uint64_t backed = region.BackedEnd() - new_address;
+    if (backed != 0 && ::mremap(base_ + old_address, backed, backed,
+                                MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+                                base_ + new_address) == MAP_FAILED) {
+      return std::unexpected(MapError::kHostFailed);
+    }
   }
-  MovePages(old_address, new_address, std::min(old_size, new_size));
+  MovePages(old_address, new_address, moved, /*copy=*/region.file == nullptr);
+  mappings.Insert(std::move(region));
   if (const auto unmapped = Unmap(old_address, old_size); !unmapped) {
     return std::unexpected(unmapped.error());
   }
   return new_address;
 }
 
-// Only written pages hold anything that the new place does not show by itself. Copied rather than
-// moved by the host's mremap, whose pieces never merge again and would use up the host's mappings.
-// The charge moves along.
-void AddressSpace::MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes) {
-  TellObserver(from, size_bytes);
+// Moves the charges of written pages and, with `copy`, their contents: only these hold anything
+// that the new place does not show by itself. Anonymous pages are copied rather than moved by the
+// host's mremap, whose pieces never merge again and would use up the host's mappings.
+void AddressSpace::MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes, bool copy) {
   for (std::uint64_t page = PageOf(from); page < PageOf(from + size_bytes); ++page) {
     std::uint16_t& old_count = tables_->charged_in_chunk[page / kPagesPerChunk];
     if (old_count == 0) {
@@ -412,7 +406,9 @@ void AddressSpace::MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_by
     }
     if ((flags_[page] & kCharged) == 0) continue;
     const std::uint64_t target = page - PageOf(from) + PageOf(to);
-    std::memcpy(base_ + (target << kPageShift), base_ + (page << kPageShift), kPageSize);
+    if (copy) {
+      std::memcpy(base_ + (target << kPageShift), base_ + (page << kPageShift), kPageSize);
+    }
     flags_[page] &= static_cast<std::uint8_t>(~kCharged);
     --old_count;
     flags_[target] |= kCharged;

@@ -37,7 +37,7 @@ enum Protection : std::uint8_t { kProtNone = 0, kProtRead = 1, kProtWrite = 2, k
 
 // Where the bytes of a mapping come from.
 struct FileBacking {
-  int host_fd = -1;                   // a read-only blob; the mapping keeps a duplicate of its own
+  int host_fd = -1;                   // a read-only blob, looked at during the call only
   std::uint64_t offset_bytes = 0;     // page aligned
   std::uint64_t file_size_bytes = 0;  // pages wholly beyond it fault with kBeyondFile
 };
@@ -108,7 +108,8 @@ class AddressSpace {
   // as on Linux).
   Result<void, MapError> Protect(GuestAddr address, std::uint64_t size_bytes,
                                  std::uint8_t protection);
-  // mremap(2): moves or resizes. `fixed_address` set for MREMAP_FIXED.
+  // mremap(2): moves or resizes. kInvalid where the old range is not within one mapping; kNoMemory
+  // where a file mapping would grow. `fixed_address` set for MREMAP_FIXED.
   Result<GuestAddr, MapError> Remap(GuestAddr old_address, std::uint64_t old_size_bytes,
                                     std::uint64_t new_size_bytes, bool may_move,
                                     std::optional<GuestAddr> fixed_address);
@@ -157,15 +158,15 @@ class AddressSpace {
   void TellObserver(GuestAddr address, std::uint64_t size_bytes) {
     if (observer_ != nullptr) observer_->CodeChanged(address, size_bytes);
   }
-  std::optional<MemoryFault> ResolvePage(GuestAddr address, std::uint32_t size_bytes, Access access);
+  std::optional<MemoryFault> ResolvePage(GuestAddr address, std::uint32_t size_bytes,
+                                         Access access);
   bool ChargePage(std::uint64_t page);
   void ReleasePages(GuestAddr start, GuestAddr end);
   void ForgetPermissions(GuestAddr start, GuestAddr end);
   void ClearFlags(GuestAddr start, GuestAddr end);
   Result<void, MapError> MakeAnonymous(GuestAddr start, GuestAddr end);
-  Result<void, MapError> MapFilePages(GuestAddr start, GuestAddr end);
   std::optional<GuestAddr> FindFree(std::uint64_t size_bytes) const;
-  void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes);
+  void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes, bool copy);
 
   std::byte* base_ = nullptr;
   std::uint8_t* flags_ = nullptr;

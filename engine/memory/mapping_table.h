@@ -9,7 +9,6 @@
 #include <optional>
 #include <vector>
 
-#include "engine/base/host_fd.h"
 #include "engine/base/types.h"
 #include "engine/memory/address_space.h"
 
@@ -17,7 +16,6 @@ namespace glovebox::engine {
 
 // A mapped blob, shared by the pieces that a mapping was split into.
 struct MappedFile {
-  HostFd fd;
   std::uint64_t size_bytes = 0;
 };
 

@@ -74,8 +74,8 @@ struct BitTestBodies {
       return InRegister(c, static_cast<std::uint32_t>(c.uop->imm));
     }
   };
-  // The offset is signed and reaches beyond the operand: a bit string (Intel SDM vol. 1, 4.2.2...
-  // "Bit strings" in 4.6; vol. 2A, BT).
+  // The offset is signed and reaches beyond the operand (Intel SDM vol. 2A, 3.1.1.9, "Bit(BitBase,
+  // BitOffset)").
   template <typename Address>
   struct MemoryRegister {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
@@ -126,18 +126,19 @@ bool BitTest(Emitter& emitter, const Instruction& in) {
 // defined; the others follow the source.
 template <bool kForward>
 struct BitScan {
+  static constexpr bool kKeepsOnZero = true;  // all 64 bits, also of a 32-bit one
   template <bool kFlags, typename W>
-  [[gnu::always_inline]] static W Apply(LazyFlags& flags, W old, W source) {
+  [[gnu::always_inline]] static W Apply(LazyFlags& flags, W source) {
     if constexpr (kFlags) flags.RecordLogic(source);
-    if (source == 0) return old;
     return static_cast<W>(kForward ? std::countr_zero(source) : std::bit_width(source) - 1);
   }
 };
 // TZCNT, LZCNT: CF says that the source is 0, ZF that the result is.
 template <bool kTrailing>
 struct ZeroCount {
+  static constexpr bool kKeepsOnZero = false;
   template <bool kFlags, typename W>
-  [[gnu::always_inline]] static W Apply(LazyFlags& flags, W, W source) {
+  [[gnu::always_inline]] static W Apply(LazyFlags& flags, W source) {
     const W count = static_cast<W>(kTrailing ? std::countr_zero(source) : std::countl_zero(source));
     if constexpr (kFlags) flags.RecordWith(count, source == 0, false, false);
     return count;
@@ -145,8 +146,9 @@ struct ZeroCount {
 };
 // POPCNT: ZF says that the source is 0; all others are cleared.
 struct PopulationCount {
+  static constexpr bool kKeepsOnZero = false;
   template <bool kFlags, typename W>
-  [[gnu::always_inline]] static W Apply(LazyFlags& flags, W, W source) {
+  [[gnu::always_inline]] static W Apply(LazyFlags& flags, W source) {
     if constexpr (kFlags) flags.Set(source == 0 ? kZf : 0u);
     return static_cast<W>(std::popcount(source));
   }

@@ -41,6 +41,11 @@ inline constexpr std::uint8_t kNoRegister = 16 * 8;
 
 using Context = BasicContext<Cpu>;
 
+// Are bits 63 to 47 alike? Intel SDM vol. 1, 3.3.7.1.
+constexpr bool IsCanonical(GuestAddr address) {
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(address << 16) >> 16) == address;
+}
+
 // --- Operand access. W is std::uint8_t to std::uint64_t; `slot` an operand byte of a uop. ---
 
 template <typename W>

@@ -30,6 +30,14 @@ bool LowerRaise(Emitter& emitter, const Instruction&) {
   return true;
 }
 
+// For what no row covers: privileged instructions are refused (Intel SDM vol. 3A, 5.9), others are
+// missing here.
+Lower LowerAbsent(const Instruction& in) {
+  const bool privileged = (in.decoded.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0;
+  return privileged ? LowerRaise<ExceptionKind::kGeneralProtection>
+                    : LowerRaise<ExceptionKind::kNotImplemented>;
+}
+
 std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
   constexpr ZydisInstructionAttributes kRepeats =
       ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
@@ -165,9 +173,7 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
       decoded.lower = row->lower;
       decoded.traits = TraitsOf(*row, in);
     } else {
-      const bool privileged = (in.decoded.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0;
-      decoded.lower = privileged ? LowerRaise<ExceptionKind::kGeneralProtection>
-                                 : LowerRaise<ExceptionKind::kNotImplemented>;
+      decoded.lower = LowerAbsent(in);
       decoded.traits = kEndsBlock;
     }
     if ((decoded.traits & kOwnBlock) != 0 && !block.empty()) break;
@@ -181,7 +187,7 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
   // A form without a semantic ends the block; then flags that looked dead are not.
   while (const auto refused = LowerBlock(block, out)) {
     block.resize(*refused + 1);
-    block.back().lower = LowerRaise<ExceptionKind::kNotImplemented>;
+    block.back().lower = LowerAbsent(block.back().instruction);
     block.back().traits = kEndsBlock;
   }
   return std::nullopt;

@@ -5,10 +5,6 @@
 namespace glovebox::engine::x86 {
 namespace {
 
-bool IsCanonical(GuestAddr address) {
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(address << 16) >> 16) == address;
-}
-
 // --- JMP ---
 
 struct IndirectJump {
@@ -65,10 +61,13 @@ struct CallDirect {
 struct IndirectCall {
   [[gnu::always_inline]] static const Uop* To(Context& c, GuestAddr target, GuestAddr back,
                                               std::uint64_t count) {
+    // The return address is stored before the target is looked at, as in hardware.
+    const GuestAddr top = c.cpu.gpr[kRsp] - sizeof(back);
+    if (!c.Store(top, back)) [[unlikely]]
+      return c.Missed();
     if (!IsCanonical(target)) [[unlikely]]
       return c.Raise(ExceptionKind::kGeneralProtection);
-    if (!Push<std::uint64_t>(c, back)) [[unlikely]]
-      return c.Missed();
+    c.cpu.gpr[kRsp] = top;
     return c.ExitTo(target, static_cast<std::int64_t>(count));
   }
   struct Register {

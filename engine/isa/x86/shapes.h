@@ -167,7 +167,8 @@ bool Convert(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& to = in.operands[0];
   const ZydisDecodedOperand& from = in.operands[1];
   return ForWideWidth(to.size, [&]<typename To>(To) {
-    return ForWidth(from.size, [&]<typename From>(From) {
+    // MOVSXD r16, r/m16: Zydis calls the source 32 bits wide.
+    return ForWidth(std::min(from.size, to.size), [&]<typename From>(From) {
       using Bodies = ConvertBodies<Op, To, From>;
       const std::uint8_t slot = GprSlot(to.reg.value);
       if (IsMemory(from)) {
@@ -187,8 +188,9 @@ bool Convert(Emitter& emitter, const Instruction& in) {
 template <typename Op, typename W, bool kFlags>
 struct ScanBodies {
   [[gnu::always_inline]] static void Finish(Context& c, W source) {
-    WriteGpr<W>(c.cpu, c.uop->a,
-                Op::template Apply<kFlags, W>(c.cpu.lazy, ReadGpr<W>(c.cpu, c.uop->a), source));
+    const W value = Op::template Apply<kFlags, W>(c.cpu.lazy, source);
+    if (Op::kKeepsOnZero && source == 0) return;
+    WriteGpr<W>(c.cpu, c.uop->a, value);
   }
   struct Register {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {

@@ -78,9 +78,10 @@ struct Cmps {
     using S = StringStep<W, A>;
     W a;
     W b;
-    if (!c.Load(S::Source(c.cpu, segment), a)) [[unlikely]]
-      return false;
+    // Where neither can be read, the destination's fault is the one that is raised, as in hardware.
     if (!c.Load(S::Destination(c.cpu), b)) [[unlikely]]
+      return false;
+    if (!c.Load(S::Source(c.cpu, segment), a)) [[unlikely]]
       return false;
     Cmp::Apply<true, W>(c.cpu.lazy, a, b);
     S::Advance(c.cpu, kRsi, step);

@@ -27,10 +27,6 @@ class FloatEnvironment final : public DispatchHooks {
   Cpu& cpu_;
 };
 
-// Linux refuses the null page's neighbours anyway; beyond 47 bits an address is not canonical,
-// which is #GP and not #PF (Intel SDM vol. 1, 3.3.7.1).
-bool IsCanonicalUser(GuestAddr address) { return address >> 47 == 0; }
-
 }  // namespace
 
 struct Vcpu::State {
@@ -48,7 +44,8 @@ Vcpu::~Vcpu() = default;
 
 Stop Vcpu::Run(std::uint64_t budget) {
   Stop stop = state_->runner.Run(budget);
-  if (stop.kind == StopKind::kMemoryFault && !IsCanonicalUser(stop.memory.address)) {
+  // #GP instead of #PF.
+  if (stop.kind == StopKind::kMemoryFault && !IsCanonical(stop.memory.address)) {
     stop.kind = StopKind::kException;
     stop.exception = ExceptionKind::kGeneralProtection;
   }
