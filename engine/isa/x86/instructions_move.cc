@@ -134,6 +134,9 @@ struct EnterFrame {
     const GuestAddr lowest = old_top - pushed;
     if (!c.Writable(lowest, pushed)) [[unlikely]]
       return c.Missed();
+    const GuestAddr top = lowest - static_cast<std::uint32_t>(c.uop->imm);
+    if (!c.Writable(top, sizeof(W))) [[unlikely]]  // as the SDM has it, although nothing is written
+      return c.Missed();
     for (unsigned i = 1; i < level; ++i) {
       W link;
       if (!c.Load(old_frame - sizeof(W) * i, link)) [[unlikely]]
@@ -146,7 +149,7 @@ struct EnterFrame {
     }
     if (level > 0) c.template Commit<W>(frame - sizeof(W) * level, static_cast<W>(frame));
     WriteGpr<W>(c.cpu, kRbp * 8, static_cast<W>(frame));
-    c.cpu.gpr[kRsp] = lowest - static_cast<std::uint32_t>(c.uop->imm);
+    c.cpu.gpr[kRsp] = top;
     return c.Next();
   }
 };

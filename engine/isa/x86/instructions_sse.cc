@@ -192,6 +192,7 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_PEXTRW, Extract<ExtractLane, u16>},
 
     // State.
+    {ZYDIS_MNEMONIC_CLFLUSH, InMemory<FlushLine>},
     {ZYDIS_MNEMONIC_LDMXCSR, InMemory<LoadMxcsr>},
     {ZYDIS_MNEMONIC_STMXCSR, InMemory<StoreMxcsr>},
     {ZYDIS_MNEMONIC_FXSAVE, InMemory<SaveFx>},

@@ -150,7 +150,6 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_LFENCE, Plain<Nothing>},
     {ZYDIS_MNEMONIC_MFENCE, Plain<Nothing>},
     {ZYDIS_MNEMONIC_SFENCE, Plain<Nothing>},
-    {ZYDIS_MNEMONIC_CLFLUSH, Plain<Nothing>},
     {ZYDIS_MNEMONIC_CLC, Plain<SetCarry<false>>},
     {ZYDIS_MNEMONIC_STC, Plain<SetCarry<true>>},
     {ZYDIS_MNEMONIC_CMC, Plain<ComplementCarry>},

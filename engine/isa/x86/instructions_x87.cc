@@ -150,7 +150,10 @@ void FreeAndPop(Cpu& cpu, const Uop& uop) {  // undocumented, but every CPU has 
   X87Free(cpu, uop);
   X87Stack(cpu.x87).Pop(1);
 }
-void EmptyAll(Cpu& cpu, const Uop&) { cpu.x87.valid = 0; }
+void EmptyAll(Cpu& cpu, const Uop&) {
+  cpu.x87.valid = 0;
+  cpu.x87.top = 0;
+}
 
 bool IsBelow(const LazyFlags& flags) { return flags.Cf(); }
 bool IsEqual(const LazyFlags& flags) { return flags.Zf(); }
@@ -185,8 +188,8 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FCHS, X87Register<X87Unary<Fchs>>, kMayRaise},
     {ZYDIS_MNEMONIC_FRNDINT, X87Register<X87Unary<Frndint>>, kMayRaise},
     {ZYDIS_MNEMONIC_FSCALE, X87Register<X87Arithmetic<Fscale>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FPREM, X87Register<X87Arithmetic<Fprem, kX87Conditions>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Arithmetic<Fprem1, kX87Conditions>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPREM, X87Register<X87Remainder<Fprem>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Remainder<Fprem1>>, kMayRaise},
     {ZYDIS_MNEMONIC_FXTRACT, X87Register<X87Extract>, kMayRaise},
 
     {ZYDIS_MNEMONIC_FCOM, Compare<0>, kMayRaise},

@@ -6,8 +6,9 @@
 namespace glovebox::engine::x86 {
 
 enum MxcsrBit : std::uint32_t {
-  kMxcsrFlags = 0x003F,  // IE DE ZE OE UE PE, sticky
-  kMxcsrMasks = 0x1F80,  // the same six, masked
+  kMxcsrFlags = 0x003F,         // IE DE ZE OE UE PE, sticky
+  kMxcsrBeforeResult = 0x0007,  // IE DE ZE: found before there is a result
+  kMxcsrMasks = 0x1F80,         // the same six, masked
 };
 inline constexpr std::uint32_t kMxcsrReset = 0x1F80;
 inline constexpr std::uint32_t kMxcsrValid = 0xFFFF;  // the guest's CPU has no further bits

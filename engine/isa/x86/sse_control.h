@@ -1,4 +1,4 @@
-// LDMXCSR STMXCSR FXSAVE FXRSTOR. Intel SDM vol. 2A.
+// LDMXCSR STMXCSR FXSAVE FXRSTOR CLFLUSH. Intel SDM vol. 2A.
 #pragma once
 
 #include "engine/isa/x86/emitter.h"
@@ -61,6 +61,16 @@ struct RestoreFx {
       return c.Raise(ExceptionKind::kGeneralProtection);
     }
     WriteHostMxcsr(c.cpu, HostMxcsr(c.cpu.mxcsr));
+    return c.template Next<Address::kUnits>();
+  }
+};
+
+// CLFLUSH: to the guest a load of a byte whose value nobody takes.
+template <typename Address>
+struct FlushLine {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    if (!c.Readable(Address::Of(c), 1)) [[unlikely]]
+      return c.Missed();
     return c.template Next<Address::kUnits>();
   }
 };

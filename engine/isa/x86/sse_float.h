@@ -192,7 +192,10 @@ template <typename Compute>
   const std::uint32_t before = ReadHostMxcsr(cpu);
   WriteHostMxcsr(cpu, before & ~std::uint32_t{kMxcsrFlags});
   compute();
-  const std::uint32_t raised = ReadHostMxcsr(cpu) & kMxcsrFlags;
+  std::uint32_t raised = ReadHostMxcsr(cpu) & kMxcsrFlags;
+  // An unmasked invalid, denormal or zero-divide exception prevents the computation that could
+  // raise the others.
+  if ((raised & unmasked >> 7 & kMxcsrBeforeResult) != 0) raised &= kMxcsrBeforeResult;
   WriteHostMxcsr(cpu, before | raised);
   return (raised & unmasked >> 7) == 0;
 }

@@ -116,9 +116,8 @@ struct StoreWordShape {
   }
 };
 
-// MASKMOVDQU: the bytes of xmm `a` whose mask byte in xmm `imm` is negative, to [DS:RDI].
-// Unselected bytes are not written, but the pages of all 16 must be writable when any is selected,
-// as on hardware.
+// MASKMOVDQU: the bytes of xmm `a` whose mask byte in another register is negative, to [DS:RDI].
+// All 16 bytes must be writable whatever the mask, which the manual leaves to the CPU.
 struct MaskedStoreShape {
   template <typename Address>
   struct Body {
@@ -126,14 +125,12 @@ struct MaskedStoreShape {
       const GuestAddr address = Address::Of(c);
       const Xmm mask =
           ReadVector<Xmm>(c.cpu, static_cast<std::uint8_t>(c.template Second<Wide>().immediate));
-      if (_mm_movemask_epi8(mask) != 0) {
-        if (!c.Writable(address, sizeof(Xmm))) [[unlikely]]
-          return c.Missed();
-        const auto selected = AsLanes<std::int8_t>(mask) < 0;
-        const auto old = AsLanes<std::int8_t>(c.template At<Xmm>(address));
-        const auto src = AsLanes<std::int8_t>(ReadVector<Xmm>(c.cpu, c.uop->a));
-        c.Commit(address, AsXmm(selected ? src : old));
-      }
+      if (!c.Writable(address, sizeof(Xmm))) [[unlikely]]
+        return c.Missed();
+      const auto selected = AsLanes<std::int8_t>(mask) < 0;
+      const auto old = AsLanes<std::int8_t>(c.template At<Xmm>(address));
+      const auto src = AsLanes<std::int8_t>(ReadVector<Xmm>(c.cpu, c.uop->a));
+      c.Commit(address, AsXmm(selected ? src : old));
       return c.template Next<Address::kUnits>();
     }
   };

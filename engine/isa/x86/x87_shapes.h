@@ -80,15 +80,15 @@ struct X87StoreShape {
       if (ErrorWaits<X87Wait::kYes>(c)) [[unlikely]] {
         return c.Raise(ExceptionKind::kFloatingPoint);
       }
-      const GuestAddr address = Address::Of(c);
-      if (!c.Writable(address, sizeof(Destination))) [[unlikely]]
-        return c.Missed();
       const auto outcome = Compute(c.cpu);
       X87Stack stack(c.cpu.x87);
-      constexpr std::uint16_t kFatal = kX87Exceptions & ~kX87Precision;
-      if (stack.Record(outcome.status, kX87C1, kFatal)) {
-        c.Commit(address, outcome.value);
+      if (stack.AllowsStore(outcome.status)) {
+        if (!c.Store(Address::Of(c), outcome.value)) [[unlikely]]
+          return c.Missed();
+        stack.Record(outcome.status, kX87C1);
         stack.Pop(c.uop->a);
+      } else {  // memory is not touched
+        stack.Record(outcome.status & (kX87BeforeStore | kX87StackFault), kX87C1);
       }
       return c.template Next<Address::kUnits>();
     }
@@ -113,10 +113,10 @@ struct X87SaveShape {
   };
 };
 
-// A form with memory, popping kPops.
-template <template <typename Address> typename Body>
-bool LowerX87Memory(Emitter& emitter, const Instruction& instruction, std::uint8_t pops) {
-  emitter.EmitMemory(kGeneralHandler<Body>, instruction, instruction.operands[0], pops);
+// A form with memory, its operand 0.
+inline bool LowerX87Memory(const AddressHandlers& handlers, Emitter& emitter,
+                           const Instruction& instruction, std::uint8_t pops) {
+  emitter.EmitMemory(handlers, instruction, instruction.operands[0], pops);
   return true;
 }
 

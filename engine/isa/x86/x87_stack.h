@@ -12,6 +12,7 @@ namespace glovebox::engine::x86 {
 
 inline constexpr Float80 kX87DefaultNan{0xC000000000000000, 0xFFFF, {}};
 inline constexpr std::uint16_t kX87BeforeResult = kX87Invalid | kX87Denormal | kX87ZeroDivide;
+inline constexpr std::uint16_t kX87BeforeStore = kX87Exceptions & ~kX87Precision;
 
 class X87Stack {
  public:
@@ -34,26 +35,38 @@ class X87Stack {
   }
 
   // Records the exceptions of `raised` and its condition codes under `conditions`. False where an
-  // exception that is among `fatal` is unmasked: the result must not be used.
-  bool Record(std::uint16_t raised, std::uint16_t conditions,
-              std::uint16_t fatal = kX87BeforeResult) {
+  // unmasked exception forbids the result in a register.
+  bool Record(std::uint16_t raised, std::uint16_t conditions) {
     constexpr std::uint16_t kSticky = kX87Exceptions | kX87StackFault;
+    const bool prevented = (raised & kX87BeforeResult & ~state_.control) != 0;
+    // What is found before there is a result keeps what follows from one from being raised.
+    if (prevented && (raised & kX87StackFault) == 0) {
+      raised &= kX87BeforeResult;
+      conditions &= kX87C1 | kX87C2;
+    }
     state_.status = static_cast<std::uint16_t>((state_.status & ~conditions) |
                                                (raised & (kSticky | conditions)));
     state_.UpdateErrorSummary();
-    return (raised & fatal & ~state_.control & kX87Exceptions) == 0;
+    return !prevented;
   }
 
-  // A register that was to be read is empty.
+  // May a result with these exceptions be stored to memory? An unmasked overflow or underflow
+  // forbids that too.
+  bool AllowsStore(std::uint16_t raised) const {
+    return (raised & kX87BeforeStore & ~state_.control) == 0;
+  }
+
+  // A register that was to be read is empty. `conditions` are cleared.
   bool Underflow(std::uint16_t conditions = kX87C1) {
-    return Record(kX87Invalid | kX87StackFault | (conditions & ~kX87C1), conditions);
+    return Record(kX87Invalid | kX87StackFault, conditions);
   }
 
-  // Pushes what an operation gave; the default NaN where there is no room.
+  // Pushes what a load gave; the default NaN where there is no room. A denormal is pushed even
+  // where that is unmasked.
   void Push(const X87Outcome<Float80>& outcome) {
     if (!IsEmpty(7)) {
       if (Record(kX87Invalid | kX87StackFault | kX87C1, kX87C1)) PushValue(kX87DefaultNan);
-    } else if (Record(outcome.status & ~kX87C1, kX87C1)) {
+    } else if (Record(outcome.status & ~kX87C1, kX87C1) || (outcome.status & kX87Invalid) == 0) {
       PushValue(outcome.value);
     }
   }

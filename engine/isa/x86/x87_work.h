@@ -15,8 +15,8 @@ inline constexpr std::uint16_t kX87Unordered = kX87C3 | kX87C2 | kX87C0;
 
 // --- Arithmetic ---
 
-// ST(a) = ST(a) op ST(b). kConditions: the condition codes that the semantic defines.
-template <typename Semantic, std::uint16_t kConditions = kX87C1>
+// ST(a) = ST(a) op ST(b)
+template <typename Semantic>
 void X87Arithmetic(Cpu& cpu, const Uop& uop) {
   X87Stack stack(cpu.x87);
   if (stack.IsEmpty(uop.a) || stack.IsEmpty(uop.b)) {
@@ -24,10 +24,28 @@ void X87Arithmetic(Cpu& cpu, const Uop& uop) {
     stack.Set(uop.a, kX87DefaultNan);
   } else {
     const auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(uop.a), stack.Get(uop.b));
-    if (!stack.Record(outcome.status, kConditions)) return;
+    if (!stack.Record(outcome.status, kX87C1)) return;
     stack.Set(uop.a, outcome.value);
   }
   stack.Pop(uop.c);
+}
+
+// FPREM, FPREM1: condition codes say whether it is complete, and the low bits of the quotient;
+// where the result is a NaN, C2 and C1 become 0 and the others stay.
+template <typename Semantic>
+void X87Remainder(Cpu& cpu, const Uop&) {
+  constexpr std::uint16_t kCleared = kX87C2 | kX87C1;
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0) || stack.IsEmpty(1)) {
+    if (stack.Underflow(kCleared)) stack.Set(0, kX87DefaultNan);
+    return;
+  }
+  auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(0), stack.Get(1));
+  const bool is_number = (outcome.value.sign_exponent & 0x7FFF) != 0x7FFF;
+  if (!is_number) outcome.status &= kX87Exceptions;
+  if (stack.Record(outcome.status, is_number ? kX87Conditions : kCleared)) {
+    stack.Set(0, outcome.value);
+  }
 }
 
 // ST0 = ST0 op memory
@@ -73,7 +91,8 @@ inline void X87Extract(Cpu& cpu, const Uop&) {
 
 // --- Comparison ---
 
-// Records a comparison's exceptions; false where it does not complete.
+// Records a comparison's exceptions; false where it does not complete, but `order` is there even
+// then, as on hardware.
 template <typename Semantic, typename... Source>
 bool X87Order(X87State& state, bool empty, std::uint16_t& order, const Source&... src) {
   X87Stack stack(state);
@@ -96,9 +115,9 @@ void X87Compare(Cpu& cpu, const Uop& uop) {
   X87Stack stack(cpu.x87);
   std::uint16_t order = 0;
   const bool empty = stack.IsEmpty(0) || stack.IsEmpty(uop.b);
-  if (!X87Order<Semantic>(cpu.x87, empty, order, stack.Get(uop.b))) return;
+  const bool completes = X87Order<Semantic>(cpu.x87, empty, order, stack.Get(uop.b));
   SetOrder(cpu.x87, order);
-  stack.Pop(uop.c);
+  if (completes) stack.Pop(uop.c);
 }
 
 // ST0 with memory
@@ -106,15 +125,16 @@ template <typename Semantic, typename Source>
 void X87CompareWithMemory(Cpu& cpu, const Source& src, unsigned pops) {
   X87Stack stack(cpu.x87);
   std::uint16_t order = 0;
-  if (!X87Order<Semantic>(cpu.x87, stack.IsEmpty(0), order, src)) return;
+  const bool completes = X87Order<Semantic>(cpu.x87, stack.IsEmpty(0), order, src);
   SetOrder(cpu.x87, order);
-  stack.Pop(pops);
+  if (completes) stack.Pop(pops);
 }
 
 // FTST: ST0 with 0
 inline void X87CompareWithZero(Cpu& cpu, const Uop&) {
   std::uint16_t order = 0;
-  if (X87Order<Ftst>(cpu.x87, cpu.x87.IsEmpty(0), order)) SetOrder(cpu.x87, order);
+  X87Order<Ftst>(cpu.x87, cpu.x87.IsEmpty(0), order);
+  SetOrder(cpu.x87, order);
 }
 
 // FCOMI and its kin: C3 C2 C0 become ZF PF CF; OF SF AF become 0.
@@ -123,10 +143,10 @@ void X87CompareToFlags(Cpu& cpu, const Uop& uop) {
   X87Stack stack(cpu.x87);
   std::uint16_t order = 0;
   const bool empty = stack.IsEmpty(0) || stack.IsEmpty(uop.b);
-  if (!X87Order<Semantic>(cpu.x87, empty, order, stack.Get(uop.b))) return;
+  const bool completes = X87Order<Semantic>(cpu.x87, empty, order, stack.Get(uop.b));
   cpu.lazy.Set(((order & kX87C3) != 0) * kZf | ((order & kX87C2) != 0) * kPf |
                ((order & kX87C0) != 0) * kCf);
-  stack.Pop(uop.c);
+  if (completes) stack.Pop(uop.c);
 }
 
 // FXAM: never raises; an empty register has a class of its own (C3 C0), and the sign of what is
@@ -153,9 +173,11 @@ void X87LoadConstant(Cpu& cpu, const Uop&) {
 // FLD ST(b)
 inline void X87LoadRegister(Cpu& cpu, const Uop& uop) {
   X87Stack stack(cpu.x87);
-  X87Outcome<Float80> outcome{stack.Get(uop.b), 0};
-  if (stack.IsEmpty(uop.b)) outcome = {kX87DefaultNan, kX87Invalid | kX87StackFault};
-  stack.Push(outcome);
+  if (!stack.IsEmpty(uop.b)) {
+    stack.Push({stack.Get(uop.b), 0});
+  } else if (stack.Underflow()) {
+    stack.PushValue(kX87DefaultNan);
+  }
 }
 
 // FST ST(a), FSTP ST(a)

@@ -1,0 +1,76 @@
+#include "tests/instructions/x86/machine_state.h"
+
+#include <fmt/format.h>
+
+namespace glovebox::engine::x86 {
+namespace {
+
+constexpr std::array<const char*, 16> kGprNames = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+                                                   "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+                                                   "r12", "r13", "r14", "r15"};
+
+class Report {
+ public:
+  void Compare(const std::string& name, std::uint64_t native, std::uint64_t guest) {
+    if (native != guest)
+      text_ += fmt::format("  {}: native {:x}, ours {:x}\n", name, native, guest);
+  }
+  void Compare(const std::string& name, const std::array<std::uint64_t, 2>& native,
+               const std::array<std::uint64_t, 2>& guest) {
+    if (native == guest) return;
+    text_ += fmt::format("  {}: native {:016x}_{:016x}, ours {:016x}_{:016x}\n", name, native[1],
+                         native[0], guest[1], guest[0]);
+  }
+  void Add(const std::string& line) { text_ += line; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+std::string NameOf(Ending ending) {
+  constexpr std::array<const char*, 9> kNames = {
+      "none", "#DE", "#UD", "#GP", "#PF", "#MF/#XM", "#AC", "not implemented", "other"};
+  return kNames[static_cast<std::size_t>(ending)];
+}
+
+std::string Differences(const MachineState& native, const MachineState& guest,
+                        const Tolerance& tolerance) {
+  Report report;
+  if (native.ending != guest.ending) {
+    report.Add(fmt::format("  exception: native {}, ours {}\n", NameOf(native.ending),
+                           NameOf(guest.ending)));
+  } else if (native.ending == Ending::kPageFault && !tolerance.ignore_fault_address) {
+    report.Compare("fault address", native.fault_address, guest.fault_address);
+  }
+  report.Compare("rip", native.rip, guest.rip);
+  for (std::size_t i = 0; i < 16; ++i) report.Compare(kGprNames[i], native.gpr[i], guest.gpr[i]);
+  std::uint64_t flags = kComparedFlags & ~tolerance.undefined_flags;
+  if (native.ending == Ending::kPageFault && !tolerance.flags_at_fault) flags = kDf;
+  report.Compare("rflags", native.rflags & flags, guest.rflags & flags);
+  report.Compare("mxcsr", native.fx.mxcsr, guest.fx.mxcsr);
+  for (std::size_t i = 0; i < 16; ++i) {
+    report.Compare(fmt::format("xmm{}", i), native.fx.xmm[i], guest.fx.xmm[i]);
+  }
+  report.Compare("x87 control", native.fx.control, guest.fx.control);
+  const auto status = static_cast<std::uint16_t>(~tolerance.undefined_x87_status);
+  report.Compare("x87 status", native.fx.status & status, guest.fx.status & status);
+  report.Compare("x87 tags", native.fx.valid, guest.fx.valid);
+  for (std::size_t i = 0; i < 8; ++i) {
+    const auto cut = [](std::array<std::uint64_t, 2> x) { return std::array{x[0], x[1] & 0xFFFF}; };
+    report.Compare(fmt::format("st{}", i), cut(native.fx.st[i]), cut(guest.fx.st[i]));
+  }
+  if (!tolerance.ignore_data && native.data != guest.data) {
+    int shown = 0;
+    for (std::size_t i = 0; i < native.data.size() && shown < 16; ++i) {
+      if (native.data[i] == guest.data[i]) continue;
+      ++shown;
+      report.Compare(fmt::format("[{:x}]", kDataAddress + i), native.data[i], guest.data[i]);
+    }
+  }
+  return report.text();
+}
+
+}  // namespace glovebox::engine::x86
