@@ -97,7 +97,7 @@ class CommandLine {
     } catch (const CLI::Success& help) {
       return app_.exit(help);
     } catch (const CLI::Error& error) {
-      Warn(error.what());
+      Warn(unknown_.empty() ? error.what() : "there is no verb '" + unknown_ + "'");
       Warn("see `glovebox " + (verb != nullptr ? VerbName(*verb) + " " : "") + "--help`");
       return verb != nullptr && verb->row->error_status != kExitError ? verb->row->error_status
                                                                       : kExitUsage;
@@ -134,7 +134,7 @@ class CommandLine {
     return *group;
   }
 
-  // The verb that the words name, and in `position_` the index behind it.
+  // The verb that the words name, with the index behind it in `position_`; null without one.
   const Verb* FindVerb(const std::vector<std::string>& words) {
     std::string group;
     CLI::App* app = &app_;
@@ -146,7 +146,10 @@ class CommandLine {
         return &verb;
       }
       app = FindSubcommand(*app, words[i]);
-      if (app == nullptr || !group.empty()) return nullptr;
+      if (app == nullptr || !group.empty()) {
+        unknown_ = (group.empty() ? "" : group + " ") + words[i];
+        return nullptr;
+      }
       group = words[i];
     }
     return nullptr;
@@ -166,6 +169,7 @@ class CommandLine {
   Invocation invocation_;
   std::vector<Verb> verbs_;
   std::size_t position_ = 0;
+  std::string unknown_;  // what stood in a verb's place
 };
 
 }  // namespace

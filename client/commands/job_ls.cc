@@ -23,11 +23,12 @@ struct LsOptions {
 
 Result<std::vector<v1::JobState>, Error> ParseStates(const std::vector<std::string>& texts) {
   std::vector<v1::JobState> states;
-  for (std::string text : texts) {
-    std::ranges::transform(text, text.begin(),
+  for (const std::string& text : texts) {
+    std::string name = text;
+    std::ranges::transform(name, name.begin(),
                            [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     v1::JobState state;
-    if (!v1::JobState_Parse(text, &state) || state == v1::JOB_STATE_UNSPECIFIED) {
+    if (!v1::JobState_Parse(name, &state) || state == v1::JOB_STATE_UNSPECIFIED) {
       return Fail(ErrorCode::kInvalidArgument, "BAD_OPTION",
                   fmt::format("--state '{}': there are queued, preparing, running, stopped, "
                               "finalizing, succeeded, failed, cancelled",
