@@ -21,7 +21,7 @@ namespace glovebox::client {
 // restarted.
 class Patience {
  public:
-  static constexpr int kAttempts = 12;
+  static constexpr int kAttempts = 32;  // about 30 s
 
   // False when it is used up; otherwise returns after a pause of 20 ms, twice as long each time, at
   // most 1 s.

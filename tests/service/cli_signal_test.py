@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 import cli_harness
-from cli_harness import BUSYBOX, CliTest
+from cli_harness import BUSYBOX, CliTest, peer_pid
 
 SPIN = "while :; do :; done"
 
@@ -56,6 +56,34 @@ class Signals(CliTest):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(cli_harness.PATIENCE_S), 143)
         self.assertEqual(self.state_of_newest(), "CANCELLED")
+
+    def test_the_third_interrupt_leaves_a_server_that_does_not_answer(self):
+        process = self.start_guest(f"echo ready; {SPIN}")
+        daemon = peer_pid(self.home.socket)
+        os.kill(daemon, signal.SIGSTOP)
+        self.addCleanup(os.kill, daemon, signal.SIGCONT)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(b"interrupt sent to the guest", self.read_line(process.stderr))
+        process.send_signal(signal.SIGINT)
+        self.assertIn(b"cancelling the job", self.read_line(process.stderr))
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(cli_harness.PATIENCE_S), 130)
+
+    def test_an_interrupt_cancels_a_job_that_still_queues(self):
+        self.assert_ends(self.run_box("--", BUSYBOX, "true"), 0)
+        boxes = int(self.json_of("health")["concurrentBoxes"])
+        spinners = [self.run_box("-d", "--", BUSYBOX, "sh", "-c", SPIN).stdout.decode().strip() for _ in range(boxes)]
+        process = self.home.start("run", "--", BUSYBOX, "true", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, bufsize=0)
+        self.addCleanup(self.end, process)
+        while not self.run_cli("job", "ls", "--ids", "--state", "queued").stdout:
+            pass
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(cli_harness.PATIENCE_S), 130)
+        self.assertEqual(self.state_of_newest(), "CANCELLED")
+        for name in spinners:
+            self.run_cli("job", "cancel", name)
+            self.run_cli("job", "wait", name)
 
     def test_an_interrupt_reaches_a_guest_that_waits_for_input(self):
         read_end, write_end = os.pipe()

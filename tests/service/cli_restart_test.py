@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""A daemon that is killed and started again under `glovebox run`: the client notices nothing but a pause."""
+import os
+import select
+import subprocess
+import unittest
+
+import cli_harness
+from cli_harness import BUSYBOX, Home
+
+
+class Restarts(unittest.TestCase):
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.close)
+        self.daemon = None
+        (self.home.path / "run/d").mkdir(mode=0o700)
+        self.home.environment["GLOVEBOX_SERVER"] = f"unix:{self.home.path}/run/d/s"
+        self.start_daemon()
+        self.addCleanup(self.kill_daemon)
+
+    def start_daemon(self):
+        self.daemon = subprocess.Popen(
+            [cli_harness.BIN / "gloveboxd", "--socket", self.home.path / "run/d/s", "--store", self.home.path / "state/d"],
+            env=self.home.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
+        log = b""
+        while b"READY" not in log:
+            self.assertTrue(select.select([self.daemon.stderr], [], [], cli_harness.PATIENCE_S)[0], log)
+            piece = os.read(self.daemon.stderr.fileno(), 65536)
+            self.assertTrue(piece, log)
+            log += piece
+
+    def kill_daemon(self):
+        self.daemon.kill()
+        self.daemon.wait()
+        self.daemon.stderr.close()
+
+    def restart_daemon(self):
+        self.kill_daemon()
+        self.start_daemon()
+
+    def start_guest(self, script, stdin=subprocess.DEVNULL):
+        process = self.home.start("run", "--", BUSYBOX, "sh", "-c", script, stdin=stdin, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, bufsize=0)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        self.assertEqual(os.read(process.stdout.fileno(), 6), b"ready\n")
+        return process
+
+    def assert_ends(self, process, stdout):
+        out, err = process.communicate(timeout=cli_harness.PATIENCE_S)
+        self.assertEqual((process.returncode, out, err), (0, stdout, b""))
+
+    def test_output_goes_on_where_it_stopped(self):
+        process = self.start_guest("echo ready; i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; echo done")
+        self.restart_daemon()
+        self.assert_ends(process, b"done\n")
+        job = self.home.call("job", "ls", "--ids").stdout.decode().strip()
+        self.assertEqual(self.home.call("logs", job).stdout, b"ready\ndone\n")
+
+    def test_input_goes_on_where_it_stopped(self):
+        data = os.urandom(1 << 18).hex().encode()
+        process = self.start_guest("echo ready; read -r line; echo ${#line}; read -r rest; echo ${#rest}",
+                                   stdin=subprocess.PIPE)
+        half = len(data) // 2
+        process.stdin.write(data[:half])
+        self.restart_daemon()
+        process.stdin.write(data[half:] + b"\n" + b"x" * 1000 + b"\n")
+        self.assert_ends(process, f"{len(data)}\n1000\n".encode())
+
+
+if __name__ == "__main__":
+    cli_harness.main()
