@@ -14,6 +14,9 @@ struct Goto {
   [[gnu::always_inline]] static const Uop* Run(Context& c) { return c.Exit(c.Second<Jump>()); }
 };
 
+// Emitted by the file that has the handlers' compiler options.
+void EmitGoto(Emitter& emitter, const Instruction& in, GuestAddr target);
+
 template <Condition condition>
 struct JumpIf {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {

@@ -110,7 +110,7 @@ std::optional<std::size_t> LowerBlock(std::vector<Decoded>& block, Translation& 
     // Runs on into the next block. What counts itself has counted already.
     Instruction end = last.instruction;
     if ((last.traits & kCountsItself) != 0) end.number = -1;
-    emitter.EmitExit(kHandler<Goto>, {}, end, end.next_rip);
+    EmitGoto(emitter, end, end.next_rip);
   }
   out.jumps = emitter.jumps();
   return std::nullopt;

@@ -35,7 +35,7 @@ bool LowerJump(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& target = in.operands[0];
   if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return false;
   if (IsImmediate(target)) {
-    emitter.EmitExit(kHandler<Goto>, {}, in, BranchTarget(in));
+    EmitGoto(emitter, in, BranchTarget(in));
   } else if (IsMemory(target)) {
     emitter.EmitMemory(kAddressHandlers<IndirectJump::Memory>, in, target, Retiring(in));
   } else {
@@ -182,6 +182,10 @@ constexpr InstructionRow kRows[] = {
 };
 
 }  // namespace
+
+void EmitGoto(Emitter& emitter, const Instruction& in, GuestAddr target) {
+  emitter.EmitExit(kHandler<Goto>, {}, in, target);
+}
 
 std::span<const InstructionRow> ControlRows() { return kRows; }
 

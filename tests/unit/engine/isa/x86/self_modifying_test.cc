@@ -1,0 +1,120 @@
+// Code that changes under the CPU: by its own stores, by system calls, by the debugger, by
+// mappings.
+#include <gtest/gtest.h>
+
+#include "tests/unit/engine/isa/x86/machine.h"
+
+namespace glovebox::engine::x86 {
+namespace {
+
+TEST(SelfModifying, AnInstructionThatChangesTheNextOneIsObeyed) {
+  Machine machine;
+  // mov byte [rip+1], 0x05 (the immediate of the next); mov al, 0x01; syscall
+  machine.Code({0xc6, 0x05, 0x01, 0x00, 0x00, 0x00, 0x05, 0xb0, 0x01, 0x0f, 0x05});
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine[kRax], 5u);
+  EXPECT_EQ(machine.cpu->icount(), 3u);
+}
+
+TEST(SelfModifying, ALoopThatPatchesItselfEachRoundSeesEachPatch) {
+  Machine machine;
+  machine.cpu->SetGpr(kRcx, 100);
+  // 1: add eax, 0 (imm8 at +2); inc byte [rip-7]: the imm8; dec ecx; jnz 1; syscall
+  machine.Code(
+      {0x83, 0xc0, 0x00, 0xfe, 0x05, 0xf9, 0xff, 0xff, 0xff, 0xff, 0xc9, 0x75, 0xf3, 0x0f, 0x05});
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  // 0 + 1 + ... + 99
+  EXPECT_EQ(machine[kRax], 4950u);
+  EXPECT_EQ(machine.cpu->icount(), 401u);
+}
+
+TEST(SelfModifying, DataBesideCodeOnItsPageCanBeWrittenForLong) {
+  Machine machine;
+  machine.cpu->SetGpr(kRbx, kCode + 0x800);
+  machine.cpu->SetGpr(kRcx, 200'000);
+  machine.Code({0x01, 0x0b, 0xff, 0xc9, 0x75, 0xfa, 0x0f, 0x05});  // add [rbx], ecx; dec ecx; jnz
+  EXPECT_EQ(machine.Run(10'000'000).kind, StopKind::kSyscall);
+  EXPECT_EQ(machine.Peek<std::uint32_t>(kCode + 0x800),
+            static_cast<std::uint32_t>(200'000ull * 200'001 / 2));
+}
+
+TEST(SelfModifying, CodeThatIsWrittenCalledAndWrittenAgainIsAlwaysTheLatest) {
+  Machine machine;
+  machine.cpu->SetGpr(kRdi, kData);
+  machine.cpu->SetGpr(kRcx, 1000);
+  ASSERT_TRUE(machine.memory->Protect(kData, kPageSize, kReadWrite | kProtExec));
+  // 1: mov byte [rdi], 0xb8; mov [rdi+1], ecx; mov byte [rdi+5], 0xc3; call rdi; add rbx, rax; dec
+  // ecx; jnz 1; syscall
+  machine.Code({0xc6, 0x07, 0xb8, 0x89, 0x4f, 0x01, 0xc6, 0x47, 0x05, 0xc3, 0xff,
+                0xd7, 0x48, 0x01, 0xc3, 0xff, 0xc9, 0x75, 0xed, 0x0f, 0x05});
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine[kRbx], 500'500u);
+}
+
+TEST(SelfModifying, ACallThatPushesOntoItsOwnCodeChangesIt) {
+  Machine machine;
+  // The return address lands on the code at kCode + 0x100, which is called before and after.
+  machine.Code(
+      {0xff, 0xd3, 0x48, 0x89, 0xc6, 0xff, 0xd3, 0x0f, 0x05});  // call rbx; mov rsi, rax; call rbx
+  machine.Code({0xb0, 0x11, 0xc3}, kCode + 0x100);
+  machine.cpu->SetGpr(kRbx, kCode + 0x100);
+  machine.cpu->SetGpr(kRsp, kCode + 0x109);  // pushes to 0x101: over the immediate and the return
+  const Stop stop = machine.Run(2);
+  EXPECT_EQ(stop.kind, StopKind::kBudget);
+  // mov al, 0x02 (the low byte of the return address kCode + 2)
+  EXPECT_EQ(machine[kRax] & 0xff, 0x02u);
+}
+
+TEST(SelfModifying, ARepThatOverwritesItselfStopsBeingARep) {
+  Machine machine;
+  machine.cpu->SetGpr(kRdi, kCode);
+  machine.cpu->SetGpr(kRax, 0x90);
+  machine.cpu->SetGpr(kRcx, 4);
+  machine.Code({0xf3, 0xaa, 0xff, 0xc3, 0xff, 0xc3, 0x0f, 0x05});  // rep stosb; inc ebx; inc ebx
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  // The first iteration turns the prefix into a NOP; then stosb runs once by itself, over its own
+  // second byte.
+  EXPECT_EQ(machine[kRdi], kCode + 2);
+  EXPECT_EQ(machine.Peek<std::uint16_t>(kCode), 0x9090);
+}
+
+TEST(SelfModifying, WritersOutsideTheCpuAreSeen) {
+  Machine machine;
+  machine.Code({0xb0, 0x01, 0x0f, 0x05});
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine[kRax], 1u);
+  const auto again = [&](auto&& change) {
+    change();
+    machine.cpu->SetRip(kCode);
+    return machine.Run();
+  };
+  const std::byte two{2};
+  again([&] { machine.memory->CopyOut(kCode + 1, std::span(&two, 1)); });
+  EXPECT_EQ(machine[kRax], 2u);
+  again([&] { machine.Code({3}, kCode + 1); });
+  EXPECT_EQ(machine[kRax], 3u);
+  const Stop protect =
+      again([&] { ASSERT_TRUE(machine.memory->Protect(kCode, kPageSize, kReadWrite)); });
+  EXPECT_EQ(protect.memory.kind, MemoryFaultKind::kProtection);
+  const Stop unmap = again([&] { ASSERT_TRUE(machine.memory->Unmap(kCode, kPageSize)); });
+  EXPECT_EQ(unmap.memory.kind, MemoryFaultKind::kUnmapped);
+  again([&] {
+    machine.Map(kCode, kPageSize, kReadWrite | kProtExec);
+    machine.Code({0xb0, 0x04, 0x0f, 0x05});
+  });
+  EXPECT_EQ(machine[kRax], 4u);
+}
+
+TEST(SelfModifying, AChainedBlockIsLeftWhenItsTargetGoes) {
+  Machine machine;
+  // 1: jmp 2 ... 2 at +0x100: inc eax; jmp 1
+  machine.Code({0xe9, 0xfb, 0x00, 0x00, 0x00});
+  machine.Code({0xff, 0xc0, 0xe9, 0xf9, 0xfe, 0xff, 0xff}, kCode + 0x100);
+  EXPECT_EQ(machine.Run(3000).kind, StopKind::kBudget);
+  machine.Code({0x0f, 0x05}, kCode + 0x100);
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine[kRax], 1000u);
+}
+
+}  // namespace
+}  // namespace glovebox::engine::x86
