@@ -11,20 +11,26 @@ constexpr std::array<const char*, 16> kGprNames = {"rax", "rcx", "rdx", "rbx", "
 
 class Report {
  public:
-  void Compare(const std::string& name, std::uint64_t native, std::uint64_t guest) {
-    if (native != guest)
-      text_ += fmt::format("  {}: native {:x}, ours {:x}\n", name, native, guest);
+  Report(std::string_view native_name, std::string_view guest_name)
+      : native_name_(native_name), guest_name_(guest_name) {}
+
+  void Compare(std::string_view what, std::uint64_t native, std::uint64_t guest) {
+    if (native != guest) Add(what, fmt::format("{:x}", native), fmt::format("{:x}", guest));
   }
-  void Compare(const std::string& name, const std::array<std::uint64_t, 2>& native,
+  void Compare(std::string_view what, const std::array<std::uint64_t, 2>& native,
                const std::array<std::uint64_t, 2>& guest) {
     if (native == guest) return;
-    text_ += fmt::format("  {}: native {:016x}_{:016x}, ours {:016x}_{:016x}\n", name, native[1],
-                         native[0], guest[1], guest[0]);
+    Add(what, fmt::format("{:016x}_{:016x}", native[1], native[0]),
+        fmt::format("{:016x}_{:016x}", guest[1], guest[0]));
   }
-  void Add(const std::string& line) { text_ += line; }
+  void Add(std::string_view what, std::string_view native, std::string_view guest) {
+    text_ += fmt::format("  {}: {} {}, {} {}\n", what, native_name_, native, guest_name_, guest);
+  }
   const std::string& text() const { return text_; }
 
  private:
+  std::string_view native_name_;
+  std::string_view guest_name_;
   std::string text_;
 };
 
@@ -37,11 +43,11 @@ std::string NameOf(Ending ending) {
 }
 
 std::string Differences(const MachineState& native, const MachineState& guest,
-                        const Tolerance& tolerance) {
-  Report report;
+                        const Tolerance& tolerance, std::string_view native_name,
+                        std::string_view guest_name) {
+  Report report(native_name, guest_name);
   if (native.ending != guest.ending) {
-    report.Add(fmt::format("  exception: native {}, ours {}\n", NameOf(native.ending),
-                           NameOf(guest.ending)));
+    report.Add("exception", NameOf(native.ending), NameOf(guest.ending));
   } else if (native.ending == Ending::kPageFault && !tolerance.ignore_fault_address) {
     report.Compare("fault address", native.fault_address, guest.fault_address);
   }

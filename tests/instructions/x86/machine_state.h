@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/isa/x86/registers.h"
@@ -78,9 +79,10 @@ struct Tolerance {
   std::uint16_t undefined_x87_status = 0;
 };
 
-// One line per difference between what the host and we made of the same start; empty when there is
+// One line per difference between two states that come from the same start; empty when there is
 // none.
 std::string Differences(const MachineState& native, const MachineState& guest,
-                        const Tolerance& tolerance);
+                        const Tolerance& tolerance, std::string_view native_name = "native",
+                        std::string_view guest_name = "ours");
 
 }  // namespace glovebox::engine::x86
