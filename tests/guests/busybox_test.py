@@ -1,0 +1,55 @@
+"""Debian's static busybox does in a box what it does on Linux, byte for byte: busybox_cases.json, natively and by boxrun.
+
+usage: busybox_test.py BOXRUN fast|ci [CASE...]
+"""
+import concurrent.futures
+import functools
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+import guest_cases
+
+
+def boxed(boxrun, case):
+    """What the engine makes of it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        root, report = pathlib.Path(scratch) / "files", pathlib.Path(scratch) / "report.json"
+        root.mkdir()
+        files = [f"--file={root / path}:{guest_cases.DIRECTORY}/{path}" for path in case.write_files(root)]
+        outcome = guest_cases.run(
+            [boxrun, "--report", str(report), "--cwd", guest_cases.DIRECTORY, "--stdin", "-", *files, "--", *case.argv],
+            case.stdin())
+        if not report.exists():
+            raise RuntimeError(f"{case.name}: boxrun gave no report: {outcome.stderr[-2000:]!r}")
+        told = json.loads(report.read_text())
+    # boxrun explains a death by a signal in a last line of its own.
+    note = b"boxrun: killed by signal %d\n" % told["termination"]["code"]
+    if told["termination"]["kind"] == "signaled" and outcome.stderr.endswith(note):
+        outcome = outcome._replace(stderr=outcome.stderr.removesuffix(note))
+    return outcome
+
+
+def compare(boxrun, case):
+    native = guest_cases.natively(case)
+    return guest_cases.difference(case.name, native, boxed(boxrun, case))
+
+
+def main():
+    if len(sys.argv) < 3 or sys.argv[2] not in ("fast", "ci"):
+        print(__doc__, file=sys.stderr)
+        return 64
+    boxrun, tier, names = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    cases = [case for case in guest_cases.load() if case.tier == tier and (not names or case.name in names)]
+    with concurrent.futures.ProcessPoolExecutor(2) as pool:
+        differences = [text for text in pool.map(functools.partial(compare, boxrun), cases) if text]
+    for text in differences:
+        sys.stdout.write(text)
+    print(f"{len(cases) - len(differences)} of {len(cases)} cases are equal")
+    return 1 if differences or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
