@@ -60,12 +60,11 @@ struct RlimitRow {
   rlim_t value;
 };
 // No limit of address space: windows are reservations of hundreds of GiB. Guest memory has its own
-// exact limit. Descriptors are those of blobs: some dozens that are kept open, and one for each
-// file mapping of the guest.
+// exact limit. Descriptors are those of blobs, of which the engine keeps some dozens open.
 constexpr RlimitRow kRlimits[] = {
     {RLIMIT_CORE, "core", 0},         {RLIMIT_FSIZE, "fsize", 0},
     {RLIMIT_LOCKS, "locks", 0},       {RLIMIT_MEMLOCK, "memlock", 0},
-    {RLIMIT_MSGQUEUE, "msgqueue", 0}, {RLIMIT_NOFILE, "nofile", 4096},
+    {RLIMIT_MSGQUEUE, "msgqueue", 0}, {RLIMIT_NOFILE, "nofile", 256},
     {RLIMIT_NPROC, "nproc", 0},
 };
 

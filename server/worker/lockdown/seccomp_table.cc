@@ -1,6 +1,5 @@
 #include "server/worker/lockdown/seccomp_table.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -16,12 +15,10 @@ constexpr ArgumentRule kOnStderr{0, ArgumentTest::kEquals, kStderrFd, "fd is std
 constexpr ArgumentRule kNotFixedFd{0, ArgumentTest::kAtLeast, kFirstFreeFd, "fd is none of 0 to 3"};
 constexpr ArgumentRule kNotExecutable{2, ArgumentTest::kNoBits, PROT_EXEC,
                                       "prot without PROT_EXEC"};
-constexpr ArgumentRule kOnlyDup{1, ArgumentTest::kEquals, F_DUPFD_CLOEXEC,
-                                "cmd is F_DUPFD_CLOEXEC"};
 constexpr ArgumentRule kSelf{0, ArgumentTest::kOwnPid, 0, "thread group is the worker itself"};
 constexpr ArgumentRule kAbortSignal{2, ArgumentTest::kEquals, SIGABRT, "signal is SIGABRT"};
 
-// What is not here, is not needed: no open, no socket, no exec, no clone, no dup2 or F_SETFL (the
+// What is not here, is not needed: no open, no socket, no exec, no clone, no dup2 or fcntl (the
 // lifeline could be disarmed), no kill, no prctl, no ioctl, and no newfstatat, which would tell
 // what files exist.
 constexpr SeccompRow kTable[] = {
@@ -30,11 +27,10 @@ constexpr SeccompRow kTable[] = {
     {SYS_sendmsg, "sendmsg", {kOnChannel}, "messages to the daemon"},
     {SYS_pread64, "pread64", {}, "bytes of blobs; what can be read is what the daemon gave"},
     {SYS_close, "close", {kNotFixedFd}, "blobs that are no longer needed"},
-    {SYS_fcntl, "fcntl", {kOnlyDup}, "a file mapping keeps a descriptor of its blob"},
     {SYS_mmap, "mmap", {kNotExecutable}, "guest windows, file mappings of blobs, the heap"},
     {SYS_mprotect, "mprotect", {kNotExecutable}, "the heap, and guard ranges of windows"},
     {SYS_munmap, "munmap", {}, "guest windows and the heap"},
-    {SYS_mremap, "mremap", {}, "realloc(3) of large blocks"},
+    {SYS_mremap, "mremap", {}, "realloc(3) of large blocks; moved file mappings"},
     {SYS_madvise, "madvise", {}, "gives guest memory back; no huge pages in windows"},
     {SYS_brk, "brk", {}, "malloc(3)"},
     {SYS_clock_gettime, "clock_gettime", {}, "processor time; slices where the vDSO has no clock"},
