@@ -9,6 +9,7 @@
 #include "engine/linux/kernel.h"
 #include "engine/linux/proc.h"
 #include "engine/linux/streams.h"
+#include "engine/linux/syscalls/arguments.h"
 #include "engine/linux/task.h"
 #include "engine/process.h"
 
@@ -137,7 +138,24 @@ class LinuxBox : public Box {
     auto found = FindProgram(task_, program, spec.env, &request.filename);
     if (!found) return std::unexpected(found.error());
     request.file = std::move(*found);
+    TellStart(request);
     return Execute(task_, std::move(request));
+  }
+
+  // strace(1) starts with it. Only an event: no call of the guest's, so neither hashed nor counted.
+  void TellStart(const ExecRequest& request) {
+    if (!kernel_.spec.trace_syscalls) return;
+    TraceEvent event;
+    event.pid = task_.pid;
+    event.tid = task_.tid;
+    event.name = "execve";
+    std::string argv;
+    for (const std::string& argument : request.argv)
+      argv += (argv.empty() ? "" : ", ") + PrintText(argument);
+    event.arguments = {PrintText(request.filename), "[" + argv + "]",
+                       "[/* " + std::to_string(request.env.size()) + " variables */]"};
+    event.result = "0";
+    kernel_.host().OnTrace(event);
   }
 
   // After execve a new CPU counts from 0.

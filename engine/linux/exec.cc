@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/isa/x86/cpuid.h"
 #include "engine/loader/elf.h"
 #include "engine/loader/script.h"
 
@@ -13,9 +14,6 @@ namespace {
 
 constexpr std::size_t kCommandBytes = 15;                   // TASK_COMM_LEN without its NUL
 constexpr std::string_view kDefaultPath = "/bin:/usr/bin";  // execvp(3), without PATH
-// CPUID.01H:EDX of the guest's CPU model: FPU to SSE2 (Intel SDM vol. 2A, CPUID), what AT_HWCAP
-// shows on x86.
-constexpr std::uint64_t kHwcap = 0x078bfbff;
 constexpr std::uint64_t kMinSignalStackBytes = 2048;
 constexpr std::uint64_t kClockTicks = 100;
 
@@ -72,7 +70,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task&
                                                                      const LoadedImage& image) {
   const Credentials& who = task.credentials;
   return {{kAuxMinSignalStack, kMinSignalStackBytes},
-          {kAuxHwcap, kHwcap},
+          {kAuxHwcap, x86::Cpuid(1, 0).edx},  // as on Linux: arch/x86/include/asm/elf.h, ELF_HWCAP
           {kAuxPageSize, kPageSize},
           {kAuxClockTicks, kClockTicks},
           {kAuxHeaders, image.header_table},

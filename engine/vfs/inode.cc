@@ -78,6 +78,22 @@ TreeDirectory::TreeDirectory(std::shared_ptr<VfsServices> services, std::uint32_
                              const Digest& listing)
     : Directory(std::move(services), mode), listing_(listing) {}
 
+TreeDirectory::~TreeDirectory() {
+  std::vector<std::shared_ptr<Inode>> pending;
+  const auto take = [&pending](TreeDirectory& directory) {
+    for (auto& [name, entry] : directory.entries_) pending.push_back(std::move(entry.inode));
+    directory.entries_.clear();
+  };
+  take(*this);
+  while (!pending.empty()) {
+    const std::shared_ptr<Inode> inode = std::move(pending.back());
+    pending.pop_back();
+    // Only what nobody else holds goes now.
+    auto* directory = dynamic_cast<TreeDirectory*>(inode.get());
+    if (directory != nullptr && inode.use_count() == 1) take(*directory);
+  }
+}
+
 Result<void, Errno> TreeDirectory::Refresh() {
   if (!listing_) return {};
   const auto listed = services()->blobs.ReadDirectory(*listing_);

@@ -180,6 +180,9 @@ class TreeDirectory : public Directory {
   using Directory::Directory;
   TreeDirectory(std::shared_ptr<VfsServices> services, std::uint32_t permissions,
                 const Digest& listing);
+  // Takes what lies beneath apart without recursion: a guest may nest directories as deep as its
+  // disk limit allows.
+  ~TreeDirectory() override;
 
   std::uint64_t size_bytes() const override { return FileContent::kBlockBytes; }
   std::uint64_t allocated_bytes() const override { return FileContent::kBlockBytes; }

@@ -11,6 +11,9 @@ class OpenText : public OpenFile {
  public:
   OpenText(PathRef path, int flags, std::string text)
       : OpenFile(std::move(path), flags), text_(std::move(text)) {}
+  // Counted like a file of the guest's, or a thousand descriptors of /proc/self/maps would fill the
+  // host.
+  bool ChargeDisk() { return charge_.Add(inode().services(), text_.size()); }
 
   IoResult Read(std::uint64_t from, std::span<std::byte> out) override {
     if (from >= text_.size()) return 0;
@@ -22,6 +25,7 @@ class OpenText : public OpenFile {
 
  private:
   std::string text_;
+  DiskCharge charge_;
 };
 
 }  // namespace
@@ -79,7 +83,9 @@ GeneratedFile::GeneratedFile(std::shared_ptr<VfsServices> services, std::uint32_
       generate_(std::move(generate)) {}
 
 Result<std::shared_ptr<OpenFile>, IoFailure> GeneratedFile::Open(const PathRef& path, int flags) {
-  return std::make_shared<OpenText>(path, flags, generate_());
+  auto file = std::make_shared<OpenText>(path, flags, generate_());
+  if (!file->ChargeDisk()) return std::unexpected(kENOMEM);
+  return file;
 }
 
 }  // namespace glovebox::engine

@@ -150,6 +150,8 @@ Result<std::string, Errno> PathOf(const std::shared_ptr<Directory>& root,
     const auto above = at->parent();
     if (!above || above == at) return std::unexpected(kENOENT);
     path = "/" + at->name() + path;
+    // As getcwd(2): and a guest may nest a million directories.
+    if (path.size() >= kPathMaxBytes) return std::unexpected(kENAMETOOLONG);
     at = above;
   }
   return path.empty() ? "/" : path;

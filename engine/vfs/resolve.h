@@ -44,7 +44,8 @@ struct ResolveStart {
 Result<Resolved, Errno> Resolve(const ResolveStart& from, std::string_view path,
                                 const ResolveOptions& options);
 
-// The absolute path of a directory beneath `root`, as getcwd(2) builds it; ENOENT for one that was
+// The absolute path of a directory beneath `root`, as getcwd(2) builds it; ENAMETOOLONG from 4,096
+// bytes on; ENOENT for one that was
 // removed or lies outside.
 Result<std::string, Errno> PathOf(const std::shared_ptr<Directory>& root,
                                   const std::shared_ptr<Directory>& directory);

@@ -151,7 +151,7 @@ void Explain(const BoxReport& report) {
 }
 
 struct Options {
-  std::vector<std::string> files, env, world, command;
+  std::vector<std::string> files, directories, env, world, command;
   std::string stdin_path, report, limits, directory = "/";
   std::uint64_t seed = 0;
   std::uint64_t slice = 10'000'000;
@@ -215,6 +215,7 @@ int Run(const Options& options) {
   tests::MemoryTree tree;
   tree.AddDefaultDirectories();
   BoxSpec spec;
+  for (const std::string& directory : options.directories) tree.AddDirectory(directory, 0755);
   for (const std::string& file : options.files) {
     const std::size_t colon = file.rfind(':');
     if (colon == std::string::npos) return Complain("--file wants SRC:DST, got " + file);
@@ -275,10 +276,14 @@ int Run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("boxrun [OPTIONS] -- CMD ARGS...: runs one static program in Glovebox' engine, in this process.", "boxrun");
+  CLI::App app(
+      "boxrun [OPTIONS] -- CMD ARGS...: runs one static program in Glovebox' engine, in this "
+      "process.",
+      "boxrun");
   Options options;
   app.add_option("--file", options.files, "SRC:DST: a file of the host's at a path of the guest's")
       ->take_all();
+  app.add_option("--dir", options.directories, "a directory of the guest's")->take_all();
   app.add_option("--env", options.env, "K=V")->take_all();
   app.add_option("--world", options.world, "NAME=VALUE: overrides a row of the guest's world")
       ->take_all();

@@ -67,6 +67,12 @@ std::string PrintHex(std::uint64_t value) {
   return value == 0 ? "NULL" : fmt::format("{:#x}", value);
 }
 
+std::string PrintText(std::string_view text) {
+  constexpr std::size_t kShown = 128;
+  return Quote(std::as_bytes(std::span(text.substr(0, kShown)))) +
+         (text.size() > kShown ? "..." : "");
+}
+
 std::string PrintBits(std::uint64_t value, const BitName* names, std::size_t count) {
   std::string text;
   std::uint64_t rest = value;

@@ -50,6 +50,10 @@ struct InBuffer {
 struct OutBuffer {
   GuestAddr address;
 };
+// A buffer that gets a string with its NUL.
+struct OutText {
+  GuestAddr address;
+};
 // readv, writev: the count of the vectors is the argument behind it.
 struct InVectors {
   GuestAddr address;
@@ -94,6 +98,8 @@ struct PrintContext {
 std::string PrintBits(std::uint64_t value, const BitName* names, std::size_t count);
 std::string PrintChoice(std::int64_t value, const BitName* names, std::size_t count);
 std::string PrintHex(std::uint64_t value);
+// Quoted, with escapes; cut after 128 characters.
+std::string PrintText(std::string_view text);
 std::string PrintPath(const PrintContext& context, GuestAddr address);
 // At most 32 bytes, then "...".
 std::string PrintBytes(const PrintContext& context, GuestAddr address, std::uint64_t size);
@@ -176,6 +182,15 @@ struct Argument<OutBuffer> {
   static std::string Print(const PrintContext& c, std::size_t i) {
     if (c.result < 0) return PrintHex(c.arguments[i]);
     return PrintBytes(c, c.arguments[i], static_cast<std::uint64_t>(c.result));
+  }
+};
+
+template <>
+struct Argument<OutText> {
+  static constexpr bool kAfter = true;
+  static OutText From(std::uint64_t raw) { return {raw}; }
+  static std::string Print(const PrintContext& c, std::size_t i) {
+    return c.result < 0 ? PrintHex(c.arguments[i]) : PrintPath(c, c.arguments[i]);
   }
 };
 

@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 #include "engine/linux/signals.h"
 
 namespace glovebox::engine {
 namespace {
 
 std::string Sigset(std::uint64_t mask) {
+  // The shorter way round, as strace(1) does.
+  if (std::popcount(mask) > kSignalCount / 2) return "~" + Sigset(~mask);
   std::string text = "[";
   for (int signal = 1; signal <= kSignalCount; ++signal) {
     if ((mask & SetOf(signal)) == 0) continue;

@@ -230,7 +230,7 @@ SyscallResult SysChroot(Task& task, PathPtr path) {
   return ChangeDirectory(task, at->ref.inode, task.fs.root);
 }
 
-SyscallResult SysGetcwd(Task& task, OutBuffer buffer, Size size) {
+SyscallResult SysGetcwd(Task& task, OutText buffer, Size size) {
   const auto path = PathOf(task.fs.root, task.fs.working_directory);
   if (!path) return path.error();
   if (path->size() + 1 > size.value) return kERANGE;

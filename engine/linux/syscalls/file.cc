@@ -139,6 +139,8 @@ SyscallResult DuplicateTo(Task& task, int from, int to, bool close_on_exec) {
 SyscallResult MakePipe(Task& task, GuestPtr<std::int32_t> fds, int flags) {
   if ((flags & ~(kOpenCloseOnExec | kOpenNonblock | kOpenDirect)) != 0) return kEINVAL;
   const auto inode = std::make_shared<PipeInode>(task.kernel.services(), 0600, kPipeDevice);
+  // pipe(2), ENFILE: the limit on memory for pipes. Here it is the disk limit.
+  if (!inode->ChargeDisk(Pipe::kCapacityBytes)) return kENFILE;
   inode->uid = task.credentials.fsuid;
   inode->gid = task.credentials.fsgid;
   const int kept = flags & ~kOpenCloseOnExec;

@@ -83,7 +83,7 @@ SyscallResult SysGetdents(Task& task, Fd fd, Address buffer, std::uint32_t size)
 SyscallResult SysChdir(Task& task, PathPtr path);
 SyscallResult SysFchdir(Task& task, Fd fd);
 SyscallResult SysChroot(Task& task, PathPtr path);
-SyscallResult SysGetcwd(Task& task, OutBuffer buffer, Size size);
+SyscallResult SysGetcwd(Task& task, OutText buffer, Size size);
 
 // metadata.cc: What is known about files, and changing it: stat(2), access(2), chmod(2), chown(2),
 // utimensat(2), statfs(2).

@@ -347,7 +347,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"pkey_free", 331, 382, 290, {}, Support::kAbsent, ""},
     {"statx", 332, 383, 291, Bind<&SysStatx>(), Support::kFull, ""},
     {"io_pgetevents", 333, 385, 292, {}, Support::kAbsent, ""},
-    {"rseq", 334, 386, 293, {}, Support::kAbsent, ""},
+    {"rseq", 334, 386, 293, Bind<&Refuse<kENOSYS>>(), Support::kRefused, "restartable sequences: C libraries do without"},
     {"pidfd_send_signal", 424, 424, 424, {}, Support::kAbsent, ""},
     {"io_uring_setup", 425, 425, 425, {}, Support::kAbsent, ""},
     {"io_uring_enter", 426, 426, 426, {}, Support::kAbsent, ""},
