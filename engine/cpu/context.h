@@ -131,9 +131,13 @@ struct BasicContext {
   // An exit whose target is computed; retires `count` instructions.
   [[gnu::always_inline]] const Uop* ExitTo(GuestAddr rip, std::int64_t count) {
     cpu.budget -= count;
-    const JumpCacheEntry& entry = cpu.jump_cache[JumpCacheIndex(rip)];
-    if (cpu.budget < 0 || entry.rip != rip) [[unlikely]]
+    if (cpu.budget < 0) [[unlikely]]
       return LeaveAt(rip);
+    const JumpCacheEntry& entry = cpu.jump_cache[JumpCacheIndex(rip)];
+    if (entry.rip != rip) [[unlikely]] {
+      cpu.rip = rip;
+      return &cpu.lookup;
+    }
     return entry.target;
   }
 
