@@ -73,8 +73,8 @@ void ExplainOutcome(const v1::Job& job, int status) {
     return;
   }
   if (!termination.has_exited()) {
-    Warn(fmt::format("the guest {} at instruction {}", OutcomeText(job),
-                     CountText(result.icount())));
+    Warn(fmt::format("at instruction {} the guest {}", CountText(result.icount()),
+                     OutcomeText(job)));
   }
   const std::string unimplemented = UnimplementedText(result);
   if (!unimplemented.empty()) Warn("not implemented in Glovebox: " + unimplemented);

@@ -37,6 +37,7 @@ class EmbeddedDaemon {
   // Ends the daemon `pid` if it still serves, and returns when it has gone.
   Result<void, Error> Stop(pid_t pid);
 
+  void Note(const std::string& text) const { note_(text); }
   const EmbeddedPaths& paths() const { return paths_; }
 
  private:

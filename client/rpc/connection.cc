@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "client/embedded/daemon.h"
+#include "client/embedded/keeper.h"
 #include "client/notice.h"
 #include "client/rpc/call.h"
 #include "client/version.h"
@@ -30,6 +31,11 @@ bool Idle(const v1::ServerInfo& info) {
 }
 
 }  // namespace
+
+Connection::Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&&) noexcept = default;
+Connection::~Connection() = default;
 
 Result<Connection, Error> Connection::Connect(const std::string& address) {
   if (!address.starts_with("unix:") || address.size() == std::string_view("unix:").size()) {
@@ -67,7 +73,7 @@ Result<Connection, Error> Connection::Open(const Invocation& invocation) {
 
   auto paths = FindEmbeddedPaths();
   if (!paths) return std::unexpected(paths.error());
-  const auto note = [&](const std::string& text) { Notice(invocation, text); };
+  const auto note = [&invocation](const std::string& text) { Notice(invocation, text); };
   EmbeddedDaemon daemon(*std::move(paths), note);
   const std::string address = "unix:" + daemon.paths().Socket();
   for (int attempt = 1;; ++attempt) {
@@ -78,11 +84,15 @@ Result<Connection, Error> Connection::Open(const Invocation& invocation) {
       if (connection.error().code == ErrorCode::kUnavailable && attempt < kAttempts) continue;
       return connection;
     }
-    if (!peer->outdated && connection->info().version() == kVersion) return connection;
-    if (!Idle(connection->info()) || attempt >= kAttempts) {
-      note(
-          "the embedded daemon that runs is of another build and has jobs to do; using it as it "
-          "is");
+    const bool current = !peer->outdated && connection->info().version() == kVersion;
+    const bool replaceable = Idle(connection->info()) && attempt < kAttempts;
+    if (current || !replaceable) {
+      if (!current) {
+        note(
+            "the embedded daemon that runs is of another build and has jobs to do; using it as it "
+            "is");
+      }
+      connection->keeper_ = std::make_unique<DaemonKeeper>(std::move(daemon), peer->pid);
       return connection;
     }
     const auto stopped = daemon.Stop(peer->pid);

@@ -15,6 +15,8 @@
 
 namespace glovebox::client {
 
+class DaemonKeeper;
+
 class Connection {
  public:
   // Connects, after starting the embedded daemon where no server is named and none runs; one of
@@ -25,6 +27,10 @@ class Connection {
   // As Open, but starts nothing: kUnavailable NOT_RUNNING where no embedded daemon runs.
   static Result<Connection, Error> OpenRunning(const Invocation& invocation);
 
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+  ~Connection();
+
   v1::JobService::StubInterface& jobs() const { return *jobs_; }
   v1::BlobService::StubInterface& blobs() const { return *blobs_; }
   grpc::health::v1::Health::StubInterface& health() const { return *health_; }
@@ -32,6 +38,7 @@ class Connection {
   const std::string& address() const { return address_; }
 
  private:
+  Connection();
   static Result<Connection, Error> Connect(const std::string& address);
 
   std::string address_;
@@ -39,6 +46,7 @@ class Connection {
   std::unique_ptr<v1::BlobService::StubInterface> blobs_;
   std::unique_ptr<grpc::health::v1::Health::StubInterface> health_;
   v1::ServerInfo info_;
+  std::unique_ptr<DaemonKeeper> keeper_;  // of the embedded daemon
 };
 
 }  // namespace glovebox::client

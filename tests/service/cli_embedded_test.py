@@ -57,6 +57,16 @@ class Embedded(unittest.TestCase):
         self.assertEqual(self.home.call("logs", job).stdout, b"hello\n")
         self.assertNotEqual(peer_pid(self.home.socket), pid)
 
+    def test_a_daemon_that_dies_under_a_client_is_started_again(self):
+        script = "echo ready; i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; echo done"
+        client = self.home.start("run", "--", BUSYBOX, "sh", "-c", script, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+        self.assertEqual(os.read(client.stdout.fileno(), 6), b"ready\n")
+        os.kill(peer_pid(self.home.socket), signal.SIGKILL)
+        out, err = client.communicate(timeout=cli_harness.PATIENCE_S)
+        self.assertEqual((client.returncode, out), (0, b"done\n"), err)
+        self.assertIn(b"starting it again", err)
+
     def copy_of_programs(self):
         target = self.home.path / "bin"
         target.mkdir()

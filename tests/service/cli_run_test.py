@@ -70,7 +70,7 @@ class Statuses(CliTest):
     def test_a_limit_is_124_and_is_named(self):
         spin = "while :; do :; done"
         self.assert_ends(self.run_script(spin, "--limit", "insns=3M"), 124, b"",
-                         ("hit its limit insns (3,000,000 instructions) at instruction 3,000,000",))
+                         ("at instruction 3,000,000 the guest hit its limit insns (3,000,000 instructions)",))
         self.assert_ends(self.run_script(spin, "--limit", "wall=100ms"), 124, b"", ("hit its limit wall (100 ms)",))
         done = self.run_box("--limit", "output=10K", "--", BUSYBOX, "yes")
         self.assert_ends(done, 124, b"y\n" * 5120, ("hit its limit output (10.0 KiB)",))
