@@ -149,7 +149,7 @@ struct PopulationCount {
   static constexpr bool kKeepsOnZero = false;
   template <bool kFlags, typename W>
   [[gnu::always_inline]] static W Apply(LazyFlags& flags, W source) {
-    if constexpr (kFlags) flags.Set(source == 0 ? kZf : 0u);
+    if constexpr (kFlags) flags.Set(FlagIf(source == 0, kZf));
     return static_cast<W>(std::popcount(source));
   }
 };

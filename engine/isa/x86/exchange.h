@@ -99,7 +99,7 @@ struct CompareExchangePairBodies {
         WriteGpr<W>(c.cpu, kRax * 8, low);
         WriteGpr<W>(c.cpu, kRdx * 8, high);
       }
-      c.cpu.lazy.Set((c.cpu.lazy.Materialise() & ~std::uint64_t{kZf}) | (same ? kZf : 0u));
+      c.cpu.lazy.Set((c.cpu.lazy.Materialise() & ~std::uint64_t{kZf}) | FlagIf(same, kZf));
       return c.template Next<Address::kUnits>();
     }
   };

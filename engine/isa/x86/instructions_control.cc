@@ -1,9 +1,17 @@
 // Control flow.
 #include "engine/isa/x86/control.h"
 #include "engine/isa/x86/instruction_table.h"
+#include "engine/isa/x86/system.h"
 
 namespace glovebox::engine::x86 {
 namespace {
+
+// Far transfers would load a code segment, of which user mode has no other (ARCHITECTURE.md,
+// "Instructions").
+bool RefuseFar(Emitter& emitter) {
+  emitter.Emit(kHandler<RaiseBody<ExceptionKind::kGeneralProtection>>, {});
+  return true;
+}
 
 // --- JMP ---
 
@@ -33,7 +41,7 @@ std::uint8_t Retiring(const Instruction& in) { return static_cast<std::uint8_t>(
 
 bool LowerJump(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& target = in.operands[0];
-  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return false;
+  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
   if (IsImmediate(target)) {
     EmitGoto(emitter, in, BranchTarget(in));
   } else if (IsMemory(target)) {
@@ -88,7 +96,7 @@ struct IndirectCall {
 
 bool LowerCall(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& target = in.operands[0];
-  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return false;
+  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
   if (IsImmediate(target)) {
     emitter.EmitExit(kHandler<CallDirect>, {.imm = static_cast<std::int32_t>(ImmediateOf(target))},
                      in, BranchTarget(in));
@@ -116,7 +124,7 @@ struct Return {
   }
 };
 bool LowerReturn(Emitter& emitter, const Instruction& in) {
-  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return false;
+  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
   const bool drops = IsImmediate(in.operands[0]);
   emitter.Emit(kHandler<Return>,
                {.imm = drops ? static_cast<std::int32_t>(ImmediateOf(in.operands[0]) & 0xffff) : 0,

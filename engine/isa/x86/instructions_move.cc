@@ -73,7 +73,7 @@ struct LoadFlagsToAh {
 };
 struct StoreAhToFlags {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
-    const std::uint64_t of = c.cpu.lazy.Of() ? kOf : 0;
+    const std::uint64_t of = FlagIf(c.cpu.lazy.Of(), kOf);
     c.cpu.lazy.Set((ReadGpr<std::uint8_t>(c.cpu, 1) & kAhFlags) | of);
     return c.Next();
   }

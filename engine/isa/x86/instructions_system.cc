@@ -132,6 +132,13 @@ bool Raises(Emitter& emitter, const Instruction&) {
   return true;
 }
 
+// INT n: of the vectors that Linux lets user mode raise, 3 has an instruction of its own and 0x80
+// (the i386 system calls) is missing here.
+bool SoftwareInterrupt(Emitter& emitter, const Instruction& in) {
+  if (in.operands[0].imm.value.u == 0x80) return false;
+  return Raises<ExceptionKind::kGeneralProtection>(emitter, in);
+}
+
 // PREFETCH and the multi-byte NOP name memory without touching it; RDSSP is a NOP without shadow
 // stacks.
 constexpr InstructionRow kRows[] = {
@@ -164,6 +171,7 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_RDTSCP, Plain<ReadTimeStamp<true>>, kOwnBlock},
     {ZYDIS_MNEMONIC_SYSCALL, LeavesBehind<SystemCall>, kEndsBlock},
     {ZYDIS_MNEMONIC_INT3, LeavesBehind<Breakpoint>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INT, SoftwareInterrupt, kEndsBlock},
     {ZYDIS_MNEMONIC_UD0, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
     {ZYDIS_MNEMONIC_UD1, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
     {ZYDIS_MNEMONIC_UD2, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},

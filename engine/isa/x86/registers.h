@@ -44,6 +44,9 @@ enum RflagsBit : std::uint64_t {
   kAc = 1 << 18,
   kId = 1 << 21,
 };
+constexpr std::uint64_t FlagIf(bool condition, RflagsBit flag) {
+  return condition ? std::uint64_t{flag} : 0;
+}
 inline constexpr std::uint64_t kStatusFlags = kCf | kPf | kAf | kZf | kSf | kOf;
 
 struct Registers {

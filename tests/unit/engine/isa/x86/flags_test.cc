@@ -34,7 +34,7 @@ TEST(LazyFlags, SettingTheCarryLeavesTheOthersAlone) {
       LazyFlags flags;
       flags.Set(Combination(bits));
       flags.SetCf(cf);
-      EXPECT_EQ(flags.Materialise(), (Combination(bits) & ~std::uint64_t{kCf}) | (cf ? kCf : 0u));
+      EXPECT_EQ(flags.Materialise(), (Combination(bits) & ~std::uint64_t{kCf}) | FlagIf(cf, kCf));
     }
   }
 }
@@ -48,9 +48,9 @@ std::uint64_t Expected(std::uint8_t a, std::uint8_t b, int carry, bool subtract)
                             ? static_cast<std::int8_t>(a) - static_cast<std::int8_t>(b) - carry
                             : static_cast<std::int8_t>(a) + static_cast<std::int8_t>(b) + carry;
   const auto result = static_cast<std::uint8_t>(wide);
-  return (wide < 0 || wide > 255 ? kCf : 0u) | (std::popcount(result) % 2 == 0 ? kPf : 0u) |
-         (half < 0 || half > 15 ? kAf : 0u) | (result == 0 ? kZf : 0u) |
-         (result >= 128 ? kSf : 0u) | (as_signed < -128 || as_signed > 127 ? kOf : 0u);
+  return FlagIf(wide < 0 || wide > 255, kCf) | FlagIf(std::popcount(result) % 2 == 0, kPf) |
+         FlagIf(half < 0 || half > 15, kAf) | FlagIf(result == 0, kZf) |
+         FlagIf(result >= 128, kSf) | FlagIf(as_signed < -128 || as_signed > 127, kOf);
 }
 
 TEST(LazyFlags, AllByteAdditionsAndSubtractionsMatchTheManual) {
