@@ -38,7 +38,8 @@ class TreeView {
     *node.mutable_directory() = ToProto(tree_.root);
     for (const std::string& name : names) {
       v1::Node next;
-      for (const v1::Node& entry : Directory(node.directory()).entries()) {
+      const v1::Directory listing = Directory(node.directory());
+      for (const v1::Node& entry : listing.entries()) {
         if (entry.name() == name) next = entry;
       }
       node = next;
@@ -110,9 +111,10 @@ TEST_F(TreeBuilderTest, SortsEntriesByTheirBytes) {
     ASSERT_TRUE(builder_.AddFile(file, name));
   }
   const Tree tree = *builder_.Build();
+  const TreeView view(tree);
+  const v1::Directory listing = view.Directory(view.At({"d"}).directory());
   std::vector<std::string> names;
-  for (const v1::Node& node :
-       TreeView(tree).Directory(TreeView(tree).At({"d"}).directory()).entries()) {
+  for (const v1::Node& node : listing.entries()) {
     names.push_back(node.name());
   }
   EXPECT_THAT(names, ElementsAre("B", "a", "a.b", "z", "\xc3\xa9"));
