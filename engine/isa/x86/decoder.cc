@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
+#include <span>
 
 #include "engine/base/check.h"
 #include "engine/isa/x86/control.h"
@@ -16,13 +16,6 @@ namespace {
 // Blocks run on behind conditional branches that may not be taken, but not for ever: what lies
 // behind is often never run.
 constexpr int kMaxBranches = 4;
-
-// An instruction and what is to be done with it.
-struct Decoded {
-  Instruction instruction;
-  Lower lower = nullptr;
-  std::uint16_t traits = kNoTraits;
-};
 
 template <ExceptionKind kind>
 bool LowerRaise(Emitter& emitter, const Instruction&) {
@@ -64,7 +57,7 @@ bool TouchesMemory(const Instruction& in) {
 
 // Which instructions' flags nobody can see: backwards over the block. Whoever may fault, branch or
 // stop shows all flags to whoever handles it, so they are live before it; at the block's end too.
-void MarkDeadFlags(std::vector<Decoded>& block) {
+void MarkDeadFlags(std::span<Decoded> block) {
   constexpr std::uint32_t kAll = kStatusFlags;
   std::uint32_t live = kAll;
   for (auto it = block.rbegin(); it != block.rend(); ++it) {
@@ -84,7 +77,7 @@ void MarkDeadFlags(std::vector<Decoded>& block) {
 }
 
 // Writes the block's uops. Returns the index of the first instruction whose form has no semantic.
-std::optional<std::size_t> LowerBlock(std::vector<Decoded>& block, Translation& out) {
+std::optional<std::size_t> LowerBlock(std::span<Decoded> block, Translation& out) {
   MarkDeadFlags(block);
   out = {};
   Emitter emitter(out.uops);
@@ -118,7 +111,7 @@ std::optional<std::size_t> LowerBlock(std::vector<Decoded>& block, Translation& 
 
 }  // namespace
 
-Decoder::Decoder(AddressSpace& memory) : memory_(memory) {
+Decoder::Decoder(AddressSpace& memory) : memory_(memory), block_(kMaxBlockInstructions) {
   GB_CHECK(
       ZYAN_SUCCESS(ZydisDecoderInit(&zydis_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
 }
@@ -143,22 +136,21 @@ Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
 
 std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instructions,
                                               Translation& out) {
-  std::vector<Decoded> block;
-  block.reserve(static_cast<std::size_t>(max_instructions));
+  std::size_t count = 0;
   GuestAddr at = rip;
   int branches = 0;
-  while (static_cast<int>(block.size()) < max_instructions) {
+  while (static_cast<int>(count) < max_instructions) {
     const Fetched fetched = Fetch(at);
-    Decoded decoded;
+    Decoded& decoded = block_[count];
     Instruction& in = decoded.instruction;
     const ZyanStatus status = ZydisDecoderDecodeFull(&zydis_, fetched.bytes.data(), fetched.count,
                                                      &in.decoded, in.operands.data());
     if (status == ZYDIS_STATUS_NO_MORE_DATA && fetched.fault) {
-      if (block.empty()) return fetched.fault;
+      if (count == 0) return fetched.fault;
       break;  // the fault is raised when the instruction is reached
     }
     in.rip = at;
-    in.number = static_cast<std::int32_t>(block.size());
+    in.number = static_cast<std::int32_t>(count);
     if (!ZYAN_SUCCESS(status)) {
       // Too long is #GP, all else #UD (Intel SDM vol. 3A, 6.15). The length covers what was looked
       // at, so that a change of any of it is noticed.
@@ -176,19 +168,20 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
       decoded.lower = LowerAbsent(in);
       decoded.traits = kEndsBlock;
     }
-    if ((decoded.traits & kOwnBlock) != 0 && !block.empty()) break;
+    if ((decoded.traits & kOwnBlock) != 0 && count != 0) break;
     in.next_rip = at + in.decoded.length;
     at = in.next_rip;
-    block.push_back(std::move(decoded));
-    const std::uint16_t traits = block.back().traits;
+    ++count;
+    const std::uint16_t traits = decoded.traits;
     if ((traits & (kEndsBlock | kOwnBlock)) != 0) break;
     if ((traits & kBranches) != 0 && ++branches == kMaxBranches) break;
   }
   // A form without a semantic ends the block; then flags that looked dead are not.
-  while (const auto refused = LowerBlock(block, out)) {
-    block.resize(*refused + 1);
-    block.back().lower = LowerAbsent(block.back().instruction);
-    block.back().traits = kEndsBlock;
+  while (const auto refused = LowerBlock(std::span(block_).first(count), out)) {
+    Decoded& last = block_[*refused];
+    last.lower = LowerAbsent(last.instruction);
+    last.traits = kEndsBlock;
+    count = *refused + 1;
   }
   return std::nullopt;
 }

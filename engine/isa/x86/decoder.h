@@ -3,13 +3,23 @@
 
 #include <Zydis/Zydis.h>
 
+#include <array>
 #include <optional>
+#include <vector>
 
 #include "engine/cpu/block.h"
 #include "engine/cpu/stop.h"
+#include "engine/isa/x86/instruction_table.h"
 #include "engine/memory/address_space.h"
 
 namespace glovebox::engine::x86 {
+
+// An instruction and what is to be done with it.
+struct Decoded {
+  Instruction instruction;
+  Lower lower = nullptr;
+  std::uint16_t traits = kNoTraits;
+};
 
 class Decoder final : public Translator {
  public:
@@ -32,6 +42,8 @@ class Decoder final : public Translator {
 
   AddressSpace& memory_;
   ZydisDecoder zydis_;
+  std::vector<Decoded>
+      block_;  // where a block is decoded: instructions are too big to be moved about
 };
 
 }  // namespace glovebox::engine::x86
