@@ -154,7 +154,9 @@ Result<std::shared_ptr<const std::vector<Digest>>, Error> JobManager::CheckBlobs
   if (auto stored = CheckStored(*parts_.blobs, **closure, "spec.root"); !stored) {
     return std::unexpected(stored.error());
   }
+  constexpr std::size_t kRemembered = 10'000;
   absl::MutexLock lock(&mu_);
+  if (complete_.size() >= kRemembered) complete_.clear();
   complete_[spec.root] = losses;
   return closure;
 }

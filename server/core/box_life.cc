@@ -156,8 +156,23 @@ void JobManager::OnLocked(const std::string& id, std::vector<SandboxLayer> layer
   LiveJob* const job = Find(id);
   if (!job || job->box_gone || !Next(job->next.state, JobMove::kReady)) return;
   job->outcome.sandbox = std::move(layers);
-  if (job->next.epoch == 0) job->next.epoch = epoch;
-  Move(*job, JobMove::kReady, "the worker is locked up and runs the guest");
+  std::string message = "the worker is locked up and runs the guest";
+  if (job->next.epoch != 0 && job->next.epoch != epoch) {
+    message +=
+        fmt::format("; it is of epoch {}, the attempt before was of {}", epoch, job->next.epoch);
+    if (!job->journal.empty()) {
+      // Inputs took effect at instructions of the other epoch: there is no replaying them here.
+      job->store_error =
+          Error{ErrorCode::kFailedPrecondition,
+                "EPOCH_UNAVAILABLE",
+                fmt::format("the job's inputs are of epoch {}, the workers here of {}",
+                            job->next.epoch, epoch),
+                {}};
+      if (job->handle) after += [handle = job->handle] { handle->Kill(); };
+    }
+  }
+  if (job->journal.empty()) job->next.epoch = epoch;
+  Move(*job, JobMove::kReady, std::move(message));
   Persist(*job, Durability::kCrash, nullptr, nullptr);
   if (!job->handle) return;
   for (const int number : std::exchange(job->early_signals, {})) {
@@ -179,7 +194,8 @@ void JobManager::OnJournal(const std::string& id, const JournalRecord& record) {
   Persist(
       *job, Durability::kPower,
       [id, number = job->journal.size(), record](Transaction& transaction) {
-        return transaction.AddJournal(id, number, {record.icount, record.signal});
+        return transaction.AddJournal(id, number,
+                                      {record.icount, record.signal, record.while_waiting});
       },
       [this, id, feed](const Result<void, Error>& result) {
         if (!result) return OnStoreFailed(id, result.error());

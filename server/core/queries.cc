@@ -14,6 +14,8 @@ namespace glovebox::server {
 namespace {
 
 constexpr std::size_t kMaxPageSize = 1'000;
+// A page ends early when the specs in it are this large, bytes: a client takes messages of 4 MiB.
+constexpr std::size_t kMaxPageBytes = 1 << 20;
 constexpr int kMaxSignal = 64;  // signal(7): SIGRTMAX
 
 Error NotFound(std::string_view id) {
@@ -23,6 +25,15 @@ Error NotFound(std::string_view id) {
 
 bool Contains(const std::vector<JobState>& states, JobState state) {
   return std::ranges::find(states, state) != states.end();
+}
+
+std::size_t SpecBytes(const JobSpec& spec) {
+  std::size_t bytes = 0;
+  for (const std::string& argument : spec.argv) bytes += argument.size();
+  for (const std::string& variable : spec.env) bytes += variable.size();
+  for (const auto& [key, value] : spec.world) bytes += key.size() + value.size();
+  for (const auto& [key, value] : spec.labels) bytes += key.size() + value.size();
+  return bytes;
 }
 
 JobState StateOf(const JobRow& row) { return static_cast<JobState>(row.state); }
@@ -122,6 +133,7 @@ Result<ListPage, Error> JobManager::List(const ListRequest& request) {
   query.limit = page_size + 1;
 
   ListPage page;
+  std::size_t page_bytes = 0;
   while (true) {
     const auto rows = parts_.store->reader().ListJobs(query);
     if (!rows) return std::unexpected(rows.error());
@@ -132,7 +144,8 @@ Result<ListPage, Error> JobManager::List(const ListRequest& request) {
       if (!view && view.error().code == ErrorCode::kNotFound) continue;
       if (!view) return std::unexpected(view.error());
       if (!request.states.empty() && !Contains(request.states, view->state)) continue;
-      if (page.jobs.size() == page_size) {
+      page_bytes += SpecBytes(*view->spec);
+      if (page.jobs.size() == page_size || (page_bytes > kMaxPageBytes && !page.jobs.empty())) {
         page.next_page_token = SealPageToken(page_key_, filter, page.jobs.back().id);
         return page;
       }

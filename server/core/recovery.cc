@@ -104,7 +104,8 @@ Result<void, Error> JobManager::Readmit(const JobRow& row) {
                            event.attempt, event.message});
   }
   job->committed_events = job->events.size();
-  for (const JournalRow& record : *journal) job->journal.push_back({record.icount, record.signal});
+  for (const JournalRow& record : *journal)
+    job->journal.push_back({record.icount, record.signal, record.while_waiting});
   job->feed = std::make_shared<JobFeed>();
   job->feed->output =
       std::make_shared<FrameLog>(FrameLog::Unit::kBytes, parts_.directory->output_log(row.id));

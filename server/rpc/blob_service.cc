@@ -31,7 +31,7 @@ class WriteCall : public grpc::ServerReadReactor<v1::WriteBlobRequest> {
   void OnReadDone(bool ok) override {
     pool_.Post([this, ok] {
       if (ok) return Take();
-      Finish(Incomplete());
+      End(Incomplete());
     });
   }
   // The read that is under way, or the task after it, sees the end of the call: nothing runs beside
@@ -40,10 +40,16 @@ class WriteCall : public grpc::ServerReadReactor<v1::WriteBlobRequest> {
 
  private:
   void Take() {
-    if (auto taken = TakeMessage(); !taken) return Finish(StatusOf(taken.error()));
+    if (auto taken = TakeMessage(); !taken) return End(StatusOf(taken.error()));
     if (!upload_->complete()) return StartRead(&request_);
     response_->set_committed_bytes(upload_->committed_bytes());
-    Finish(grpc::Status::OK);
+    End(grpc::Status::OK);
+  }
+
+  // The upload is let go first: a client that has its answer may ask at once how far it got.
+  void End(const grpc::Status& status) {
+    upload_.reset();
+    Finish(status);
   }
 
   Result<void, Error> TakeMessage() {
@@ -52,7 +58,7 @@ class WriteCall : public grpc::ServerReadReactor<v1::WriteBlobRequest> {
                   fmt::format("{} bytes exceed {}", request_.data().size(), kMaxWrite), "data");
     }
     if (!upload_ || request_.has_digest()) {
-      const auto digest = DigestOf(request_.digest(), "digest");
+      const auto digest = ParseDigest(request_.digest(), "digest");
       if (!digest) return std::unexpected(digest.error());
       if (upload_ && *digest != digest_) {
         return Fail(ErrorCode::kInvalidArgument, "DIGEST_CHANGED",
@@ -105,7 +111,7 @@ class ReadCall : public grpc::ServerWriteReactor<v1::ReadBlobResponse> {
 
  private:
   Result<void, Error> Begin(const v1::ReadBlobRequest& request) {
-    const auto digest = DigestOf(request.digest(), "digest");
+    const auto digest = ParseDigest(request.digest(), "digest");
     if (!digest) return std::unexpected(digest.error());
     auto file = blobs_.OpenVerified(*digest);
     if (!file) return std::unexpected(file.error());
@@ -162,7 +168,7 @@ grpc::ServerUnaryReactor* BlobServiceImpl::FindMissing(grpc::CallbackServerConte
     }
     std::vector<Digest> digests;
     for (int i = 0; i < request->digests_size(); ++i) {
-      const auto digest = DigestOf(request->digests(i), fmt::format("digests[{}]", i));
+      const auto digest = ParseDigest(request->digests(i), fmt::format("digests[{}]", i));
       if (!digest) return std::unexpected(digest.error());
       digests.push_back(*digest);
     }
@@ -186,7 +192,7 @@ grpc::ServerUnaryReactor* BlobServiceImpl::QueryWrite(grpc::CallbackServerContex
                                                       v1::QueryWriteResponse* response) {
   const Activity::Call call(activity_);
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const auto digest = DigestOf(request->digest(), "digest");
+  const auto digest = ParseDigest(request->digest(), "digest");
   if (digest) {
     const BlobStore::UploadState state = blobs_.QueryUpload(*digest);
     response->set_committed_bytes(state.committed_bytes);

@@ -114,7 +114,7 @@ v1::JobSpec SpecMessage(const JobSpec& spec) {
 
 }  // namespace
 
-Result<Digest, Error> DigestOf(const v1::Digest& digest, const std::string& field) {
+Result<Digest, Error> ParseDigest(const v1::Digest& digest, const std::string& field) {
   const auto parsed = DigestFromHex(digest.sha256(), digest.size_bytes());
   if (parsed) return *parsed;
   return Fail(ErrorCode::kInvalidArgument, "DIGEST_FORM",
@@ -147,11 +147,11 @@ Result<CreateRequest, Error> RequestOf(const v1::CreateJobRequest& request) {
   spec.env.assign(message.env().begin(), message.env().end());
   spec.program = message.program();
   spec.working_directory = message.working_directory();
-  const auto root = DigestOf(message.root(), "spec.root");
+  const auto root = ParseDigest(message.root(), "spec.root");
   if (!root) return std::unexpected(root.error());
   spec.root = *root;
   if (message.has_stdin_blob()) {
-    const auto blob = DigestOf(message.stdin_blob(), "spec.stdin_blob");
+    const auto blob = ParseDigest(message.stdin_blob(), "spec.stdin_blob");
     if (!blob) return std::unexpected(blob.error());
     spec.stdin_blob = *blob;
   }

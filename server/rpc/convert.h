@@ -15,7 +15,7 @@
 namespace glovebox::server {
 
 // INVALID_ARGUMENT DIGEST_FORM with this field.
-Result<Digest, Error> DigestOf(const v1::Digest& digest, const std::string& field);
+Result<Digest, Error> ParseDigest(const v1::Digest& digest, const std::string& field);
 v1::Digest MessageOf(const Digest& digest);
 
 // "jobs/ID" to ID. INVALID_ARGUMENT JOB_NAME.

@@ -47,7 +47,7 @@ Result<void, Error> AddNode(const v1::Node& node, DirectoryListing& listing) {
     case v1::Node::kFile:
     case v1::Node::kDirectory: {
       const bool file = node.kind_case() == v1::Node::kFile;
-      const auto digest = DigestOf(file ? node.file() : node.directory(), node.name());
+      const auto digest = ParseDigest(file ? node.file() : node.directory(), node.name());
       if (!digest) return Bad(fmt::format("entry \"{}\" has no proper digest", node.name()));
       (file ? listing.files : listing.directories).push_back(*digest);
       return {};

@@ -79,7 +79,6 @@ Result<std::unique_ptr<RpcServer>, Error> RpcServer::Start(const std::filesystem
   builder.RegisterService(&rpc->blobs_);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes * 4);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   rpc->server_ = builder.BuildAndStart();
   if (!rpc->server_) {
     return Fail(ErrorCode::kInternal, "SOCKET", fmt::format("cannot serve on {}", socket.string()));

@@ -39,6 +39,7 @@ struct EventRow {
 struct JournalRow {
   std::uint64_t icount = 0;
   int signal = 0;
+  bool while_waiting = false;  // it came while the box waited for stdin
 };
 
 enum class LogKind : int { kOutput = 1, kTrace = 2 };

@@ -126,8 +126,10 @@ Result<void, Error> Transaction::AddEvents(std::string_view job, std::span<const
 
 Result<void, Error> Transaction::AddJournal(std::string_view job, std::uint64_t number,
                                             const JournalRow& record) {
-  return Run("INSERT OR IGNORE INTO journal (job, number, icount, signal) VALUES (?1, ?2, ?3, ?4)",
-             job, number, record.icount, record.signal);
+  return Run(
+      "INSERT OR IGNORE INTO journal (job, number, icount, signal, while_waiting) "
+      "VALUES (?1, ?2, ?3, ?4, ?5)",
+      job, number, record.icount, record.signal, record.while_waiting);
 }
 
 Result<void, Error> Transaction::PutLog(std::string_view job, const LogRow& log) {
@@ -229,9 +231,10 @@ Result<std::vector<EventRow>, Error> JobReader::Events(std::string_view id,
 Result<std::vector<JournalRow>, Error> JobReader::Journal(std::string_view id) {
   absl::MutexLock lock(&mu_);
   return Rows<JournalRow>(
-      statements_, "SELECT icount, signal FROM journal WHERE job = ?1 ORDER BY number",
+      statements_,
+      "SELECT icount, signal, while_waiting FROM journal WHERE job = ?1 ORDER BY number",
       [](const Statement& row) {
-        return JournalRow{row.Unsigned(0), static_cast<int>(row.Int(1))};
+        return JournalRow{row.Unsigned(0), static_cast<int>(row.Int(1)), row.Int(2) != 0};
       },
       id);
 }

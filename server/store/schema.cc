@@ -36,7 +36,7 @@ constexpr std::array kMigrations{
         attempt INTEGER NOT NULL, message TEXT NOT NULL, PRIMARY KEY (job, sequence)) WITHOUT ROWID;
       CREATE TABLE journal (
         job TEXT NOT NULL, number INTEGER NOT NULL, icount INTEGER NOT NULL, signal INTEGER NOT NULL,
-        PRIMARY KEY (job, number)) WITHOUT ROWID;
+        while_waiting INTEGER NOT NULL, PRIMARY KEY (job, number)) WITHOUT ROWID;
       CREATE TABLE logs (
         job TEXT NOT NULL, kind INTEGER NOT NULL, units INTEGER NOT NULL, frames BLOB,
         PRIMARY KEY (job, kind));

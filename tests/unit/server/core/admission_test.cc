@@ -183,6 +183,21 @@ TEST_F(Admission, PagesHoldTogetherAndTokensAreOfOneListing) {
   EXPECT_EQ(manager_->List(request).error().field, "page_token");
 }
 
+TEST_F(Admission, APageOfLargeJobsEndsEarly) {
+  CreateRequest request = Request();
+  request.spec.argv.push_back(std::string(600 << 10, 'x'));
+  for (int i = 0; i < 3; ++i) CreateId(request);
+  std::size_t seen = 0;
+  ListRequest list;
+  do {
+    const ListPage page = manager_->List(list).value();
+    EXPECT_EQ(page.jobs.size(), 1u);
+    seen += page.jobs.size();
+    list.page_token = page.next_page_token;
+  } while (!list.page_token.empty());
+  EXPECT_EQ(seen, 3u);
+}
+
 TEST_F(Admission, ATokenOfAnotherStoreIsRefused) {
   for (int i = 0; i < 2; ++i) CreateId(Request());
   ListRequest request;

@@ -27,8 +27,9 @@ class Durable : public ManagerFixture {
 TEST_F(Durable, AJobWhoseBlobsAreThereCostsTwoFsyncs) {
   CreateRequest request = Request();
   request.spec.trace_syscalls = true;
-  CreateId(request);  // its closure is known from now on, and the log has its header
+  const std::string first = CreateId(request);  // its closure is known from now on
   boxes_.Next()->Exit(0);
+  AwaitState(first, JobState::kSucceeded);
   for (int i = 0; i < 5; ++i) {
     ResetSyncCount();
     const std::string id = CreateId(request);
@@ -203,6 +204,21 @@ TEST_F(Durable, ARunAfterARestartReplaysTheJournal) {
   ASSERT_EQ(box->request().journal.size(), 1u);
   EXPECT_EQ(box->request().journal.front().signal, 10);
   EXPECT_EQ(box->request().journal.front().icount, 50u);
+  EXPECT_TRUE(box->request().journal.front().while_waiting);
+}
+
+TEST_F(Durable, InputsOfAnotherEpochAreNotReplayed) {
+  const std::string id = CreateId(Request());
+  Run(id)->Journal(10);
+  AwaitView(id, [](const JobView& view) { return view.outcome->journal_records == 1; });
+  Restart();
+  const auto box = boxes_.Next();
+  box->Lock(2);  // the first attempt was of epoch 1
+  box->AwaitKilled();
+  box->Lose("killed");
+  const JobView view = AwaitState(id, JobState::kFailed);
+  EXPECT_EQ(view.outcome->failure->reason, "EPOCH_UNAVAILABLE");
+  EXPECT_EQ(view.epoch, 1u);
 }
 
 TEST_F(Durable, ACancelOutlivesTheDaemon) {

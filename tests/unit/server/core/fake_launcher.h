@@ -39,7 +39,9 @@ class FakeBox {
     record.arguments = {"1", "\"x\""};
     events_->OnTrace({record});
   }
-  void Journal(int signal) { events_->OnJournal({.icount = 50, .signal = signal}); }
+  void Journal(int signal) {
+    events_->OnJournal({.icount = 50, .signal = signal, .while_waiting = true});
+  }
   void WantInput(std::uint64_t offset, std::uint32_t size) { events_->OnInputWanted(offset, size); }
   void Exit(int code) {
     BoxEnd end;

@@ -48,7 +48,7 @@ TEST(JobStore, WhatIsCommittedIsThereAfterReopening) {
           const EventRow events[] = {{1, 10, 1, 0, "accepted"}, {2, 20, 3, 2, "runs"}};
           auto written = t.UpdateJob(changed);
           if (written) written = t.AddEvents("A", events);
-          if (written) written = t.AddJournal("A", 1, {77, 9});
+          if (written) written = t.AddJournal("A", 1, {77, 9, true});
           if (written) written = t.PutLog("A", {LogKind::kOutput, 3, "abc"});
           if (written) written = t.PutLog("A", {LogKind::kTrace, 9, std::nullopt});
           if (written) written = t.PutInput("A", {12, true});

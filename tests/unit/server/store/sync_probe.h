@@ -15,8 +15,9 @@ void ResetSyncCount();
 
 inline constexpr int kPretend = -1;
 
-// Called before each sync with the path. An errno makes it fail, 0 lets it happen, kPretend makes it
-// succeed without the disk (a test about something else need not wait for it). Empty: all happen.
+// Called before each sync with the path. An errno makes it fail, 0 lets it happen, kPretend makes
+// it succeed without the disk (a test about something else need not wait for it). Empty: all
+// happen.
 void SetSyncHook(std::function<int(const std::string& path)> hook);
 
 }  // namespace glovebox::server
