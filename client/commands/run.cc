@@ -152,11 +152,12 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
 Action DeclareRun(CLI::App& app) {
   const auto options = std::make_shared<RunOptions>();
   DeclareJobOptions(app, options->job);
+  app.add_flag("--detach,-d", options->detach, "Print the job's name and leave it running");
   app.add_option("--trace-output", options->trace_output,
                  "Write the trace to FILE instead of stderr")
       ->type_name("FILE")
-      ->needs("--trace");
-  app.add_flag("--detach,-d", options->detach, "Print the job's name and leave it running");
+      ->needs("--trace")
+      ->excludes("--detach");
   app.add_flag("--summary", options->summary, "Print the job's result on stderr at the end");
   app.add_option("--linger", options->linger_s,
                  "Seconds that the job outlives a client that has vanished (default 10)")

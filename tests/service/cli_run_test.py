@@ -212,7 +212,7 @@ class Input(CliTest):
 class Traces(CliTest):
     def test_the_trace_comes_on_stderr_in_straces_form(self):
         done = self.run_box("--trace", "syscalls", "--", BUSYBOX, "echo", "hi")
-        self.assert_ends(done, 0, b"hi\n", ('write(1, "hi\\n", 3) = 3',))
+        self.assert_ends(done, 0, b"hi\n", ('execve("/bin/busybox"', 'write(1, "hi\\n", 3) = 3'))
         for line in done.stderr.decode().splitlines():
             self.assertRegex(line, EVENT)
 
@@ -277,6 +277,7 @@ class BadInput(CliTest):
                 (("--world", "uid=-1", "--", BUSYBOX, "true"), "uid"),
                 (("--trace", "dreams", "x"), "--trace"),
                 (("--trace-output", "f", "x"), "--trace"),
+                (("--trace", "syscalls", "--trace-output", "f", "-d", "x"), "--detach"),
                 (("-o", "xml", "x"), "-o"),
                 (("--server", "tcp:nowhere", "x"), "BAD_SERVER"),
                 (("--server", f"unix:{self.home.path}/nobody", "x"), "no daemon answers"),

@@ -29,7 +29,7 @@ say() { printf '\n'; printf '# %s\n' "$@"; }
 show() {
   local status=0
   printf '$ %s\n' "$*"
-  "$@" || status=$?
+  "$@" </dev/null || status=$?
   if [ "$status" != "${expected:-0}" ]; then
     echo "demo: status $status, expected ${expected:-0}" >&2
     exit 1
