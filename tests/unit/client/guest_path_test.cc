@@ -20,7 +20,7 @@ TEST(SplitGuestPath, TakesSlashesAndDotsForNothing) {
 }
 
 TEST(SplitGuestPath, TakesARelativePathFromTheDirectory) {
-  EXPECT_THAT(*SplitGuestPath("a.txt", "/work/here"), ElementsAre("work", "here", "a.txt"));
+  EXPECT_THAT(*SplitGuestPath("a.txt", "/site/here"), ElementsAre("site", "here", "a.txt"));
 }
 
 TEST(SplitGuestPath, RefusesDotDotWherever) {

@@ -86,13 +86,13 @@ TEST_F(JobOptionsTest, TakesSeveralLimitsAtATime) {
 
 TEST_F(JobOptionsTest, MakesTheWorkingDirectoryAndTakesRelativePathsFromIt) {
   const std::string file = host_.Write("in.txt", "x");
-  options_.working_directory = "/work";
+  options_.working_directory = "/site";
   options_.files = {file + ":in.txt"};
   const v1::JobSpec relative = Planned({"true"});
-  EXPECT_EQ(relative.working_directory(), "/work");
-  options_.files = {file + ":/work/in.txt"};
+  EXPECT_EQ(relative.working_directory(), "/site");
+  options_.files = {file + ":/site/in.txt"};
   EXPECT_EQ(Planned({"true"}).root().sha256(), relative.root().sha256());
-  options_.files = {file + ":/work/"};
+  options_.files = {file + ":/site/"};
   EXPECT_EQ(Planned({"true"}).root().sha256(), relative.root().sha256());
 }
 
