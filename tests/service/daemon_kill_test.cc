@@ -99,14 +99,14 @@ class DaemonKill : public ::testing::Test {
     EXPECT_TRUE(jobs_->WaitJob(&context, request, &job).ok());
     return job;
   }
-  void AwaitState(const std::string& name, v1::JobState state) {
+  void AwaitState(const std::string& name, v1::JobState state, std::uint32_t attempt = 1) {
     grpc::ClientContext context;
     v1::WatchJobRequest request;
     request.set_name(name);
     const auto reader = jobs_->WatchJob(&context, request);
     v1::JobEvent event;
     while (reader->Read(&event)) {
-      if (event.state() == state) return context.TryCancel();
+      if (event.state() == state && event.attempt() == attempt) return context.TryCancel();
     }
     ADD_FAILURE() << "the state was not reached";
   }
@@ -172,7 +172,7 @@ TEST_F(DaemonKill, WhileAJobRunsItsReadersGoOnByOffset) {
     const std::string name = Create(argument);
     const std::string expected = KilledOutput(argument);
     const std::string seen = Read(name, 0, expected.size() / 2);
-    EXPECT_EQ(Get(name).state(), v1::RUNNING);
+    AwaitState(name, v1::RUNNING);
     Kill();
     Start(KillPoint::kNone);
     EXPECT_EQ(seen + Read(name, seen.size(), ~std::size_t{0}), expected);
@@ -213,14 +213,10 @@ TEST_F(DaemonKill, AFinishedResultStaysAsItIs) {
 
 TEST_F(DaemonKill, AJobThatTakesTheDaemonDownDoesSoThreeTimes) {
   std::string name;
-  for (int i = 0; i < 3; ++i) {
+  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
     Start(KillPoint::kRunning);
-    if (i == 0) name = Create("small");
-    // The third attempt's own events come after those of the first two.
-    while (Get(name).attempts() != static_cast<std::uint32_t>(i) + 1 ||
-           Get(name).state() != v1::RUNNING) {
-      ::usleep(1'000);
-    }
+    if (attempt == 1) name = Create("small");
+    AwaitState(name, v1::RUNNING, attempt);
     Kill();
   }
   Start(KillPoint::kNone);
