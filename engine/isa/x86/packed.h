@@ -38,6 +38,14 @@ struct Packed {
   [[gnu::always_inline]] static Xmm Apply(Xmm dst, Xmm src) {
     return Operation::template Apply<Lane>(dst, src);
   }
+  // On the low quadwords (mmx.h), where that is something else.
+  [[gnu::always_inline]] static Xmm ApplyMmx(Xmm dst, Xmm src) {
+    if constexpr (requires { Operation::template ApplyMmx<Lane>(dst, src); }) {
+      return Operation::template ApplyMmx<Lane>(dst, src);
+    } else {
+      return Operation::template Apply<Lane>(dst, src);
+    }
+  }
 };
 
 // PADDB PADDW PADDD PADDQ. Lanes are unsigned: they wrap.

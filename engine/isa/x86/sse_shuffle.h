@@ -21,6 +21,11 @@ struct PackSaturated {
     if constexpr (std::same_as<Narrow, std::uint8_t>) return _mm_packus_epi16(dst, src);
     if constexpr (std::same_as<Narrow, std::int16_t>) return _mm_packs_epi32(dst, src);
   }
+  template <typename Narrow>
+  static Xmm ApplyMmx(Xmm dst, Xmm src) {
+    const Xmm both = _mm_unpacklo_epi64(dst, src);
+    return Apply<Narrow>(both, both);
+  }
 };
 
 // PUNPCKLBW PUNPCKLWD PUNPCKLDQ PUNPCKLQDQ, UNPCKLPS UNPCKLPD: interleaves the low halves
@@ -42,6 +47,10 @@ struct UnpackHigh {
     if constexpr (sizeof(Lane) == 2) return _mm_unpackhi_epi16(dst, src);
     if constexpr (sizeof(Lane) == 4) return _mm_unpackhi_epi32(dst, src);
     if constexpr (sizeof(Lane) == 8) return _mm_unpackhi_epi64(dst, src);
+  }
+  template <typename Lane>
+  static Xmm ApplyMmx(Xmm dst, Xmm src) {
+    return _mm_srli_si128(UnpackLow::Apply<Lane>(dst, src), 8);
   }
 };
 

@@ -8,15 +8,15 @@ namespace {
 
 using enum OperandKind;
 
-constexpr std::array kFirst = {kGpr8,     kGpr16,    kGpr32,      kGpr64,       kXmm,
-                               kSt,       kSt0,      kAl,         kAx,          kEax,
-                               kRax,      kDx,       kImmediate8, kImmediate16, kImmediate32,
-                               kMemory1,  kMemory2,  kMemory4,    kMemory8,     kMemory10,
-                               kMemory16, kMemory28, kMemory64,   kMemory108,   kMemory512};
+constexpr std::array kFirst = {
+    kGpr8,        kGpr16,       kGpr32,    kGpr64,     kXmm,      kMmx,     kSt,
+    kSt0,         kAl,          kAx,       kEax,       kRax,      kDx,      kImmediate8,
+    kImmediate16, kImmediate32, kMemory1,  kMemory2,   kMemory4,  kMemory8, kMemory10,
+    kMemory16,    kMemory28,    kMemory64, kMemory108, kMemory512};
 constexpr std::array kSecond = {
-    kGpr8,        kGpr16,   kGpr32,   kGpr64,   kXmm,     kSt,         kSt0,         kCl,
-    kAl,          kAx,      kEax,     kRax,     kDx,      kImmediate8, kImmediate16, kImmediate32,
-    kImmediate64, kMemory1, kMemory2, kMemory4, kMemory8, kMemory16};
+    kGpr8,        kGpr16,       kGpr32,   kGpr64,   kXmm,     kMmx,     kSt,         kSt0,
+    kCl,          kAl,          kAx,      kEax,     kRax,     kDx,      kImmediate8, kImmediate16,
+    kImmediate32, kImmediate64, kMemory1, kMemory2, kMemory4, kMemory8, kMemory16};
 constexpr std::array kThird = {kImmediate8, kImmediate16, kImmediate32, kCl, kXmm0};
 
 ZydisEncoderOperand Example(OperandKind kind) {

@@ -34,6 +34,18 @@ class Report {
   std::string text_;
 };
 
+void CompareX87(const FloatState& native, const FloatState& guest, const Tolerance& tolerance,
+                Report& report) {
+  report.Compare("x87 control", native.control, guest.control);
+  const auto status = static_cast<std::uint16_t>(~tolerance.undefined_x87_status);
+  report.Compare("x87 status", native.status & status, guest.status & status);
+  report.Compare("x87 tags", native.valid, guest.valid);
+  const auto cut = [](std::array<std::uint64_t, 2> x) { return std::array{x[0], x[1] & 0xFFFF}; };
+  for (std::size_t i = 0; i < 8; ++i) {
+    report.Compare(fmt::format("st{}", i), cut(native.st[i]), cut(guest.st[i]));
+  }
+}
+
 }  // namespace
 
 std::string NameOf(Ending ending) {
@@ -60,13 +72,8 @@ std::string Differences(const MachineState& native, const MachineState& guest,
   for (std::size_t i = 0; i < 16; ++i) {
     report.Compare(fmt::format("xmm{}", i), native.fx.xmm[i], guest.fx.xmm[i]);
   }
-  report.Compare("x87 control", native.fx.control, guest.fx.control);
-  const auto status = static_cast<std::uint16_t>(~tolerance.undefined_x87_status);
-  report.Compare("x87 status", native.fx.status & status, guest.fx.status & status);
-  report.Compare("x87 tags", native.fx.valid, guest.fx.valid);
-  for (std::size_t i = 0; i < 8; ++i) {
-    const auto cut = [](std::array<std::uint64_t, 2> x) { return std::array{x[0], x[1] & 0xFFFF}; };
-    report.Compare(fmt::format("st{}", i), cut(native.fx.st[i]), cut(guest.fx.st[i]));
+  if (native.ending == Ending::kReachedInt3 || tolerance.x87_at_fault) {
+    CompareX87(native.fx, guest.fx, tolerance, report);
   }
   if (!tolerance.ignore_data && native.data != guest.data) {
     int shown = 0;

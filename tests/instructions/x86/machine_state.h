@@ -71,12 +71,14 @@ inline constexpr std::uint64_t kComparedFlags = kStatusFlags | kDf;
 // What is not to be compared.
 struct Tolerance {
   std::uint64_t undefined_flags = 0;
-  bool ignore_data = false;
-  bool ignore_fault_address =
-      false;  // which byte of a wide access, or which of two, is the CPU's choice
-  bool flags_at_fault =
-      true;  // Intel's REP SCAS and CMPS take back the flags of completed iterations, ours do not
   std::uint16_t undefined_x87_status = 0;
+  bool ignore_data = false;
+  // Which byte of a wide access, or which of two, is the CPU's choice.
+  bool ignore_fault_address = false;
+  // Intel's REP SCAS and CMPS that fault take back the flags of completed iterations, ours do not.
+  bool flags_at_fault = true;
+  // Intel's MMX instructions that fault have made the top 0 already, ours do nothing.
+  bool x87_at_fault = true;
 };
 
 // One line per difference between two states that come from the same start; empty when there is

@@ -347,8 +347,21 @@ void AimAddresses(const DecodedInstruction& instruction, MachineState& state, Ra
   }
 }
 
+// BT m, r and its kin reach as far as r says; where r is a part of the address too, nobody can aim.
+bool HasBitOffsetInAddress(const DecodedInstruction& instruction) {
+  const ZydisDecodedOperand& memory = instruction.operands[0];
+  const ZydisDecodedOperand& offset = instruction.operands[1];
+  if (instruction.info.meta.category != ZYDIS_CATEGORY_BITBYTE ||
+      memory.type != ZYDIS_OPERAND_TYPE_MEMORY || offset.type != ZYDIS_OPERAND_TYPE_REGISTER) {
+    return false;
+  }
+  const int number = GprNumber(offset.reg.value);
+  return number == GprNumber(memory.mem.base) || number == GprNumber(memory.mem.index);
+}
+
 // Does every access stay where a stray one harms nobody?
 bool AreInside(const DecodedInstruction& instruction, const MachineState& state) {
+  if (HasBitOffsetInAddress(instruction)) return false;
   for (const ZydisDecodedOperand& operand : instruction.All()) {
     if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type == ZYDIS_MEMOP_TYPE_AGEN) {
       continue;
@@ -361,10 +374,12 @@ bool AreInside(const DecodedInstruction& instruction, const MachineState& state)
   return true;
 }
 
-// A near branch with an operand size of 16 bits: Intel's CPUs ignore the prefix, AMD's cut RIP.
-bool IsNarrowBranch(const DecodedInstruction& instruction) {
-  return instruction.info.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE &&
-         (instruction.info.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) != 0;
+// A near branch with an operand size of 16 bits (Intel's CPUs ignore the prefix, AMD's cut RIP), or
+// a far one (#GP with us whatever its pointer).
+bool IsOddBranch(const DecodedInstruction& instruction) {
+  return instruction.info.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
+         (instruction.info.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE &&
+          (instruction.info.attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE) != 0);
 }
 
 void Store(MachineState& state, std::uint64_t address, std::uint64_t value,
@@ -406,9 +421,7 @@ void Tame(const DecodedInstruction& instruction, MachineState& state, Random& ra
       // The offset reaches over the whole register; 16 and 32-bit registers are sign-extended.
       if (memory != nullptr && instruction.operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER) {
         const int number = GprNumber(instruction.operands[1].reg.value);
-        if (number != GprNumber(memory->mem.base) && number != GprNumber(memory->mem.index)) {
-          state.gpr[static_cast<std::size_t>(number)] = random.Below(20000) - 10000;
-        }
+        state.gpr[static_cast<std::size_t>(number)] = random.Below(20000) - 10000;
       }
       break;
     case ZYDIS_MNEMONIC_JMP:
@@ -474,6 +487,10 @@ Tolerance ToleranceFor(const DecodedInstruction& instruction) {
   }
   int memory_operands = 0;
   for (const ZydisDecodedOperand& operand : instruction.All()) {
+    if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        ZydisRegisterGetClass(operand.reg.value) == ZYDIS_REGCLASS_MMX) {
+      tolerance.x87_at_fault = false;
+    }
     if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
     ++memory_operands;
     if (operand.size > 128) tolerance.ignore_fault_address = true;
@@ -484,6 +501,7 @@ Tolerance ToleranceFor(const DecodedInstruction& instruction) {
   switch (instruction.info.mnemonic) {
     case ZYDIS_MNEMONIC_ENTER:
     case ZYDIS_MNEMONIC_MASKMOVDQU:
+    case ZYDIS_MNEMONIC_MASKMOVQ:
       tolerance.ignore_fault_address = true;
       break;
     // The manuals disagree with one another and with CPUs about C1.
@@ -564,7 +582,7 @@ bool SuitsSequence(const DecodedInstruction& instruction) {
 // May it end a sequence: a conditional jump over what follows?
 bool LeadsForward(const DecodedInstruction& instruction) {
   return instruction.info.meta.category == ZYDIS_CATEGORY_COND_BR &&
-         instruction.operands[0].imm.value.s >= 0 && !IsNarrowBranch(instruction);
+         instruction.operands[0].imm.value.s >= 0 && !IsOddBranch(instruction);
 }
 
 }  // namespace
@@ -605,7 +623,7 @@ std::optional<TestCase> CaseGenerator::Single(ZydisMnemonic mnemonic, Random& ra
     if (!code) continue;
     const auto decoded = Decode(*code);
     if (!decoded || decoded->info.mnemonic != mnemonic) continue;
-    if (IsNarrowBranch(*decoded)) continue;
+    if (IsOddBranch(*decoded)) continue;
     TestCase test;
     test.code = *code;
     test.start = RandomState(random);
@@ -638,7 +656,9 @@ std::optional<TestCase> CaseGenerator::Sequence(std::span<const ZydisMnemonic> m
     const bool is_last = added + 1 == static_cast<int>(length);
     if (!decoded) continue;
     if (is_last && ends_in_branch ? !LeadsForward(*decoded) : !SuitsSequence(*decoded)) continue;
-    if (ToleranceFor(*decoded).ignore_fault_address) test.tolerance.ignore_fault_address = true;
+    const Tolerance one = ToleranceFor(*decoded);
+    if (one.ignore_fault_address) test.tolerance.ignore_fault_address = true;
+    if (!one.x87_at_fault) test.tolerance.x87_at_fault = false;
     test.code.insert(test.code.end(), code->begin(), code->end());
     ++added;
   }
