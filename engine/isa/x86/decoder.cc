@@ -39,10 +39,13 @@ std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
     if ((in.decoded.attributes & kRepeats) != 0) traits |= kOwnBlock | kCountsItself;
   }
   // A shift by a constant that is not 0 does write its flags.
-  const ZydisDecodedOperand& count = in.operands[in.decoded.operand_count_visible >= 3 ? 2 : 1];
-  if ((row.traits & kMayKeepFlags) != 0 && IsImmediate(count) &&
-      (count.imm.value.u & (in.operands[0].size == 64 ? 63 : 31)) != 0) {
-    traits &= static_cast<std::uint16_t>(~kMayKeepFlags);
+  const ZydisInstructionCategory category = in.decoded.meta.category;
+  if (category == ZYDIS_CATEGORY_SHIFT || category == ZYDIS_CATEGORY_ROTATE) {
+    const ZydisDecodedOperand& count = in.operands[in.decoded.operand_count_visible >= 3 ? 2 : 1];
+    const std::uint64_t mask = in.operands[0].size == 64 ? 63 : 31;
+    if (IsImmediate(count) && (count.imm.value.u & mask) != 0) {
+      traits &= static_cast<std::uint16_t>(~kMayKeepFlags);
+    }
   }
   return traits;
 }

@@ -3,7 +3,9 @@
 // Alone they are instructions like others. With REP each iteration retires one instruction (an
 // empty loop retires one too), so a REP is a block of its own that takes what it retires off the
 // budget itself, works on for a bounded number of iterations, and can be left and entered again
-// between any two of them.
+// between any two of them. That is why a fault in the middle leaves the flags of the last iteration
+// that was completed: hardware puts back those from before the instruction, which would show the
+// guest where a budget had cut it.
 #pragma once
 
 #include <algorithm>

@@ -28,7 +28,7 @@ class Vcpu {
   // Fault, syscall and exception stops leave precise state: see StopKind.
   Stop Run(std::uint64_t budget);
 
-  // Makes a running Run return kYield soon (within one block). Async-signal-safe.
+  // Makes a running Run return kYield soon (within some tens of microseconds). Async-signal-safe.
   void Nudge();
 
   Icount icount() const;
@@ -47,6 +47,12 @@ class Vcpu {
   void SaveFx(FxsaveArea& area) const;
   // False, with nothing changed, where reserved MXCSR bits are set (#GP on hardware).
   bool RestoreFx(const FxsaveArea& area);
+  // x87, MXCSR and vector registers as a new program finds them.
+  void ResetFx();
+  // What a stop of kFloatingPoint is about: the exceptions that are raised and not masked, as the
+  // low six bits of MXCSR and of the x87 status word have them (IE DE ZE OE UE PE). Those of SSE go
+  // first: an x87 exception stays pending, one of SSE is of this instruction.
+  std::uint32_t UnmaskedFloatExceptions() const;
 
   // What the time-stamp counter shows: virtual time is the Linux personality's, so it sets the part
   // that is not icount. TSC = icount + offset.
