@@ -78,6 +78,27 @@ class FdDirectory : public Directory {
   Task& task_;
 };
 
+// A directory of /proc: once it is put together nobody adds to it or takes from it, root neither.
+class ProcDirectory : public TreeDirectory {
+ public:
+  ProcDirectory(Services services, std::shared_ptr<const bool> sealed)
+      : TreeDirectory(std::move(services), 0555u, kProcDevice), sealed_(std::move(sealed)) {}
+
+  // The errors of Linux: proc has no operations for either.
+  Result<void, Errno> Insert(const std::string& name, std::shared_ptr<Inode> inode) override {
+    if (*sealed_) return std::unexpected(kENOENT);
+    return TreeDirectory::Insert(name, std::move(inode));
+  }
+  Result<void, Errno> Erase(const std::string& name) override {
+    if (*sealed_) return std::unexpected(kEPERM);
+    return TreeDirectory::Erase(name);
+  }
+  const std::shared_ptr<const bool>& sealed() const { return sealed_; }
+
+ private:
+  std::shared_ptr<const bool> sealed_;  // one for the whole tree
+};
+
 void AddFile(Directory& directory, std::string name, std::uint32_t mode,
              GeneratedFile::Generator text) {
   auto file =
@@ -85,8 +106,8 @@ void AddFile(Directory& directory, std::string name, std::uint32_t mode,
   static_cast<void>(directory.Insert(name, std::move(file)));
 }
 
-std::shared_ptr<TreeDirectory> AddDirectory(Directory& parent, const std::string& name) {
-  auto directory = std::make_shared<TreeDirectory>(parent.services(), 0555u, kProcDevice);
+std::shared_ptr<ProcDirectory> AddDirectory(ProcDirectory& parent, const std::string& name) {
+  auto directory = std::make_shared<ProcDirectory>(parent.services(), parent.sealed());
   static_cast<void>(parent.Insert(name, directory));
   return directory;
 }
@@ -257,7 +278,7 @@ std::string Dashed(const std::string& digits) {
                      digits.substr(12, 4), digits.substr(16, 4), digits.substr(20, 12));
 }
 
-void AddSys(Directory& proc, Kernel& kernel) {
+void AddSys(ProcDirectory& proc, Kernel& kernel) {
   const auto sys = AddDirectory(proc, "sys");
   const auto names = AddDirectory(*sys, "kernel");
   const auto world = [&](const std::string& name, WorldId id) {
@@ -314,16 +335,17 @@ std::shared_ptr<Directory> MakeDev(Task& task) {
 }
 
 std::shared_ptr<Directory> MakeProc(Task& task) {
-  auto proc = std::make_shared<TreeDirectory>(task.kernel.services(), 0555u, kProcDevice);
+  const auto sealed = std::make_shared<bool>(false);
+  auto proc = std::make_shared<ProcDirectory>(task.kernel.services(), sealed);
   const std::string pid = std::to_string(task.pid);
-  AddProcess(*AddDirectory(*proc, pid), task);
+  const auto process = AddDirectory(*proc, pid);
+  AddProcess(*process, task);
+  AddProcess(*AddDirectory(*AddDirectory(*process, "task"), pid), task);
   AddLink(*proc, "self", pid);
   AddLink(*proc, "thread-self", pid + "/task/" + pid);
-  const auto threads =
-      AddDirectory(*AddDirectory(static_cast<Directory&>(**proc->Find(pid)), "task"), pid);
-  AddProcess(*threads, task);
   AddMachine(*proc, task.kernel);
   AddSys(*proc, task.kernel);
+  *sealed = true;
   return proc;
 }
 
