@@ -31,6 +31,8 @@ bool OnAlternateStack(const Task& task, GuestAddr stack_pointer) {
 }
 
 bool PushSignalFrame(Task& task, const Sigaction& action, const abi::Siginfo& info) {
+  // Linux on x86-64 has no return code of its own for handlers.
+  if ((action.flags & kSaRestorer) == 0) return false;
   const Registers before = task.cpu().Get();
   GuestAddr stack = before.gpr[x86::kRsp] - kRedZoneBytes;
   const abi::SignalStack& alternate = task.signals.alternate;
