@@ -49,6 +49,24 @@ void ActByDefault(Task& task, int signal) {
   }
 }
 
+// The si_code of a floating point exception: the first row that the raised ones (IE DE ZE OE UE PE)
+// meet. A denormal operand counts as underflow, as on Linux.
+int FloatCode(std::uint32_t raised) {
+  struct Row {
+    std::uint32_t exceptions;
+    int code;
+  };
+  constexpr Row kRows[] = {{0x01, kFpeFloatInvalid},
+                           {0x04, kFpeFloatDivide},
+                           {0x08, kFpeFloatOverflow},
+                           {0x12, kFpeFloatUnderflow},
+                           {0x20, kFpeFloatInexact}};
+  for (const Row& row : kRows) {
+    if ((raised & row.exceptions) != 0) return row.code;
+  }
+  return kFpeFloatInvalid;
+}
+
 }  // namespace
 
 void DeliverSignals(Task& task) {
@@ -99,7 +117,7 @@ void RaiseFault(Task& task, const Stop& stop) {
       task.signals.Force(FaultInfo(kSIGFPE, kFpeIntDiv, rip));
       return;
     case ExceptionKind::kFloatingPoint:
-      task.signals.Force(FaultInfo(kSIGFPE, kFpeFloatInvalid, rip));
+      task.signals.Force(FaultInfo(kSIGFPE, FloatCode(task.cpu().UnmaskedFloatExceptions()), rip));
       return;
     case ExceptionKind::kBreakpoint:
       task.signals.Force(SenderInfo(kSIGTRAP, kSiKernel, 0, 0));

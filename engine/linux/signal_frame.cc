@@ -81,6 +81,7 @@ bool PushSignalFrame(Task& task, const Sigaction& action, const abi::Siginfo& in
   after.gpr[x86::kRax] = 0;
   after.rflags &= ~std::uint64_t{x86::kDf | x86::kTf};
   task.cpu().Set(after);
+  task.cpu().ResetFx();  // a handler owes nothing to the control words of whom it interrupts
 
   task.signals.saved_mask.reset();
   SignalSet blocked = task.signals.blocked() | action.mask;

@@ -1,10 +1,13 @@
 #!/bin/sh
 # usage: run_guest.sh BOXRUN PROGRAM
-# A guest test passes natively first (Linux is the oracle), then the same binary passes in a box.
+# A guest test passes natively first (Linux is the oracle), then the same binary passes in a box. As in a box, its standard
+# input and output are pipes natively.
 set -u
 boxrun=$1
 program=$2
+input=0123456789ab
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-(cd "$directory" && umask 022 && "$program" </dev/null) || { echo "fails natively: status $?"; exit 1; }
-"$boxrun" --cwd /tmp -- "$program" || { echo "fails in the box: status $?"; exit 1; }
+status=$({ printf %s "$input" | { (cd "$directory" && umask 022 && "$program"; echo $? >&3) | cat >&2; } } 3>&1)
+[ "$status" = 0 ] || { echo "fails natively: status $status"; exit 1; }
+printf %s "$input" | "$boxrun" --stdin - --cwd /tmp -- "$program" || { echo "fails in the box: status $?"; exit 1; }

@@ -93,6 +93,19 @@ void Vcpu::SaveFx(FxsaveArea& area) const {
 }
 bool Vcpu::RestoreFx(const FxsaveArea& area) { return RestoreFxImage(state_->cpu, area.data()); }
 
+void Vcpu::ResetFx() {
+  const Cpu fresh;
+  state_->cpu.x87 = fresh.x87;
+  state_->cpu.mxcsr = fresh.mxcsr;
+  state_->cpu.vector = fresh.vector;
+}
+
+std::uint32_t Vcpu::UnmaskedFloatExceptions() const {
+  const Cpu& cpu = state_->cpu;
+  const std::uint32_t sse = cpu.mxcsr & ~(cpu.mxcsr >> 7) & kMxcsrFlags;
+  return sse != 0 ? sse : cpu.x87.StatusWord() & ~std::uint32_t{cpu.x87.control} & kMxcsrFlags;
+}
+
 void Vcpu::SetTscOffset(std::uint64_t offset) { state_->cpu.tsc_offset = offset; }
 
 }  // namespace glovebox::engine::x86

@@ -142,7 +142,6 @@ SyscallResult ChangeTimes(Task& task, Inode& inode, const NewTimes& times) {
       !(times.both_now && MayAccess(inode, task.credentials, kMayWrite))) {
     return times.both_now ? kEACCES : kEPERM;
   }
-  if (!times.accessed && !times.modified) return 0;
   if (times.accessed) inode.atime_ns = *times.accessed;
   if (times.modified) inode.mtime_ns = *times.modified;
   inode.TouchChanged();
@@ -302,6 +301,8 @@ SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
       values[static_cast<std::size_t>(i)] = *ns;
       both_now &= time->nanoseconds == 0x3fffffff;
     }
+    // Nothing to do, so nothing is looked at, the path included.
+    if (!values[0] && !values[1]) return 0;
     to = {both_now, values[0], values[1]};
   }
   if (flags.HasOther(kAtNoFollow | kAtEmptyPath)) return kEINVAL;
