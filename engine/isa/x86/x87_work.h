@@ -43,7 +43,8 @@ void X87Remainder(Cpu& cpu, const Uop&) {
   auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(0), stack.Get(1));
   const bool is_number = (outcome.value.sign_exponent & 0x7FFF) != 0x7FFF;
   if (!is_number) outcome.status &= kX87Exceptions;
-  if (stack.Record(outcome.status, is_number ? kX87Conditions : kCleared)) {
+  const std::uint16_t conditions = is_number ? std::uint16_t{kX87Conditions} : kCleared;
+  if (stack.Record(outcome.status, conditions)) {
     stack.Set(0, outcome.value);
   }
 }

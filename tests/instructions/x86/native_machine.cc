@@ -59,7 +59,8 @@ Ending EndingOf(std::uint64_t vector) {
 void EnterGuest(ucontext_t& context, MachineState& state) {
   auto& gregs = context.uc_mcontext.gregs;
   std::memcpy(exchange.host_gregs, gregs, sizeof(gregs));
-  std::memcpy(&exchange.host_fx, context.uc_mcontext.fpregs, sizeof(FloatState));
+  std::memcpy(static_cast<void*>(&exchange.host_fx), context.uc_mcontext.fpregs,
+              sizeof(FloatState));
   for (std::size_t i = 0; i < 16; ++i) gregs[kGregs[i]] = static_cast<greg_t>(state.gpr[i]);
   gregs[REG_RIP] = static_cast<greg_t>(state.rip);
   gregs[REG_EFL] = static_cast<greg_t>(state.rflags);
@@ -79,7 +80,7 @@ void LeaveGuest(ucontext_t& context, MachineState& state) {
   for (std::size_t i = 0; i < 16; ++i) state.gpr[i] = static_cast<std::uint64_t>(gregs[kGregs[i]]);
   state.rip = static_cast<std::uint64_t>(gregs[REG_RIP]);
   state.rflags = static_cast<std::uint64_t>(gregs[REG_EFL]);
-  std::memcpy(&state.fx, context.uc_mcontext.fpregs, sizeof(FloatState));
+  std::memcpy(static_cast<void*>(&state.fx), context.uc_mcontext.fpregs, sizeof(FloatState));
   state.ending = EndingOf(static_cast<std::uint64_t>(gregs[REG_TRAPNO]));
   if (state.ending == Ending::kReachedInt3) state.rip -= 1;
   state.fault_address = static_cast<std::uint64_t>(gregs[REG_CR2]);
