@@ -58,6 +58,15 @@ bool TouchesMemory(const Instruction& in) {
                      });
 }
 
+// May take the x87 exception that waits (#MF), which the rows that MMX shares with SSE do not say.
+bool TouchesMmx(const Instruction& in) {
+  return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
+                     [](const ZydisDecodedOperand& operand) {
+                       return operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+                              ZydisRegisterGetClass(operand.reg.value) == ZYDIS_REGCLASS_MMX;
+                     });
+}
+
 // Which instructions' flags nobody can see: backwards over the block. Whoever may fault, branch or
 // stop shows all flags to whoever handles it, so they are live before it; at the block's end too.
 void MarkDeadFlags(std::span<Decoded> block) {
@@ -70,7 +79,7 @@ void MarkDeadFlags(std::span<Decoded> block) {
         flags == nullptr ? 0 : flags->modified | flags->set_0 | flags->set_1 | flags->undefined;
     in.flags_live = (written & live) != 0;
     constexpr std::uint16_t kShows = kEndsBlock | kOwnBlock | kMayRaise | kBranches;
-    if ((it->traits & kShows) != 0 || TouchesMemory(in)) {
+    if ((it->traits & kShows) != 0 || TouchesMemory(in) || TouchesMmx(in)) {
       live = kAll;
       continue;
     }
