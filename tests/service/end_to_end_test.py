@@ -23,7 +23,7 @@ def through_daemon(home, case):
         files = [f"--file={root / path}:{guest_cases.DIRECTORY}/{path}" for path in case.write_files(root)]
         done = home.call("run", "--cwd", guest_cases.DIRECTORY, *files, "--", *case.argv, data=case.stdin())
     outcome = guest_cases.Outcome(done.returncode, done.stdout, done.stderr)
-    return guest_cases.without_note(outcome, rb"glovebox: the guest[^\n]* killed by signal \d+ [^\n]*")
+    return guest_cases.without_note(outcome, rb"glovebox: [^\n]*killed by signal \d+ [^\n]*")
 
 
 def compare(home, case):
