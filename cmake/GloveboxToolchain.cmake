@@ -6,6 +6,13 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
+# Development builds optimise what guests wait for (engine/ adds -O2) and compile the rest quickly; line tables are kept
+# for backtraces. `release` is -O2 throughout.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+
 set(GLOVEBOX_SANITIZE "" CACHE STRING "Sanitizers for everything of ours: address, undefined, fuzzer-no-link")
 set(GLOVEBOX_DISPATCH "auto" CACHE STRING
     "Dispatch of the interpreter: auto, tail (guaranteed tail calls, Clang only), loop")
