@@ -25,7 +25,7 @@ enum class ErrorCode {
   kDeadlineExceeded,
   kUnimplemented,
   kOutOfRange,  // beyond the end of what is there
-  kInternal,  // ours
+  kInternal,    // ours
 };
 
 // An error of ours, for an operator or a client. Not for guests: they get an Errno or a Fault.

@@ -64,6 +64,7 @@ Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
     request.file = FileBacking{*fd, file_offset, blob->size_bytes};
     return memory.Map(request);
   }
+  request.file = FileBacking{-1, file_offset, file.content.size_bytes()};
   const auto mapped = memory.Map(request);
   if (!mapped) return mapped;
   std::array<std::byte, 65536> piece;

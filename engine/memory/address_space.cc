@@ -253,7 +253,7 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
   }
   const GuestAddr backed_end = region.BackedEnd();
   mappings.Insert(std::move(region));
-  if (request.file && backed_end != start) {
+  if (request.file && request.file->host_fd >= 0 && backed_end != start) {
     // Pages wholly beyond the file stay anonymous: the guest never reaches them, so the host never
     // raises SIGBUS. The host's mapping holds the file; no descriptor is kept.
     void* const at = ::mmap(base_ + start, backed_end - start, PROT_READ | PROT_WRITE,

@@ -37,7 +37,10 @@ enum Protection : std::uint8_t { kProtNone = 0, kProtRead = 1, kProtWrite = 2, k
 
 // Where the bytes of a mapping come from.
 struct FileBacking {
-  int host_fd = -1;                   // a read-only blob, looked at during the call only
+  // A read-only blob, looked at during the call only. -1: the bytes lie nowhere on the host as one
+  // file, so the caller pokes a copy of them into the mapping; pages beyond the file fault all the
+  // same.
+  int host_fd = -1;
   std::uint64_t offset_bytes = 0;     // page aligned
   std::uint64_t file_size_bytes = 0;  // pages wholly beyond it fault with kBeyondFile
 };

@@ -22,6 +22,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tools"))
+import private_home  # noqa: E402  the line above makes it importable
+
 BUSYBOX = "/bin/busybox"
 
 
@@ -42,7 +45,7 @@ def programs(folder):
     return rows
 
 
-def cpu_seconds(command, stdin, report=None):
+def cpu_seconds(command, stdin):
     """CPU time of one pinned process and what it wrote; exit status is compared by the caller."""
     with open(stdin or os.devnull, "rb") as source, tempfile.TemporaryFile() as out:
         child = subprocess.Popen(command, stdin=source, stdout=out, stderr=subprocess.DEVNULL,
@@ -50,7 +53,7 @@ def cpu_seconds(command, stdin, report=None):
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        return usage.ru_utime + usage.ru_stime, child.returncode, out.read(), usage.ru_maxrss
+        return usage.ru_utime + usage.ru_stime, child.returncode, out.read()
 
 
 def measure(binaries, rounds, only):
@@ -71,7 +74,7 @@ def measure(binaries, rounds, only):
             expected = None
             for _ in range(rounds):
                 for engine, command in engines.items():
-                    seconds, code, output, rss = cpu_seconds(command, stdin)
+                    seconds, code, output = cpu_seconds(command, stdin)
                     expected = expected or (code, output)
                     if (code, output) != expected:
                         sys.exit(f"{label}: {engine} gives other output (exit {code}): {output[-200:]!r}")
@@ -96,42 +99,44 @@ def geometric_mean(values):
 
 def service_figures(binaries, rounds):
     """Submit-to-exit of hello world through a warm daemon, and the memory of an idle worker."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        hello = folder / "hello"
+    home = private_home.Home(binaries)
+    try:
+        hello = home.files / "hello"
         subprocess.run(["gcc", "-O2", "-static", "-o", hello, HERE / "kernels" / "hello.c"], check=True)
-        server = f"unix:{folder}/socket"
-        daemon = subprocess.Popen([binaries / "gloveboxd", "--socket", folder / "socket", "--store", folder / "store"],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        walls = []
+        for _ in range(rounds + 1):  # the first one starts the daemon and sends the program
+            before = time.monotonic()
+            done = home.call("run", str(hello))
+            walls.append(time.monotonic() - before)
+            if done.stdout != b"hello\n":
+                sys.exit(f"hello through the daemon failed: {done}")
+        jobs = json.loads(home.call("job", "ls", "--all", "-o", "json").stdout)["jobs"]
+        inside = [parse_time(job["endTime"]) - parse_time(job["createTime"]) for job in jobs]
+        residents = [memory_of(pid) for pid in idle_workers(home, binaries)]
+        return {"hello_cli_wall_ms": statistics.median(walls[1:]) * 1e3,
+                "hello_create_to_end_ms": statistics.median(inside) * 1e3,
+                "worker_rss_kib": max(rss for rss, _ in residents),
+                "worker_pss_kib": max(pss for _, pss in residents)}
+    finally:
+        home.close()
+
+
+def idle_workers(home, binaries):
+    """The daemon's worker processes; no box runs now, so all of them are idle."""
+    program = str((binaries / "glovebox-worker").resolve())
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            cli = [str(binaries / "glovebox"), "--server", server]
-            subprocess.run([*cli, "health", "--wait", "60s"], check=True, stdout=subprocess.DEVNULL)
-            walls, inside = [], []
-            for _ in range(rounds + 1):
-                before = time.monotonic()
-                subprocess.run([*cli, "run", str(hello)], check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-                walls.append(time.monotonic() - before)
-            jobs = json.loads(subprocess.run([*cli, "-o", "json", "job", "ls"], check=True, capture_output=True).stdout)
-            for job in jobs["jobs"]:
-                inside.append(parse_time(job["endTime"]) - parse_time(job["createTime"]))
-            residents = []
-            for process in pathlib.Path("/proc").glob("[0-9]*"):
-                try:
-                    if os.readlink(process / "exe") == str((binaries / "glovebox-worker").resolve()) and \
-                            descends_from(process, daemon.pid):
-                        status = (process / "status").read_text()
-                        rollup = (process / "smaps_rollup").read_text()
-                        residents.append((int(re.search(r"VmRSS:\s+(\d+)", status)[1]),
-                                          int(re.search(r"Pss:\s+(\d+)", rollup)[1])))
-                except OSError:
-                    continue
-            return {"hello_cli_wall_ms": statistics.median(walls[1:]) * 1e3,
-                    "hello_create_to_end_ms": statistics.median(inside) * 1e3,
-                    "worker_rss_kib": max(rss for rss, _ in residents),
-                    "worker_pss_kib": max(pss for _, pss in residents)}
-        finally:
-            daemon.terminate()
-            daemon.wait()
+            if os.readlink(process / "exe") == program and descends_from(process, home.daemon_pid()):
+                yield process.name
+        except OSError:
+            continue  # it ended
+
+
+def memory_of(pid):
+    """Resident and proportional set size, KiB."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]), int(re.search(r"Pss:\s+(\d+)", rollup)[1])
 
 
 def parse_time(text):

@@ -15,6 +15,9 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tools"))
+import private_home  # noqa: E402  the line above makes it importable
+
 HELD = ("termination", "icount", "virtual_time_ns", "peak_memory_bytes", "syscalls", "trace_hash")
 
 
@@ -104,40 +107,33 @@ def record(boxrun):
 def cli(binaries):
     """What a user gets from the daemon is what the engine alone gives."""
     failures, compared = [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        socket = f"unix:{folder}/socket"
-        daemon = subprocess.Popen([f"{binaries}/gloveboxd", "--socket", f"{folder}/socket", "--store", f"{folder}/store"],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            subprocess.run([f"{binaries}/glovebox", "--server", socket, "health", "--wait", "60s"], check=True,
-                           stdout=subprocess.DEVNULL)
-            for name, case in load_cases().items():
-                command = [f"{binaries}/glovebox", "--server", socket, "run", "-o", "json",
-                           "--file", f"{program_of(case)}:{case['argv'][0]}", *case.get("options", []),
-                           "--", *case["argv"]]
-                stdin = HERE / "programs" / case["stdin"] if "stdin" in case else pathlib.Path(os.devnull)
-                with open(stdin, "rb") as source:
-                    done = subprocess.run(command, stdin=source, capture_output=True, timeout=600, check=False)
-                try:
-                    job = json.loads(done.stdout)
-                except json.JSONDecodeError:
-                    failures.append(f"{name}: no JSON: {done.stdout[-300:]!r} {done.stderr[-600:]!r}")
-                    continue
-                held = load_held(job["epoch"]).get(name)
-                if held is None:
-                    failures.append(f"{name}: not recorded")
-                    continue
-                if held["program_sha256"] != hashlib.sha256(program_of(case).read_bytes()).hexdigest():
-                    continue
-                compared += 1
-                result = job["result"]
-                for key, told in (("icount", int(result["icount"])), ("trace_hash", result["trace_hash"]),
-                                  ("virtual_time_ns", int(result["virtual_time_ns"]))):
-                    if held[key] != told:
-                        failures.append(f"{name}: {key} through the daemon is {told}, held {held[key]}")
-        finally:
-            daemon.terminate()
-            daemon.wait()
+    home = private_home.Home(binaries)
+    try:
+        for name, case in load_cases().items():
+            stdin = HERE / "programs" / case["stdin"] if "stdin" in case else pathlib.Path(os.devnull)
+            with open(stdin, "rb") as source:
+                done = home.call("run", "-o", "json", "--file", f"{program_of(case)}:{case['argv'][0]}",
+                                 *case.get("options", []), "--", *case["argv"], stdin=source, timeout=600)
+            try:
+                job = json.loads(done.stdout)
+            except json.JSONDecodeError:
+                failures.append(f"{name}: no JSON: {done.stdout[-300:]!r} {done.stderr[-600:]!r}")
+                continue
+            held = load_held(job["epoch"]).get(name)
+            if held is None:
+                failures.append(f"{name}: not recorded")
+                continue
+            if held["program_sha256"] != hashlib.sha256(program_of(case).read_bytes()).hexdigest():
+                continue
+            compared += 1
+            result = job["result"]
+            for key, told in (("icount", int(result["icount"])), ("trace_hash", result["traceHash"]),
+                              ("virtual_time_ns", int(result["virtualTimeNs"])),
+                              ("peak_memory_bytes", int(result["peakMemoryBytes"]))):
+                if held[key] != told:
+                    failures.append(f"{name}: {key} through the daemon is {told}, held {held[key]}")
+    finally:
+        home.close()
     print("\n".join(failures + [f"{compared} cases through the daemon, {len(failures)} differences"]))
     return 1 if failures or compared == 0 else 0
 

@@ -142,8 +142,17 @@ static void Files(void) {
   fd = open(".", O_RDONLY);
   CHECK_ERRNO((intptr_t)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0), ENODEV);
   close(fd);
-  // A page wholly behind the end of a file is SIGBUS; the file is this program, which nobody wrote
-  // to.
+  // A page wholly behind the end of a file is SIGBUS; first a file written here, then this program.
+  fd = open("/tmp/written", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  unlink("/tmp/written");
+  CHECK_EQ(pwrite(fd, "end", 3, 4997), 3);
+  p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  CHECK(p != MAP_FAILED);
+  CHECK(memcmp(p + 4997, "end", 4) == 0);
+  CHECK_EQ(Poke(p + 2 * 4096, 0), SIGBUS);
+  CHECK_EQ(got_code, BUS_ADRERR);
+  munmap(p, 3 * 4096);
+  close(fd);
   fd = open("/proc/self/exe", O_RDONLY);
   off_t size = lseek(fd, 0, SEEK_END);
   size_t pages = ((size_t)size + 4095) / 4096;

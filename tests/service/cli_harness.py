@@ -6,82 +6,20 @@ import json
 import os
 import pathlib
 import select
-import shutil
-import signal
-import socket
-import struct
-import subprocess
 import sys
-import tempfile
 import unittest
 
-PATIENCE_S = 60  # for what must happen at all; nothing passes or fails by how long it takes
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+import private_home  # noqa: E402  the line above makes it importable
+from private_home import PATIENCE_S, end_process, peer_pid  # noqa: E402,F401  tests use them from here
+
 BUSYBOX = "/bin/busybox"
 BIN = pathlib.Path(sys.argv.pop(1)).resolve() if len(sys.argv) > 1 else None
 
 
-def peer_pid(path):
-    """Process that serves a unix socket, or None."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(str(path))
-        except OSError:
-            return None
-        return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-
-
-def end_process(pid):
-    """SIGTERM, and SIGKILL where that does not do; returns once the process has gone."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(descriptor, number)
-            if select.select([descriptor], [], [], 20)[0]:
-                return
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(descriptor)
-
-
-class Home:
-    """A user's directories, in a short path (sockets), and everything that runs in them."""
-
+class Home(private_home.Home):
     def __init__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="gb", dir="/tmp"))
-        for name in ("run", "state", "files"):
-            (self.path / name).mkdir(mode=0o700)
-        self.files = self.path / "files"
-        self.socket = self.path / "run/glovebox/gloveboxd.sock"
-        self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.path), "LANG": "C.UTF-8",
-                            "XDG_RUNTIME_DIR": str(self.path / "run"), "XDG_STATE_HOME": str(self.path / "state")}
-
-    def close(self):
-        pid = peer_pid(self.socket)
-        if pid:
-            end_process(pid)
-        shutil.rmtree(self.path)
-
-    def file(self, name, content, mode=0o644):
-        path = self.files / name
-        path.write_bytes(content)
-        path.chmod(mode)
-        return str(path)
-
-    def start(self, *words, **options):
-        return subprocess.Popen([str(BIN / "glovebox"), *words], env=self.environment, cwd=self.files, **options)
-
-    def call(self, *words, stdin=subprocess.DEVNULL, data=None, **options):
-        """Runs to the end; stdout and stderr are captured, as bytes."""
-        if data is not None:
-            options["input"] = data
-        else:
-            options["stdin"] = stdin
-        return subprocess.run([str(BIN / "glovebox"), *words], env=self.environment, cwd=self.files, check=False,
-                              capture_output=True, timeout=PATIENCE_S, **options)
+        super().__init__(BIN)
 
 
 class CliTest(unittest.TestCase):
