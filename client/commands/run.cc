@@ -73,8 +73,8 @@ void ExplainOutcome(const v1::Job& job, int status) {
     return;
   }
   if (!termination.has_exited()) {
-    Warn(fmt::format("at instruction {} the guest {}", CountText(result.icount()),
-                     OutcomeText(job)));
+    Warn(fmt::format("at instruction {} the guest {}{}", CountText(result.icount()),
+                     termination.has_signaled() ? "was " : "", OutcomeText(job)));
   }
   const std::string unimplemented = UnimplementedText(result);
   if (!unimplemented.empty()) Warn("not implemented in Glovebox: " + unimplemented);

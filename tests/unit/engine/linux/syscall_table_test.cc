@@ -28,8 +28,12 @@ TEST(SyscallTableTest, NumbersThatLinuxDoesNotHaveAreNotFound) {
 TEST(SyscallTableTest, NumbersOfEachAbiStandOnce) {
   std::set<int> i386, generic;
   for (const SyscallRow& row : Syscalls()) {
-    if (row.i386 >= 0) EXPECT_TRUE(i386.insert(row.i386).second) << row.name;
-    if (row.generic >= 0) EXPECT_TRUE(generic.insert(row.generic).second) << row.name;
+    if (row.i386 >= 0) {
+      EXPECT_TRUE(i386.insert(row.i386).second) << row.name;
+    }
+    if (row.generic >= 0) {
+      EXPECT_TRUE(generic.insert(row.generic).second) << row.name;
+    }
   }
 }
 
