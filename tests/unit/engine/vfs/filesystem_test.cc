@@ -9,8 +9,8 @@ using FilesystemTest = VfsTest;
 
 std::vector<std::string> Names(Directory& directory) {
   std::vector<std::string> names;
-  for (const DirectoryEntry& entry : *directory.List(kFirstCookie, 1000))
-    names.push_back(entry.name);
+  const auto entries = directory.List(kFirstCookie, 1000);
+  for (const DirectoryEntry& entry : *entries) names.push_back(entry.name);
   return names;
 }
 

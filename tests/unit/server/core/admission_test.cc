@@ -220,10 +220,8 @@ TEST_F(Admission, AListFiltersByTheStateThatClientsSee) {
   AwaitState(running, JobState::kRunning);
   const auto ids = [&](std::vector<JobState> states) {
     std::vector<std::string> found;
-    for (const JobView& view :
-         manager_->List({.page_size = 10, .page_token = "", .states = states}).value().jobs) {
-      found.push_back(view.id);
-    }
+    const auto page = manager_->List({.page_size = 10, .page_token = "", .states = states});
+    for (const JobView& view : page.value().jobs) found.push_back(view.id);
     return found;
   };
   EXPECT_THAT(ids({}), ElementsAre(running, ended));

@@ -180,7 +180,8 @@ TEST(JobStore, ListsNewestFirstByStateAndInPages) {
   }
   const auto ids = [&](const JobQuery& query) {
     std::vector<std::string> found;
-    for (const JobRow& row : store->reader().ListJobs(query).value()) found.push_back(row.id);
+    const auto rows = store->reader().ListJobs(query);
+    for (const JobRow& row : rows.value()) found.push_back(row.id);
     return found;
   };
   EXPECT_THAT(ids({}), ElementsAre("04", "03", "02", "01"));
