@@ -3,10 +3,11 @@
 
 usage: bench.py BIN_DIRECTORY [--rounds N] [--only NAME,...] [--json FILE]
 
-BIN_DIRECTORY holds boxrun, glovebox, gloveboxd and glovebox-worker (build/release/bin or build/dev/bin). The kernels
+BIN_DIRECTORY holds boxrun, worker_figures, glovebox, gloveboxd and glovebox-worker (build/release/bin or
+build/dev/bin); the guests of worker_figures are built beside it. The kernels
 are compiled with `gcc -O2 -static`; busybox is Debian's. Glovebox is the engine alone (boxrun), as qemu-user is.
-Then, through a daemon of its own: the time from submit to exit of a static hello world on a warm worker, and the
-resident memory of an idle worker.
+Then, through a daemon of its own: the time from submit to exit of a static hello world on a warm worker; and, without a
+daemon (worker_figures), the memory of an idle worker and how soon a cancel reaches a guest.
 """
 import argparse
 import json
@@ -112,45 +113,15 @@ def service_figures(binaries, rounds):
                 sys.exit(f"hello through the daemon failed: {done}")
         jobs = json.loads(home.call("job", "ls", "--all", "-o", "json").stdout)["jobs"]
         inside = [parse_time(job["endTime"]) - parse_time(job["createTime"]) for job in jobs]
-        residents = [memory_of(pid) for pid in idle_workers(home, binaries)]
         return {"hello_cli_wall_ms": statistics.median(walls[1:]) * 1e3,
-                "hello_create_to_end_ms": statistics.median(inside) * 1e3,
-                "worker_rss_kib": max(rss for rss, _ in residents),
-                "worker_pss_kib": max(pss for _, pss in residents)}
+                "hello_create_to_end_ms": statistics.median(inside) * 1e3}
     finally:
         home.close()
-
-
-def idle_workers(home, binaries):
-    """The daemon's worker processes; no box runs now, so all of them are idle."""
-    program = str((binaries / "glovebox-worker").resolve())
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(process / "exe") == program and descends_from(process, home.daemon_pid()):
-                yield process.name
-        except OSError:
-            continue  # it ended
-
-
-def memory_of(pid):
-    """Resident and proportional set size, KiB."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]), int(re.search(r"Pss:\s+(\d+)", rollup)[1])
 
 
 def parse_time(text):
     whole, _, fraction = text.rstrip("Z").partition(".")
     return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (fraction or "0"))
-
-
-def descends_from(process, ancestor):
-    pid = int(process.name)
-    while pid > 1:
-        if pid == ancestor:
-            return True
-        pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    return False
 
 
 def main():
@@ -164,7 +135,7 @@ def main():
         sys.exit("bench: qemu-x86_64 is missing; run ./dev setup")
     options.binaries = options.binaries.resolve()
     with open("/proc/cpuinfo", encoding="ascii") as info:
-        cpu = re.search(r"model name\s*: (.*)", info.read_text())[1]
+        cpu = re.search(r"model name\s*: (.*)", info.read())[1]
     print(f"{cpu}; median CPU time of {options.rounds} rounds; MIPS are guest instructions\n")
     print(f"{'program':20} {'guest':>11} {'glovebox':>8} {'qemu':>8} {'vs':>8} {'vs':>8}")
     print(f"{'':20} {'insns':>11} {'MIPS':>8} {'MIPS':>8} {'native':>8} {'qemu':>8}   half spread")
@@ -177,7 +148,9 @@ def main():
     service = service_figures(options.binaries, 20)
     print(f"\nhello world through the daemon: {service['hello_create_to_end_ms']:.1f} ms from accepted to ended, "
           f"{service['hello_cli_wall_ms']:.1f} ms for the whole `glovebox run`")
-    print(f"idle worker: {service['worker_rss_kib']} KiB resident, {service['worker_pss_kib']} KiB of its own share (PSS)")
+    worker = subprocess.run([options.binaries / "worker_figures", options.binaries / "glovebox-worker",
+                             options.binaries.parent / "tests/hostile/guests", "30"], check=True, capture_output=True)
+    print(worker.stdout.decode(), end="", flush=True)
     if options.json:
         options.json.write_text(json.dumps({"cpu": cpu, "programs": table, "means": means, "service": service}, indent=1))
     return 0
