@@ -280,7 +280,7 @@ void JobManager::SupplyInput(const std::string& id) {
 
 void JobManager::OnBoxGone(const std::string& id, std::optional<BoxEnd> end,
                            const std::string& lost) {
-  bool on_disk = false;  // something is to be synced before the result can be committed
+  bool wait = false;  // for a disk, before the result can be committed
   {
     AfterUnlock after;
     absl::MutexLock lock(&mu_);
@@ -296,13 +296,25 @@ void JobManager::OnBoxGone(const std::string& id, std::optional<BoxEnd> end,
     JudgeEnd(*job, lost);
     Move(*job, JobMove::kBoxEnd,
          lost.empty() ? "the box has ended" : "the worker is lost: " + lost);
-    Persist(*job, Durability::kCrash, nullptr, nullptr);
-    on_disk = job->input || job->feed->output->spilled() ||
-              (job->feed->trace && job->feed->trace->spilled());
-    if (on_disk) Post([this, id] { Finalize(id); });
+    const auto finalize_on_pool = [this, id] { Finalize(id); };
+    if (!job->journal.empty()) {
+      // Whether the journal could be stored decides about the end too: its commits come before this
+      // one.
+      wait = true;
+      Persist(*job, Durability::kCrash, nullptr,
+              [this, finalize_on_pool](const Result<void, Error>&) {
+                absl::MutexLock relock(&mu_);
+                if (!stopping_) Post(finalize_on_pool);
+              });
+    } else {
+      Persist(*job, Durability::kCrash, nullptr, nullptr);
+      wait = job->input || job->feed->output->spilled() ||
+             (job->feed->trace && job->feed->trace->spilled());
+      if (wait) Post(finalize_on_pool);
+    }
     StartQueued();
   }
-  if (!on_disk) Finalize(id);
+  if (!wait) Finalize(id);
 }
 
 // Decides between SUCCEEDED, FAILED and CANCELLED.
@@ -346,12 +358,17 @@ void JobManager::Finalize(const std::string& id) {
   absl::MutexLock lock(&mu_);
   LiveJob* const job = Find(id);
   if (!job) return;
-  if (!synced && job->verdict != JobMove::kDurableFail) {
-    // Not tried again: after a failed fsync the kernel may have dropped the pages and call the next
-    // one a success.
+  const auto fail = [job](const std::string& reason, const std::string& message) {
     job->verdict = JobMove::kDurableFail;
-    job->verdict_message = synced.error().message;
-    job->outcome.failure = JobFailure{"OUTPUT_NOT_STORED", synced.error().message};
+    job->verdict_message = message;
+    job->outcome.failure = JobFailure{reason, message};
+  };
+  if (job->verdict != JobMove::kDurableFail) {
+    // A failed fsync is not tried again: the kernel may have dropped the pages and call the next
+    // one a success.
+    if (!synced) fail("OUTPUT_NOT_STORED", synced.error().message);
+    // Found out after the box had ended.
+    if (job->store_error) fail(job->store_error->reason, job->store_error->message);
   }
   job->next.end_ns = WallClockNs();
   Move(*job, job->verdict, job->verdict_message);

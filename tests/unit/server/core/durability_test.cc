@@ -1,4 +1,5 @@
 // What is on disk when, and what happens when a disk fails or the daemon dies in between.
+#include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -74,6 +75,28 @@ TEST_F(Durable, AnOutputThatCannotBeMadeDurableFailsTheJob) {
   box->Exit(0);
   const JobView view = AwaitState(id, JobState::kFailed);
   EXPECT_EQ(view.outcome->failure->reason, "OUTPUT_NOT_STORED");
+}
+
+// The box has ended well before anybody knows that the record of its input is lost: the job cannot
+// be replayed, and what it wrote after the input was never to be seen.
+TEST_F(Durable, AJournalThatCannotBeStoredFailsTheJobAlsoAfterItsEnd) {
+  const std::string id = CreateId(Request());
+  const auto box = Run(id);
+  absl::Notification ended;
+  std::atomic<bool> failed = false;
+  SetSyncHook([&](const std::string& path) {
+    if (!path.ends_with("-wal") || failed.exchange(true)) return kPretend;
+    ended.WaitForNotification();
+    return EIO;
+  });
+  box->Journal(10);
+  box->Say("seen too early\n");
+  box->Exit(0);
+  ended.Notify();
+  const JobView view = AwaitState(id, JobState::kFailed);
+  SetSyncHook(nullptr);
+  EXPECT_TRUE(failed);
+  EXPECT_TRUE(view.outcome->failure.has_value());
 }
 
 TEST_F(Durable, AnOutputThatCannotBeWrittenEndsTheBox) {
