@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include <absl/cleanup/cleanup.h>
 #include <fmt/format.h>
 
 #include "engine/limits/limit_table.h"
@@ -124,6 +125,16 @@ void JobManager::Launch(const std::string& id) {
   }
   const std::uint64_t wall_ms =
       run->limits.at(std::string(engine::Row(engine::LimitId::kWallTime).name));
+  {
+    absl::MutexLock lock(&mu_);
+    if (stopping_) return;  // the job is in the store, and taken up from there
+    ++launching_;
+  }
+  // Last of all, when the handle may have been dropped: until then the launcher has to live.
+  const absl::Cleanup launched = [this] {
+    absl::MutexLock lock(&mu_);
+    --launching_;
+  };
   std::shared_ptr<BoxHandle> handle = launcher_->Launch(std::move(*run), events);
   LogJob(spdlog::level::info, id, "handed to a worker");
 

@@ -42,6 +42,12 @@ JobManager::~JobManager() {
       if (job->handle) after += [handle = std::exchange(job->handle, nullptr)] {};
     }
   }
+  {
+    absl::MutexLock lock(&mu_);
+    const auto none_launching = [this]()
+                                    ABSL_SHARED_LOCKS_REQUIRED(mu_) { return launching_ == 0; };
+    mu_.Await(absl::Condition(&none_launching));
+  }
   launcher_.reset();  // no box says anything any more
   timers_.Stop();
   {

@@ -230,6 +230,7 @@ class JobManager {
   std::size_t arriving_ ABSL_GUARDED_BY(mu_) = 0;  // on their way to disk, not in the queue yet
   std::size_t boxes_ ABSL_GUARDED_BY(mu_) = 0;     // jobs that hold a place of concurrent_boxes
   std::size_t finalizing_ ABSL_GUARDED_BY(mu_) = 0;
+  std::size_t launching_ ABSL_GUARDED_BY(mu_) = 0;  // calls of the launcher that have not come back
   std::size_t under_way_ ABSL_GUARDED_BY(mu_) = 0;  // commits and tasks that have not come back
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
