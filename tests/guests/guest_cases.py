@@ -142,9 +142,21 @@ def natively(case):
         (root / "bin/busybox").chmod(0o755)
         case.write_files(root / DIRECTORY.lstrip("/"))
         own_user = [] if os.geteuid() == 0 else ["--map-root-user"]
-        command = ["/usr/bin/unshare", "--mount", *own_user, "--", "/bin/sh", "-c", ENTER, str(root)]
+        # In a chroot "/" is no mount point, whose propagation could be changed.
+        chrooted = [] if "/" in mount_points() else ["--propagation", "unchanged"]
+        command = ["/usr/bin/unshare", "--mount", *chrooted, *own_user, "--", "/bin/sh", "-c", ENTER, str(root)]
         clean = [BUSYBOX, "env", "-i", *(f"{name}={value}" for name, value in ENVIRONMENT.items())]
-        return run([*command, *clean, *case.argv], case.stdin(), umask=0o022)
+        try:
+            return run([*command, *clean, *case.argv], case.stdin(), umask=0o022)
+        finally:
+            # What came back to us from a mount that the chroot shares must not be there when the directory is removed.
+            for point in reversed([point for point in mount_points() if point.startswith(f"{scratch}/")]):
+                subprocess.run(["umount", "--lazy", point], check=True)
+
+
+def mount_points():
+    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+        return [line.split()[4] for line in table]
 
 
 def without_note(outcome, note):
