@@ -26,7 +26,8 @@ struct RunOptions {
   std::string trace_output;
   bool detach = false;
   bool summary = false;
-  std::uint32_t linger_s = 10;
+  // Long enough for a daemon that is started again and for a channel that finds it.
+  std::uint32_t linger_s = 30;
 };
 
 constexpr std::string_view kExamples = R"(Examples:
@@ -160,7 +161,7 @@ Action DeclareRun(CLI::App& app) {
       ->excludes("--detach");
   app.add_flag("--summary", options->summary, "Print the job's result on stderr at the end");
   app.add_option("--linger", options->linger_s,
-                 "Seconds that the job outlives a client that has vanished (default 10)")
+                 "Seconds that the job outlives a client that has vanished (default 30)")
       ->type_name("S")
       ->check(CLI::Range(1U, 86'400U));
   app.footer(fmt::format("{}\n{}\n{}", kExamples, LimitHelp(), ExitHelp()));

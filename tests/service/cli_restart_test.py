@@ -40,7 +40,8 @@ class Restarts(unittest.TestCase):
         self.start_daemon()
 
     def start_guest(self, script, stdin=subprocess.DEVNULL):
-        process = self.home.start("run", "--", BUSYBOX, "sh", "-c", script, stdin=stdin, stdout=subprocess.PIPE,
+        # A loaded machine may take its time between two daemons: how long the job waits is not the subject.
+        process = self.home.start("run", "--linger", "3600", "--", BUSYBOX, "sh", "-c", script, stdin=stdin, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, bufsize=0)
         self.addCleanup(process.wait)
         self.addCleanup(process.stderr.close)
