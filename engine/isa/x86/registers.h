@@ -57,6 +57,9 @@ struct Registers {
   std::uint64_t gs_base = 0;
 };
 
+// YMM0 to YMM15, the low quadword first.
+using VectorRegisters = std::array<std::array<std::uint64_t, 4>, 16>;
+
 // The legacy region of FXSAVE64 (Intel SDM vol. 1, table 10-2): x87, MXCSR, XMM0 to XMM15.
 using FxsaveArea = std::array<std::byte, 512>;
 

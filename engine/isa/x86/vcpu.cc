@@ -93,6 +93,17 @@ void Vcpu::SaveFx(FxsaveArea& area) const {
 }
 bool Vcpu::RestoreFx(const FxsaveArea& area) { return RestoreFxImage(state_->cpu, area.data()); }
 
+VectorRegisters Vcpu::GetVectors() const {
+  VectorRegisters vectors;
+  for (std::uint8_t i = 0; i < vectors.size(); ++i) {
+    vectors[i] = ReadVector<VectorRegisters::value_type>(state_->cpu, i);
+  }
+  return vectors;
+}
+void Vcpu::SetVectors(const VectorRegisters& vectors) {
+  for (std::uint8_t i = 0; i < vectors.size(); ++i) WriteVector(state_->cpu, i, vectors[i]);
+}
+
 void Vcpu::ResetFx() {
   const Cpu fresh;
   state_->cpu.x87 = fresh.x87;

@@ -47,6 +47,9 @@ class Vcpu {
   void SaveFx(FxsaveArea& area) const;
   // False, with nothing changed, where reserved MXCSR bits are set (#GP on hardware).
   bool RestoreFx(const FxsaveArea& area);
+  // YMM0 to YMM15, whole; SaveFx and RestoreFx see their low halves.
+  VectorRegisters GetVectors() const;
+  void SetVectors(const VectorRegisters& vectors);
   // x87, MXCSR and vector registers as a new program finds them.
   void ResetFx();
   // What a stop of kFloatingPoint is about: the exceptions that are raised and not masked, as the
