@@ -19,6 +19,7 @@
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
+#include "engine/base/host_cpu.h"
 #include "server/daemon.h"
 #include "server/log_setup.h"
 #include "server/pool/worker_pool.h"
@@ -183,6 +184,7 @@ int Main(int argc, char** argv) {
   };
   if (auto set_up = SetUpLog(flags.log_format, flags.log_level); !set_up)
     return refuse(set_up.error());
+  if (auto host = CheckHostCpu(); !host) return refuse(host.error());  // workers would crash
   const auto socket = SocketPath(flags.socket);
   if (!socket) return refuse(socket.error());
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <utility>
 
+#include "engine/base/host_cpu.h"
 #include "engine/linux/call.h"
 #include "engine/linux/deliver.h"
 #include "engine/linux/exec.h"
@@ -245,6 +246,7 @@ Result<void, Error> CheckSpec(const BoxSpec& spec) {
 
 Result<std::unique_ptr<Box>, Error> Box::Make(const BoxSpec& spec, TreeSource& tree,
                                               BoxHost& host) {
+  if (const auto ok = CheckHostCpu(); !ok) return std::unexpected(ok.error());
   if (const auto ok = CheckSpec(spec); !ok) return std::unexpected(ok.error());
   auto world = WorldValues::Make(spec.world_overrides);
   if (!world) return std::unexpected(world.error());
