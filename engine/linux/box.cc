@@ -25,7 +25,9 @@ constexpr std::uint64_t kInstructionsPerLook = 100'000;
 class LinuxBox : public Box {
  public:
   LinuxBox(const BoxSpec& spec, WorldValues world, TreeSource& tree, BoxHost& host)
-      : kernel_(spec, std::move(world), tree, host), task_(kernel_, kFirstPid) {}
+      : kernel_(spec, std::move(world), tree, host),
+        process_(kernel_, kFirstPid),
+        task_(kernel_, process_, kFirstPid) {}
 
   Result<RunState, Error> Run(Icount until) override {
     kernel_.BeginSlice();
@@ -40,7 +42,7 @@ class LinuxBox : public Box {
                   "signal " + std::to_string(signal_number) + " does not exist", "number");
     }
     // As from a process outside: pid 0 of no namespace of the guest's.
-    task_.signals.Send(SenderInfo(signal_number, kSiUser, 0, 0));
+    process_.Send(SenderInfo(signal_number, kSiUser, 0, 0));
     return kernel_.icount();
   }
 
@@ -75,7 +77,7 @@ class LinuxBox : public Box {
         NoteProgram();
         continue;
       }
-      task_.FireTimers();
+      process_.FireTimers();
       DeliverSignals(task_);
       CheckMemoryLimit();
       if (kernel_.ended()) break;
@@ -121,7 +123,7 @@ class LinuxBox : public Box {
       inode->uid = task_.credentials.uid;
       inode->gid = task_.credentials.gid;
       auto file = inode->Open({inode, nullptr, {}}, fd == 0 ? kOpenReadOnly : kOpenWriteOnly);
-      if (file) task_.fds.Put(fd, {std::move(*file), false});
+      if (file) task_.fds().Put(fd, {std::move(*file), false});
     }
   }
 
@@ -133,7 +135,7 @@ class LinuxBox : public Box {
           directory ? kENOTDIR : directory.error(),
           "the working directory " + spec.working_directory + " is not a directory of the root");
     }
-    task_.fs.working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
+    task_.fs().working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
     ExecRequest request{{}, {}, spec.argv, spec.env};
     const std::string& program = spec.program.empty() ? spec.argv.front() : spec.program;
     auto found = FindProgram(task_, program, spec.env, &request.filename);
@@ -147,7 +149,7 @@ class LinuxBox : public Box {
   void TellStart(const ExecRequest& request) {
     if (!kernel_.spec.trace_syscalls) return;
     TraceEvent event;
-    event.pid = task_.pid;
+    event.pid = task_.process.pid;
     event.tid = task_.tid;
     event.name = "execve";
     std::string argv;
@@ -171,7 +173,7 @@ class LinuxBox : public Box {
     const Icount end = std::min(until, kernel_.spec.limits[LimitId::kInstructions]);
     std::uint64_t budget = std::min(end - now, kInstructionsPerLook);
     // Timers go off at their instruction.
-    if (const Nanoseconds timer = task_.NextTimer(); timer != kNever) {
+    if (const Nanoseconds timer = process_.NextTimer(false); timer != kNever) {
       budget = std::min(budget, std::max<std::uint64_t>(timer - std::min(timer, kernel_.Now()), 1));
     }
     x86::Vcpu& cpu = task_.cpu();
@@ -210,6 +212,7 @@ class LinuxBox : public Box {
   }
 
   Kernel kernel_;
+  Process process_;
   Task task_;
   bool started_ = false;
   const Program* noted_ = nullptr;

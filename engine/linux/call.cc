@@ -41,7 +41,7 @@ void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
   TraceEvent event;
   event.icount = kernel.icount();
   event.virtual_time = call.began;
-  event.pid = task.pid;
+  event.pid = task.process.pid;
   event.tid = task.tid;
   event.name = call.row != nullptr ? call.row->name : kernel.NameUnknown(call.number);
   event.arguments = std::move(call.printed);
@@ -132,13 +132,13 @@ CallProgress AdvanceCall(Task& task) {
       return CallProgress::kDone;
     }
     if (result.block().wait == Wait::kInput) return CallProgress::kWaitsForInput;
-    const Nanoseconds wake = std::min(result.block().deadline, task.NextTimer());
+    const Nanoseconds wake = std::min(result.block().deadline, task.process.NextTimer(true));
     if (wake == kNever) {
       EndAsDeadlock(task);
       return CallProgress::kDone;
     }
     kernel.JumpTo(wake);
-    task.FireTimers();
+    task.process.FireTimers();
     // A guest whose handlers re-arm timers for ever must not keep the host here.
     if (kernel.SliceIsOver()) return CallProgress::kMoreToDo;
   }

@@ -13,7 +13,7 @@ void Record(Task& task, const abi::Siginfo& info) {
   TraceEvent event;
   event.icount = kernel.icount();
   event.virtual_time = kernel.Now();
-  event.pid = task.pid;
+  event.pid = task.process.pid;
   event.tid = task.tid;
   event.name = SignalName(info.signal);
   event.is_signal = true;
@@ -81,13 +81,13 @@ void DeliverSignals(Task& task) {
       continue;
     }
     if ((action.flags & kSaResetHand) != 0) {
-      task.signals.SetAction(
+      task.signals.handlers().Set(
           info->signal, Sigaction{kHandlerDefault, action.flags, action.restorer, action.mask});
     }
     if (!PushSignalFrame(task, action, *info)) {
       // The default action where it is SIGSEGV's own frame that does not fit: kernel/signal.c,
       // force_sigsegv.
-      if (info->signal == kSIGSEGV) task.signals.SetAction(kSIGSEGV, Sigaction{});
+      if (info->signal == kSIGSEGV) task.signals.handlers().Set(kSIGSEGV, Sigaction{});
       task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
     }
   }

@@ -118,7 +118,7 @@ void Enter(Task& task, std::unique_ptr<Program> program) {
   program->cpu->Set(registers);
   task.program = std::move(program);
   task.signals.ResetHandlers();
-  task.fds.CloseOnExec();
+  task.fds().CloseOnExec();
   task.clear_child_tid = 0;
   task.robust_list = 0;
 }
@@ -145,7 +145,7 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   const AddressLayout layout = DrawLayout(program.space->window_bytes(), random);
   program.space->SetMmapTop(layout.mmap_top);
   auto image =
-      MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs.root, request.file));
+      MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs().root, request.file));
   if (!image) return std::unexpected(Named(image.error(), request.filename));
   program.image = *image;
   program.brk_start = program.brk = image->brk_start;

@@ -26,7 +26,7 @@ class JumpLink : public Symlink {
     const PathRef ref = where_();
     if (!ref.inode) return std::unexpected(kENOENT);
     if (ref.inode->is(kTypeFifo) && !ref.parent) return fmt::format("pipe:[{}]", ref.inode->number);
-    return DisplayPath(task_.fs.root, ref);
+    return DisplayPath(task_.fs().root, ref);
   }
   Result<std::optional<PathRef>, Errno> Jump() const override {
     PathRef ref = where_();
@@ -46,16 +46,16 @@ class FdDirectory : public Directory {
       : Directory(std::move(services), 0500, kProcDevice), task_(task) {}
 
   Result<std::shared_ptr<Inode>, Errno> Find(const std::string& name) override {
-    for (int fd = 0; fd < task_.fds.size(); ++fd) {
-      if (task_.fds.IsOpen(fd) && name == std::to_string(fd)) return Link(fd);
+    for (int fd = 0; fd < task_.fds().size(); ++fd) {
+      if (task_.fds().IsOpen(fd) && name == std::to_string(fd)) return Link(fd);
     }
     return std::unexpected(kENOENT);
   }
   Result<std::vector<DirectoryEntry>, Errno> List(std::uint64_t cookie, std::size_t max) override {
     std::vector<DirectoryEntry> out;
     for (int fd = static_cast<int>(cookie - kFirstCookie);
-         fd < task_.fds.size() && out.size() < max; ++fd) {
-      if (!task_.fds.IsOpen(fd)) continue;
+         fd < task_.fds().size() && out.size() < max; ++fd) {
+      if (!task_.fds().IsOpen(fd)) continue;
       const auto next = static_cast<std::uint64_t>(fd) + 1 + kFirstCookie;
       out.push_back({std::to_string(fd), NumberOf(fd), kTypeSymlink, next});
     }
@@ -67,7 +67,7 @@ class FdDirectory : public Directory {
   std::uint64_t NumberOf(int fd) const { return (number << 20) + static_cast<std::uint64_t>(fd); }
   std::shared_ptr<Inode> Link(int fd) {
     auto link = std::make_shared<JumpLink>(services(), task_, [this, fd]() -> PathRef {
-      const auto file = task_.fds.Get(fd);
+      const auto file = task_.fds().Get(fd);
       return file ? file->path() : PathRef{};
     });
     --services()->next_inode;
@@ -155,8 +155,8 @@ std::string Stat(Task& task) {
       "{} ({}) R {} {} {} 0 -1 4194304 0 0 0 0 {} 0 0 0 20 0 1 0 0 {} {} {} {} {} {} 0 0 0 0 0 0 0 "
       "0 0 17 0 0 0 0 0 0 "
       "{} {} {} {} {} {} {} 0\n",
-      task.pid, program.command, 1, task.process_group, task.session, ticks, MappedBytes(task), rss,
-      ~std::uint64_t{0}, program.image.code_start, program.image.code_end,
+      task.process.pid, program.command, 1, task.process.group, task.process.session, ticks,
+      MappedBytes(task), rss, ~std::uint64_t{0}, program.image.code_start, program.image.code_end,
       program.stack.stack_pointer, program.image.data_start, program.image.data_end,
       program.brk_start, program.stack.argv_start, program.stack.argv_end, program.stack.env_start,
       program.stack.env_end);
@@ -184,11 +184,11 @@ std::string Status(Task& task) {
       "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
       "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
-      task.program->command, task.fs.umask, task.pid, task.tid, who.uid, who.euid, who.suid,
-      who.fsuid, who.gid, who.egid, who.sgid, who.fsgid, groups, MappedBytes(task) / 1024,
+      task.program->command, task.fs().umask, task.process.pid, task.tid, who.uid, who.euid,
+      who.suid, who.fsuid, who.gid, who.egid, who.sgid, who.fsgid, groups, MappedBytes(task) / 1024,
       MappedBytes(task) / 1024, task.kernel.memory_meter.peak_bytes() / 1024, rss_kib,
-      SignalState::kMaxQueued, task.signals.pending(), 0, task.signals.blocked(), ignored, caught,
-      task.no_new_privileges ? 1 : 0);
+      PendingSignals::kMaxQueued, task.signals.own_pending(), task.process.pending.set(),
+      task.signals.blocked(), ignored, caught, task.no_new_privileges ? 1 : 0);
 }
 
 void AddProcess(Directory& directory, Task& task) {
@@ -200,8 +200,8 @@ void AddProcess(Directory& directory, Task& task) {
     return PathRef{d, d->parent(), d->name()};
   };
   jump("exe", [&task] { return task.program->executable; });
-  jump("cwd", [&task, directory_ref] { return directory_ref(task.fs.working_directory); });
-  jump("root", [&task, directory_ref] { return directory_ref(task.fs.root); });
+  jump("cwd", [&task, directory_ref] { return directory_ref(task.fs().working_directory); });
+  jump("root", [&task, directory_ref] { return directory_ref(task.fs().root); });
   static_cast<void>(
       directory.Insert("fd", std::make_shared<FdDirectory>(directory.services(), task)));
   AddFile(directory, "auxv", 0400, [&task] {
@@ -337,7 +337,7 @@ std::shared_ptr<Directory> MakeDev(Task& task) {
 std::shared_ptr<Directory> MakeProc(Task& task) {
   const auto sealed = std::make_shared<bool>(false);
   auto proc = std::make_shared<ProcDirectory>(task.kernel.services(), sealed);
-  const std::string pid = std::to_string(task.pid);
+  const std::string pid = std::to_string(task.process.pid);
   const auto process = AddDirectory(*proc, pid);
   AddProcess(*process, task);
   AddProcess(*AddDirectory(*AddDirectory(*process, "task"), pid), task);

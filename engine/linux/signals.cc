@@ -20,7 +20,35 @@ std::string SignalName(int signal) {
   return std::to_string(signal);
 }
 
-bool SignalState::IsIgnored(int signal) const {
+// --- PendingSignals ---
+
+bool PendingSignals::Add(const abi::Siginfo& info) {
+  const bool standard = info.signal < kFirstRealTime;
+  if (standard && (set_ & SetOf(info.signal)) != 0) return true;
+  if (!standard && queue_.size() >= kMaxQueued) return false;
+  set_ |= SetOf(info.signal);
+  queue_.push_back(info);
+  return true;
+}
+
+abi::Siginfo PendingSignals::Take(int signal) {
+  const auto found = std::ranges::find(queue_, signal, &abi::Siginfo::signal);
+  const abi::Siginfo info = *found;
+  queue_.erase(found);
+  if (std::ranges::find(queue_, signal, &abi::Siginfo::signal) == queue_.end())
+    set_ &= ~SetOf(signal);
+  return info;
+}
+
+void PendingSignals::Drop(int signal) {
+  if ((set_ & SetOf(signal)) == 0) return;
+  std::erase_if(queue_, [signal](const abi::Siginfo& info) { return info.signal == signal; });
+  set_ &= ~SetOf(signal);
+}
+
+// --- SignalHandlers ---
+
+bool SignalHandlers::IsIgnored(int signal) const {
   const std::uint64_t handler = action(signal).handler;
   if (handler == kHandlerIgnore) return true;
   if (handler != kHandlerDefault) return false;
@@ -28,66 +56,74 @@ bool SignalState::IsIgnored(int signal) const {
   return by_default == DefaultAction::kIgnore || by_default == DefaultAction::kContinue;
 }
 
+void SignalHandlers::Set(int signal, const Sigaction& action) {
+  Sigaction& slot = actions_[static_cast<std::size_t>(signal - 1)];
+  slot = action;
+  slot.mask &= ~kUnblockable;
+}
+
+void SignalHandlers::Reset() {
+  for (Sigaction& action : actions_) {
+    action =
+        Sigaction{action.handler == kHandlerIgnore ? kHandlerIgnore : kHandlerDefault, 0, 0, 0};
+  }
+}
+
+// --- SignalState ---
+
 bool SignalState::Send(const abi::Siginfo& info) {
   // A blocked signal stays pending even where it is ignored: it may be waited for.
   if (IsIgnored(info.signal) && (blocked_ & SetOf(info.signal)) == 0) return true;
-  const bool standard = info.signal < kFirstRealTime;
-  if (standard && (pending_ & SetOf(info.signal)) != 0) return true;  // one of each is enough
-  if (!standard && queue_.size() >= kMaxQueued) return false;
-  pending_ |= SetOf(info.signal);
-  queue_.push_back(info);
-  return true;
+  return own_.Add(info);
 }
 
 void SignalState::Force(const abi::Siginfo& info) {
   if ((blocked_ & SetOf(info.signal)) != 0 || action(info.signal).handler == kHandlerIgnore) {
-    actions_[static_cast<std::size_t>(info.signal - 1)] = {};
+    handlers_->Set(info.signal, {});
     blocked_ &= ~SetOf(info.signal);
   }
-  if ((pending_ & SetOf(info.signal)) != 0) Drop(info.signal);
-  pending_ |= SetOf(info.signal);
-  queue_.push_back(info);
+  own_.Drop(info.signal);
+  own_.Add(info);
 }
 
-int SignalState::Next(SignalSet ready) {
+namespace {
+
+// Signals that an instruction caused go first.
+int NextOf(SignalSet ready) {
   if (ready == 0) return 0;
   return std::countr_zero((ready & kSynchronous) != 0 ? ready & kSynchronous : ready) + 1;
 }
 
+}  // namespace
+
+// As next_signal in kernel/signal.c: the thread's own before those of the process.
+std::optional<abi::Siginfo> SignalState::Take(SignalSet allowed) {
+  for (PendingSignals* const queue : {&own_, &shared_}) {
+    if (const int signal = NextOf(queue->set() & allowed); signal != 0) return queue->Take(signal);
+  }
+  return std::nullopt;
+}
+
+int SignalState::NextDeliverable() const {
+  const int own = NextOf(own_.set() & ~blocked_);
+  return own != 0 ? own : NextOf(shared_.set() & ~blocked_);
+}
+
 void SignalState::DiscardIgnored() {
-  for (SignalSet left = pending_ & ~blocked_; left != 0; left &= left - 1) {
+  for (SignalSet left = pending() & ~blocked_; left != 0; left &= left - 1) {
     const int signal = std::countr_zero(left) + 1;
     if (IsIgnored(signal)) Drop(signal);
   }
 }
 
-std::optional<abi::Siginfo> SignalState::Take(SignalSet allowed) {
-  const int signal = Next(pending_ & allowed);
-  if (signal == 0) return std::nullopt;
-  const auto found = std::ranges::find(queue_, signal, &abi::Siginfo::signal);
-  const abi::Siginfo info = *found;
-  queue_.erase(found);
-  if (std::ranges::find(queue_, signal, &abi::Siginfo::signal) == queue_.end())
-    pending_ &= ~SetOf(signal);
-  return info;
-}
-
 void SignalState::Drop(int signal) {
-  std::erase_if(queue_, [signal](const abi::Siginfo& info) { return info.signal == signal; });
-  pending_ &= ~SetOf(signal);
-}
-
-void SignalState::SetAction(int signal, const Sigaction& action) {
-  actions_[static_cast<std::size_t>(signal - 1)] = action;
-  actions_[static_cast<std::size_t>(signal - 1)].mask &= ~kUnblockable;
-  if (IsIgnored(signal)) Drop(signal);
+  own_.Drop(signal);
+  shared_.Drop(signal);
 }
 
 void SignalState::ResetHandlers() {
-  for (Sigaction& action : actions_) {
-    action =
-        Sigaction{action.handler == kHandlerIgnore ? kHandlerIgnore : kHandlerDefault, 0, 0, 0};
-  }
+  if (handlers_.use_count() > 1) handlers_ = std::make_shared<SignalHandlers>(*handlers_);
+  handlers_->Reset();
   alternate = {0, 2, 0, 0};
 }
 

@@ -4,9 +4,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/linux/abi/common.h"
 #include "engine/linux/abi/x86_64.h"
@@ -142,11 +144,46 @@ inline constexpr SignalSet kSynchronous = SetOf(kSIGSEGV) | SetOf(kSIGBUS) | Set
 
 using Sigaction = abi::x86_64::Sigaction;
 
-class SignalState {
+// Signals that were sent and not taken yet: a thread has such a queue, and its process another.
+class PendingSignals {
  public:
   static constexpr std::size_t kMaxQueued = 1024;  // RLIMIT_SIGPENDING of the box
 
-  // False where the queue of a real-time signal is full. Ignored signals vanish.
+  SignalSet set() const { return set_; }
+  // One of each standard signal is enough. False where the queue of a real-time signal is full.
+  bool Add(const abi::Siginfo& info);
+  // The oldest one of `signal`; only where set() holds it.
+  abi::Siginfo Take(int signal);
+  void Drop(int signal);
+
+ private:
+  SignalSet set_ = 0;
+  std::deque<abi::Siginfo> queue_;  // in order of arrival
+};
+
+// What is done about signals: what CLONE_SIGHAND shares.
+class SignalHandlers {
+ public:
+  const Sigaction& action(int signal) const {
+    return actions_[static_cast<std::size_t>(signal - 1)];
+  }
+  void Set(int signal, const Sigaction& action);
+  bool IsIgnored(int signal) const;
+  // execve(2): handlers become the default, ignored signals stay so.
+  void Reset();
+
+ private:
+  std::array<Sigaction, kSignalCount> actions_{};
+};
+
+// The signals of a thread: what it blocks, what waits for it or for its process.
+class SignalState {
+ public:
+  // `shared` is the queue of the thread's process.
+  SignalState(std::shared_ptr<SignalHandlers> handlers, PendingSignals& shared)
+      : handlers_(std::move(handlers)), shared_(shared) {}
+
+  // To this thread. False where the queue of a real-time signal is full. Ignored signals vanish.
   bool Send(const abi::Siginfo& info);
   // As a fault does: a blocked or ignored signal gets its default action back, so that it cannot be
   // missed.
@@ -154,22 +191,23 @@ class SignalState {
   // The next signal of `allowed`; removed from what is pending.
   std::optional<abi::Siginfo> Take(SignalSet allowed);
 
-  SignalSet pending() const { return pending_; }
-  bool HasDeliverable() const { return (pending_ & ~blocked_) != 0; }
+  // Of the thread and of its process.
+  SignalSet pending() const { return own_.set() | shared_.set(); }
+  SignalSet own_pending() const { return own_.set(); }
+  bool HasDeliverable() const { return (pending() & ~blocked_) != 0; }
   // The number that Take(~blocked()) would give; 0 for none.
-  int NextDeliverable() const { return Next(pending_ & ~blocked_); }
+  int NextDeliverable() const;
   // Drops what is unblocked but ignored: it ends no wait.
   void DiscardIgnored();
+  void Drop(int signal);
   SignalSet blocked() const { return blocked_; }
   void SetBlocked(SignalSet set) { blocked_ = set & ~kUnblockable; }
 
-  const Sigaction& action(int signal) const {
-    return actions_[static_cast<std::size_t>(signal - 1)];
-  }
-  // Setting a signal to be ignored drops what is pending of it.
-  void SetAction(int signal, const Sigaction& action);
-  bool IsIgnored(int signal) const;
-  // execve(2): handlers become the default, ignored signals stay so.
+  SignalHandlers& handlers() const { return *handlers_; }
+  const std::shared_ptr<SignalHandlers>& shared_handlers() const { return handlers_; }
+  const Sigaction& action(int signal) const { return handlers_->action(signal); }
+  bool IsIgnored(int signal) const { return handlers_->IsIgnored(signal); }
+  // execve(2): handlers of its own, the default ones; no alternate stack.
   void ResetHandlers();
 
   // sigsuspend, ppoll: the mask to come back to once the call is over.
@@ -177,13 +215,10 @@ class SignalState {
   abi::SignalStack alternate{0, 2 /* SS_DISABLE */, 0, 0};
 
  private:
-  void Drop(int signal);
-  static int Next(SignalSet ready);
-
-  std::array<Sigaction, kSignalCount> actions_{};
+  std::shared_ptr<SignalHandlers> handlers_;
+  PendingSignals own_;
+  PendingSignals& shared_;
   SignalSet blocked_ = 0;
-  SignalSet pending_ = 0;
-  std::deque<abi::Siginfo> queue_;  // in order of arrival
 };
 
 // kill(2) and its kin: who sent it.

@@ -28,7 +28,7 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
   if (type == kTypeDirectory) return kEPERM;
   const auto at = ResolveNew(task, dirfd, path);
   if (!at) return at.error();
-  const std::uint32_t permissions = mode & 07777 & ~task.fs.umask;
+  const std::uint32_t permissions = mode & 07777 & ~task.fs().umask;
   if (fifo) return FromResult(task.kernel.files().MakeFifo(*at, permissions, task.credentials));
   // A box makes no devices: what they would lead to is the host's. Sockets come with bind(2).
   if (!regular) return at->ref.inode ? kEEXIST : kEPERM;
@@ -139,7 +139,7 @@ SyscallResult SysMkdirat(Task& task, DirFd dirfd, PathPtr path, FileMode mode) {
   const auto at = ResolveNew(task, dirfd, path);
   if (!at) return at.error();
   return FromResult(
-      task.kernel.files().MakeDirectory(*at, mode.value & ~task.fs.umask, task.credentials));
+      task.kernel.files().MakeDirectory(*at, mode.value & ~task.fs().umask, task.credentials));
 }
 SyscallResult SysMkdir(Task& task, PathPtr path, FileMode mode) {
   return SysMkdirat(task, kCwd, path, mode);
@@ -213,13 +213,13 @@ SyscallResult SysGetdents(Task& task, Fd fd, Address buffer, std::uint32_t size)
 SyscallResult SysChdir(Task& task, PathPtr path) {
   const auto at = task.ResolveGuest(kAtFdCwd, path, {});
   if (!at) return at.error();
-  return ChangeDirectory(task, at->ref.inode, task.fs.working_directory);
+  return ChangeDirectory(task, at->ref.inode, task.fs().working_directory);
 }
 
 SyscallResult SysFchdir(Task& task, Fd fd) {
   const auto file = FileOrPathOf(task, fd);
   if (!file) return file.error();
-  return ChangeDirectory(task, (*file)->path().inode, task.fs.working_directory);
+  return ChangeDirectory(task, (*file)->path().inode, task.fs().working_directory);
 }
 
 SyscallResult SysChroot(Task& task, PathPtr path) {
@@ -227,11 +227,11 @@ SyscallResult SysChroot(Task& task, PathPtr path) {
   if (!at) return at.error();
   if (!at->ref.inode->is(kTypeDirectory)) return kENOTDIR;
   if (!task.credentials.privileged()) return kEPERM;
-  return ChangeDirectory(task, at->ref.inode, task.fs.root);
+  return ChangeDirectory(task, at->ref.inode, task.fs().root);
 }
 
 SyscallResult SysGetcwd(Task& task, OutText buffer, Size size) {
-  const auto path = PathOf(task.fs.root, task.fs.working_directory);
+  const auto path = PathOf(task.fs().root, task.fs().working_directory);
   if (!path) return path.error();
   if (path->size() + 1 > size.value) return kERANGE;
   const auto bytes = std::as_bytes(std::span(path->c_str(), path->size() + 1));

@@ -52,7 +52,7 @@ Result<void, Errno> CheckOpen(const Task& task, const Inode& inode, int flags) {
 }
 
 SyscallResult Install(Task& task, std::shared_ptr<OpenFile> file, bool close_on_exec) {
-  const auto fd = task.fds.Add(std::move(file), close_on_exec, task.open_file_limit());
+  const auto fd = task.fds().Add(std::move(file), close_on_exec, task.open_file_limit());
   return fd ? SyscallResult(*fd) : SyscallResult(fd.error());
 }
 
@@ -86,15 +86,15 @@ SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   ResolveOptions options = request.options;
   options.follow_last = (flags & kOpenNoFollow) == 0 && !(creates && (flags & kOpenExclusive) != 0);
   options.may_be_missing = creates;
-  if (task.fds.size() >= static_cast<int>(task.open_file_limit())) {
+  if (task.fds().size() >= static_cast<int>(task.open_file_limit())) {
     // The descriptor is reserved before the path is looked at: EMFILE wins over ENOENT.
     int open = 0;
-    for (int fd = 0; fd < task.fds.size(); ++fd) open += task.fds.IsOpen(fd) ? 1 : 0;
+    for (int fd = 0; fd < task.fds().size(); ++fd) open += task.fds().IsOpen(fd) ? 1 : 0;
     if (static_cast<std::uint64_t>(open) >= task.open_file_limit()) return kEMFILE;
   }
   auto resolved = task.ResolveGuest(dirfd, path, options);
   if (!resolved) return resolved.error();
-  const std::uint32_t mode = request.mode & 07777 & ~task.fs.umask;
+  const std::uint32_t mode = request.mode & 07777 & ~task.fs().umask;
   if (tmp_file) return OpenTmpFile(task, *resolved, flags, mode);
   if ((flags & kOpenPath) != 0) {
     if ((flags & kOpenDirectory) != 0 && !resolved->ref.inode->is(kTypeDirectory)) return kENOTDIR;
@@ -120,19 +120,19 @@ SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
 }
 
 SyscallResult Duplicate(Task& task, int fd, std::uint64_t least, bool close_on_exec) {
-  auto file = task.fds.Get(fd);
+  auto file = task.fds().Get(fd);
   if (!file) return kEBADF;
   if (least >= task.open_file_limit()) return kEINVAL;
-  const auto made =
-      task.fds.Add(std::move(file), close_on_exec, task.open_file_limit(), static_cast<int>(least));
+  const auto made = task.fds().Add(std::move(file), close_on_exec, task.open_file_limit(),
+                                   static_cast<int>(least));
   return made ? SyscallResult(*made) : SyscallResult(made.error());
 }
 
 SyscallResult DuplicateTo(Task& task, int from, int to, bool close_on_exec) {
-  auto file = task.fds.Get(from);
+  auto file = task.fds().Get(from);
   if (!file) return kEBADF;
   if (to < 0 || static_cast<std::uint64_t>(to) >= task.open_file_limit()) return kEBADF;
-  task.fds.Put(to, {std::move(file), close_on_exec});
+  task.fds().Put(to, {std::move(file), close_on_exec});
   return to;
 }
 
@@ -146,18 +146,18 @@ SyscallResult MakePipe(Task& task, GuestPtr<std::int32_t> fds, int flags) {
   const int kept = flags & ~kOpenCloseOnExec;
   const bool close_on_exec = (flags & kOpenCloseOnExec) != 0;
   const auto read_end =
-      task.fds.Add(inode->OpenEnd(kOpenReadOnly | kept), close_on_exec, task.open_file_limit());
+      task.fds().Add(inode->OpenEnd(kOpenReadOnly | kept), close_on_exec, task.open_file_limit());
   if (!read_end) return read_end.error();
   const auto write_end =
-      task.fds.Add(inode->OpenEnd(kOpenWriteOnly | kept), close_on_exec, task.open_file_limit());
+      task.fds().Add(inode->OpenEnd(kOpenWriteOnly | kept), close_on_exec, task.open_file_limit());
   if (!write_end) {
-    task.fds.Close(*read_end);
+    task.fds().Close(*read_end);
     return write_end.error();
   }
   for (const auto& [index, fd] : {std::pair(0, *read_end), std::pair(1, *write_end)}) {
     if (const auto ok = task.memory().Write(fds + static_cast<std::uint64_t>(index), fd); !ok) {
-      task.fds.Close(*read_end);
-      task.fds.Close(*write_end);
+      task.fds().Close(*read_end);
+      task.fds().Close(*write_end);
       return ok.error();
     }
   }
@@ -224,7 +224,7 @@ SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const a
 }
 
 SyscallResult SysClose(Task& task, Fd fd) {
-  return task.fds.Close(fd.value) ? SyscallResult(0) : kEBADF;
+  return task.fds().Close(fd.value) ? SyscallResult(0) : kEBADF;
 }
 
 SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last,
@@ -232,11 +232,11 @@ SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last,
   constexpr std::uint64_t kUnshare = 2, kCloseOnExec = 4;
   if (flags.HasOther(kUnshare | kCloseOnExec) || first > last) return kEINVAL;
   const auto end = std::min<std::uint64_t>(static_cast<std::uint64_t>(last) + 1,
-                                           static_cast<std::uint64_t>(task.fds.size()));
+                                           static_cast<std::uint64_t>(task.fds().size()));
   for (std::uint64_t fd = first; fd < end; ++fd) {
     if (!flags.Has(kCloseOnExec)) {
-      task.fds.Close(static_cast<int>(fd));
-    } else if (auto* slot = task.fds.Find(static_cast<int>(fd))) {
+      task.fds().Close(static_cast<int>(fd));
+    } else if (auto* slot = task.fds().Find(static_cast<int>(fd))) {
       slot->close_on_exec = true;
     }
   }
@@ -246,7 +246,8 @@ SyscallResult SysCloseRange(Task& task, std::uint32_t first, std::uint32_t last,
 SyscallResult SysDup(Task& task, Fd fd) { return Duplicate(task, fd.value, 0, false); }
 
 SyscallResult SysDup2(Task& task, Fd from, Fd to) {
-  if (from.value == to.value) return task.fds.IsOpen(from.value) ? SyscallResult(to.value) : kEBADF;
+  if (from.value == to.value)
+    return task.fds().IsOpen(from.value) ? SyscallResult(to.value) : kEBADF;
   return DuplicateTo(task, from.value, to.value, false);
 }
 
@@ -265,7 +266,7 @@ SyscallResult SysPipe2(Task& task, GuestPtr<std::int32_t> fds, OpenFlags flags) 
 SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
   const auto file = FileOrPathOf(task, fd);
   if (!file) return file.error();
-  FdTable::Slot* slot = task.fds.Find(fd.value);
+  FdTable::Slot* slot = task.fds().Find(fd.value);
   enum Command : int {
     kDupFd = 0,
     kGetFd,
@@ -342,10 +343,10 @@ SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {
   constexpr int kFionread = 0x541b, kFionbio = 0x5421, kFionclex = 0x5450, kFioclex = 0x5451;
   switch (request.value) {
     case kFioclex:
-      task.fds.Find(fd.value)->close_on_exec = true;
+      task.fds().Find(fd.value)->close_on_exec = true;
       return 0;
     case kFionclex:
-      task.fds.Find(fd.value)->close_on_exec = false;
+      task.fds().Find(fd.value)->close_on_exec = false;
       return 0;
     case kFionbio: {
       const auto on = task.memory().Read(GuestPtr<const std::int32_t>{argument.value});
@@ -439,7 +440,7 @@ SyscallResult SysFallocate(Task& task, Fd fd, FallocateMode mode, Offset offset,
 }
 
 SyscallResult SysUmask(Task& task, FileMode mask) {
-  return static_cast<std::int64_t>(std::exchange(task.fs.umask, mask.value & 0777));
+  return static_cast<std::int64_t>(std::exchange(task.fs().umask, mask.value & 0777));
 }
 
 }  // namespace glovebox::engine

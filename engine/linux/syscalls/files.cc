@@ -67,13 +67,13 @@ SyscallResult FinishOr(Task& task, OpenFile& file, const std::uint64_t* offset, 
 }  // namespace
 
 Result<std::shared_ptr<OpenFile>, Errno> FileOrPathOf(Task& task, Fd fd) {
-  auto file = task.fds.Get(fd.value);
+  auto file = task.fds().Get(fd.value);
   if (!file) return std::unexpected(kEBADF);
   return file;
 }
 
 Result<std::shared_ptr<OpenFile>, Errno> FileOf(Task& task, Fd fd) {
-  auto file = task.fds.Get(fd.value);
+  auto file = task.fds().Get(fd.value);
   if (!file || file->path_only()) return std::unexpected(kEBADF);
   return file;
 }
@@ -84,10 +84,10 @@ Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow
   if (!text) return std::unexpected(text.error());
   if (text->empty() && empty_path_allowed) {
     if (dirfd.value == kAtFdCwd) {
-      return PathRef{task.fs.working_directory, task.fs.working_directory->parent(),
-                     task.fs.working_directory->name()};
+      return PathRef{task.fs().working_directory, task.fs().working_directory->parent(),
+                     task.fs().working_directory->name()};
     }
-    const auto file = task.fds.Get(dirfd.value);
+    const auto file = task.fds().Get(dirfd.value);
     if (!file) return std::unexpected(kEBADF);
     return file->path();
   }
@@ -153,7 +153,7 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
 IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
                     std::span<const std::byte> bytes) {
   if (file.inode().is(kTypeRegular)) {
-    const std::uint64_t limit = task.limits[kLimitFileSize].soft;
+    const std::uint64_t limit = task.process.limits[kLimitFileSize].soft;
     if (offset >= limit && !bytes.empty()) {
       task.Send(kSIGXFSZ, kSiUser);
       return std::unexpected(kEFBIG);

@@ -83,7 +83,7 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
     task.kernel.CountAbsent("mmap(MAP_SHARED, PROT_WRITE) of a file");
     return kENODEV;
   }
-  request.name = DisplayPath(task.fs.root, (*file)->path());
+  request.name = DisplayPath(task.fs().root, (*file)->path());
   const auto mapped = MapFile(task.space(), *regular, offset, request);
   if (!mapped) {
     if (task.space().LastFault().kind == MemoryFaultKind::kMemoryLimit &&

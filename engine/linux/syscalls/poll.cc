@@ -13,7 +13,7 @@ constexpr std::int64_t kBillion = 1'000'000'000;
 
 // The events of one descriptor, or what has to be waited for (stdin, with time frozen).
 Result<std::uint16_t, IoFailure> EventsOf(Task& task, int fd, std::uint16_t wanted) {
-  const auto file = task.fds.Get(fd);
+  const auto file = task.fds().Get(fd);
   if (!file || file->path_only()) return static_cast<std::uint16_t>(kPollInvalid);
   const auto events = file->Poll();
   if (!events) return events;
@@ -91,7 +91,7 @@ constexpr std::array<std::uint16_t, 3> kSelectEvents{kPollIn | kPollHup | kPollE
 
 SyscallResult Select(Task& task, int count, const SelectSets& sets) {
   if (count < 0) return kEINVAL;
-  count = std::min(count, std::max(task.fds.size(), 64));
+  count = std::min(count, std::max(task.fds().size(), 64));
   const auto words = static_cast<std::size_t>((count + 63) / 64);
   std::array<std::vector<std::uint64_t>, 3> in;
   std::array<std::vector<std::uint64_t>, 3> out;

@@ -122,11 +122,13 @@ SyscallResult SetFilesystemId(Task& task, const IdSet& ids, std::uint32_t id) {
   return old;
 }
 
-bool IsSelf(const Task& task, int pid) { return pid == 0 || pid == static_cast<int>(task.pid); }
+bool IsSelf(const Task& task, int pid) {
+  return pid == 0 || pid == static_cast<int>(task.process.pid);
+}
 
 SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
   if (to.soft > to.hard) return kEINVAL;
-  abi::Rlimit& now = task.limits[static_cast<std::size_t>(resource)];
+  abi::Rlimit& now = task.process.limits[static_cast<std::size_t>(resource)];
   // Descriptors are a limit of the box: nobody raises it, as on Linux beyond fs.nr_open.
   if (to.hard > now.hard && (resource == kLimitOpenFiles || !task.credentials.privileged()))
     return kEPERM;
@@ -211,33 +213,33 @@ SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags
   return kECHILD;
 }
 
-SyscallResult SysGetpid(Task& task) { return static_cast<std::int64_t>(task.pid); }
+SyscallResult SysGetpid(Task& task) { return static_cast<std::int64_t>(task.process.pid); }
 SyscallResult SysGettid(Task& task) { return static_cast<std::int64_t>(task.tid); }
 SyscallResult SysGetppid(Task&) { return 1; }  // WorldId::kParentPid
-SyscallResult SysGetpgrp(Task& task) { return static_cast<std::int64_t>(task.process_group); }
+SyscallResult SysGetpgrp(Task& task) { return static_cast<std::int64_t>(task.process.group); }
 SyscallResult SysGetpgid(Task& task, Pid pid) {
   return pid.value < 0 || !IsSelf(task, pid.value)
              ? kESRCH
-             : SyscallResult(static_cast<std::int64_t>(task.process_group));
+             : SyscallResult(static_cast<std::int64_t>(task.process.group));
 }
 SyscallResult SysGetsid(Task& task, Pid pid) {
   return pid.value < 0 || !IsSelf(task, pid.value)
              ? kESRCH
-             : SyscallResult(static_cast<std::int64_t>(task.session));
+             : SyscallResult(static_cast<std::int64_t>(task.process.session));
 }
 SyscallResult SysSetpgid(Task& task, Pid pid, Pid group) {
   if (group.value < 0) return kEINVAL;
   if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
-  if (task.session == task.pid) return kEPERM;
-  if (group.value != 0 && group.value != static_cast<int>(task.pid)) return kEPERM;
-  task.process_group = task.pid;
+  if (task.process.session == task.process.pid) return kEPERM;
+  if (group.value != 0 && group.value != static_cast<int>(task.process.pid)) return kEPERM;
+  task.process.group = task.process.pid;
   return 0;
 }
 // A leader of a process group cannot make a session: setsid(2).
 SyscallResult SysSetsid(Task& task) {
-  if (task.process_group == task.pid) return kEPERM;
-  task.session = task.process_group = task.pid;
-  return static_cast<std::int64_t>(task.pid);
+  if (task.process.group == task.process.pid) return kEPERM;
+  task.process.session = task.process.group = task.process.pid;
+  return static_cast<std::int64_t>(task.process.pid);
 }
 
 SyscallResult SysGetuid(Task& task) { return static_cast<std::int64_t>(task.credentials.uid); }
@@ -324,7 +326,7 @@ SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
   return FromResult(
-      task.memory().Write(out, task.limits[static_cast<std::size_t>(resource.value)]));
+      task.memory().Write(out, task.process.limits[static_cast<std::size_t>(resource.value)]));
 }
 SyscallResult SysSetrlimit(Task& task, Resource resource, GuestPtr<const abi::Rlimit> value) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
@@ -335,7 +337,7 @@ SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
                            GuestPtr<const abi::Rlimit> value, GuestPtr<abi::Rlimit> old) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
   if (!IsSelf(task, pid.value)) return kESRCH;
-  const abi::Rlimit before = task.limits[static_cast<std::size_t>(resource.value)];
+  const abi::Rlimit before = task.process.limits[static_cast<std::size_t>(resource.value)];
   if (value) {
     const auto to = task.memory().Read(value);
     if (!to) return to.error();
@@ -577,8 +579,9 @@ SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std
 
 SyscallResult SysGetpriority(Task& task, int which, int who) {
   if (which < 0 || which > 2) return kEINVAL;
-  return who == 0 || who == static_cast<int>(task.pid) ? SyscallResult(20)
-                                                       : kESRCH;  // 20 minus a nice value of 0
+  return who == 0 || who == static_cast<int>(task.process.pid)
+             ? SyscallResult(20)
+             : kESRCH;  // 20 minus a nice value of 0
 }
 
 }  // namespace glovebox::engine

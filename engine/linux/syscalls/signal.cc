@@ -16,7 +16,7 @@ bool IsSignal(int number) { return number >= 1 && number <= kSignalCount; }
 SyscallResult SendSelf(Task& task, int signal, int code) {
   if (signal < 0 || signal > kSignalCount) return kEINVAL;
   if (signal == 0) return 0;
-  return task.signals.Send(SenderInfo(signal, code, task.pid, task.credentials.uid))
+  return task.signals.Send(SenderInfo(signal, code, task.process.pid, task.credentials.uid))
              ? SyscallResult(0)
              : kEAGAIN;
 }
@@ -46,7 +46,10 @@ SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction
     to.flags &= ~std::uint64_t{kSaUnsupported};
   }
   const Sigaction before = task.signals.action(signal.value);
-  if (action) task.signals.SetAction(signal.value, to);
+  if (action) {
+    task.signals.handlers().Set(signal.value, to);
+    if (task.signals.IsIgnored(signal.value)) task.process.Drop(signal.value);
+  }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
 
@@ -149,8 +152,8 @@ SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
 
 SyscallResult SysKill(Task& task, Pid pid, Signal signal) {
   if (signal.value < 0 || signal.value > kSignalCount) return kEINVAL;
-  const int self = static_cast<int>(task.pid);
-  const int group = static_cast<int>(task.process_group);
+  const int self = static_cast<int>(task.process.pid);
+  const int group = static_cast<int>(task.process.group);
   if (pid.value == self || pid.value == 0 || pid.value == -group)
     return SendSelf(task, signal.value, kSiUser);
   return kESRCH;  // -1 too: everybody else is nobody
@@ -163,19 +166,21 @@ SyscallResult SysTkill(Task& task, Pid tid, Signal signal) {
 
 SyscallResult SysTgkill(Task& task, Pid group, Pid tid, Signal signal) {
   if (tid.value <= 0 || group.value <= 0) return kEINVAL;
-  if (!IsThread(task, tid.value) || group.value != static_cast<int>(task.pid)) return kESRCH;
+  if (!IsThread(task, tid.value) || group.value != static_cast<int>(task.process.pid))
+    return kESRCH;
   return SendSelf(task, signal.value, kSiTkill);
 }
 
 SyscallResult SysRtSigqueueinfo(Task& task, Pid pid, Signal signal,
                                 GuestPtr<const abi::Siginfo> info) {
-  return pid.value == static_cast<int>(task.pid) ? QueueInfo(task, signal.value, info) : kESRCH;
+  return pid.value == static_cast<int>(task.process.pid) ? QueueInfo(task, signal.value, info)
+                                                         : kESRCH;
 }
 
 SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal,
                                   GuestPtr<const abi::Siginfo> info) {
   if (tid.value <= 0 || group.value <= 0) return kEINVAL;
-  return IsThread(task, tid.value) && group.value == static_cast<int>(task.pid)
+  return IsThread(task, tid.value) && group.value == static_cast<int>(task.process.pid)
              ? QueueInfo(task, signal.value, info)
              : kESRCH;
 }

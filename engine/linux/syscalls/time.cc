@@ -50,7 +50,7 @@ Result<std::int64_t, Errno> ReadClock(const Task& task, int clock) {
   }
   // clock_getcpuclockid(3): ~pid shifted by three, and what kind of CPU time. Of this process only.
   const int pid = ~(clock >> 3);
-  if (clock < 0 && (clock & 3) <= 2 && (pid == 0 || pid == static_cast<int>(task.pid))) {
+  if (clock < 0 && (clock & 3) <= 2 && (pid == 0 || pid == static_cast<int>(task.process.pid))) {
     return static_cast<std::int64_t>(kernel.CpuTime());
   }
   return std::unexpected(kEINVAL);
@@ -109,7 +109,7 @@ Nanoseconds TimerClock(const Task& task, int which) {
 }
 
 abi::Itimerval Describe(const Task& task, int which) {
-  const IntervalTimer& timer = task.timers[static_cast<std::size_t>(which)];
+  const IntervalTimer& timer = task.process.timers[static_cast<std::size_t>(which)];
   const Nanoseconds now = TimerClock(task, which);
   // A timer that is armed never reads as zero.
   const Nanoseconds left = timer.expires == kNever ? 0
@@ -175,7 +175,7 @@ SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags,
 }
 
 SyscallResult SysAlarm(Task& task, std::uint32_t seconds) {
-  IntervalTimer& timer = task.timers[kTimerReal];
+  IntervalTimer& timer = task.process.timers[kTimerReal];
   const Nanoseconds now = task.kernel.Now();
   const Nanoseconds left =
       timer.expires == kNever ? 0 : timer.expires - std::min(timer.expires, now);
@@ -207,7 +207,7 @@ SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itime
   const auto interval = ToNanoseconds(to.interval);
   if (!first || !interval) return kEINVAL;
   const abi::Itimerval before = Describe(task, which.value);
-  IntervalTimer& timer = task.timers[static_cast<std::size_t>(which.value)];
+  IntervalTimer& timer = task.process.timers[static_cast<std::size_t>(which.value)];
   timer = {};
   if (*first != 0)
     timer = {After(TimerClock(task, which.value), static_cast<std::int64_t>(*first)), *interval};
