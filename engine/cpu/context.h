@@ -105,8 +105,9 @@ struct BasicContext {
   [[gnu::always_inline]] const Uop* Missed() { return &cpu.resolve; }
 
   // The instruction raises an exception instead of happening.
-  [[gnu::always_inline]] const Uop* Raise(ExceptionKind kind) {
+  [[gnu::always_inline]] const Uop* Raise(ExceptionKind kind, std::uint32_t error_code = 0) {
     cpu.exception = kind;
+    cpu.error_code = error_code;
     cpu.uop = uop;
     cpu.leave_kind = LeaveKind::kException;
     return &cpu.leave;

@@ -65,7 +65,9 @@ struct CoreState {
 
   LeaveKind leave_kind = LeaveKind::kNextBlock;
   ExceptionKind exception = ExceptionKind::kInvalidOpcode;
-  const Uop* uop = nullptr;  // kSteppedOut, kMiss, kException
+  std::uint32_t error_code = 0;                           // of `exception`
+  SyscallEntry syscall_entry = SyscallEntry::kSyscall64;  // kSyscall
+  const Uop* uop = nullptr;                               // kSteppedOut, kMiss, kException
   MemoryFault fault;
 
   Uop resolve;  // where a miss goes: resolves it and goes back, or leaves

@@ -173,7 +173,7 @@ std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
     case LeaveKind::kTrap:
       return Stop{.kind = StopKind::kException, .exception = core_.exception};
     case LeaveKind::kSyscall:
-      return Stop{.kind = StopKind::kSyscall};
+      return Stop{.kind = StopKind::kSyscall, .entry = core_.syscall_entry};
     case LeaveKind::kSteppedOut:
     case LeaveKind::kMiss:
     case LeaveKind::kException:
@@ -184,7 +184,8 @@ std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
   retired += static_cast<std::int64_t>(index);
   core_.rip = block.RipOf(index);
   if (core_.leave_kind == LeaveKind::kException) {
-    return Stop{.kind = StopKind::kException, .exception = core_.exception};
+    return Stop{
+        .kind = StopKind::kException, .exception = core_.exception, .error_code = core_.error_code};
   }
   if (core_.leave_kind == LeaveKind::kMiss) {
     const bool limit = core_.fault.kind == MemoryFaultKind::kMemoryLimit;

@@ -122,7 +122,21 @@ void RaiseFault(Task& task, const Stop& stop) {
     case ExceptionKind::kBreakpoint:
       task.signals.Force(SenderInfo(kSIGTRAP, kSiKernel, 0, 0));
       return;
+    case ExceptionKind::kSingleStep:
+      task.signals.Force(FaultInfo(kSIGTRAP, kTrapTrace, rip));
+      return;
+    case ExceptionKind::kDebugTrap:
+      task.signals.Force(FaultInfo(kSIGTRAP, kTrapBrkpt, rip));
+      return;
+    case ExceptionKind::kAlignmentCheck:
+      task.signals.Force(FaultInfo(kSIGBUS, kBusAdrAln, 0));
+      return;
+    case ExceptionKind::kStackFault:
+    case ExceptionKind::kSegmentNotPresent:
+      task.signals.Force(SenderInfo(kSIGBUS, kSiKernel, 0, 0));
+      return;
     case ExceptionKind::kOverflow:
+    case ExceptionKind::kBoundRange:
     case ExceptionKind::kGeneralProtection:
       task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
       return;

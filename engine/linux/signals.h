@@ -116,8 +116,10 @@ enum SignalCode : int {
   kFpeFloatInvalid = 7,
   kSegvMapErr = 1,
   kSegvAccErr = 2,
+  kBusAdrAln = 1,
   kBusAdrErr = 2,
   kTrapBrkpt = 1,
+  kTrapTrace = 2,
 };
 
 enum SigactionFlag : std::uint64_t {

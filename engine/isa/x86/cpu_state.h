@@ -19,13 +19,28 @@ struct alignas(32) VectorRegister {
   std::array<std::byte, 32> bytes{};
 };
 
+// How a segment makes a linear address of an offset: (offset + base) & mask. One that must not be
+// used (a null selector in 32-bit code) leads beyond the canonical addresses.
+struct Segment {
+  std::uint64_t base = 0;
+  std::uint64_t mask = ~std::uint64_t{0};
+};
+
+// Entries of the descriptor table that set_thread_area(2) fills, as the table holds them.
+inline constexpr std::size_t kTlsDescriptors = 3;
+
 struct Cpu : CoreState {
   // Encoding order. Slot 16 is always 0: the "no register" of addresses. Operand bytes name
   // registers by their offset in bytes from the start of this array, so AH is 1 and R15 is 120.
   alignas(64) std::array<std::uint64_t, 17> gpr{};
   LazyFlags lazy;
-  // Indexed by the segment bits of a general address: none, FS, GS.
-  std::array<std::uint64_t, 3> segment_base{};
+  // Indexed by the segment bits of a general address: flat, FS, GS. Follows from the next four
+  // (segments.h).
+  std::array<Segment, 3> segment{};
+  CpuMode mode = CpuMode::kLong64;
+  std::array<std::uint16_t, 6> selector{};      // by SegmentRegister
+  std::array<std::uint64_t, 2> segment_base{};  // FS, GS
+  std::array<std::uint64_t, kTlsDescriptors> tls{};
   std::uint8_t direction = 0;     // DF
   std::uint64_t other_flags = 0;  // TF, AC, ID: as popf left them
   std::uint64_t tsc_offset = 0;
@@ -84,8 +99,8 @@ template <typename T>
 
 // --- Addresses of memory operands: one type per form, a template argument of bodies. ---
 // Operand byte b is the base's slot, c the index's, d holds the scale (bits 0-1), the segment (bits
-// 2-3) and whether the address is cut to 32 bits (bit 4). kUnits is what an instruction with such
-// an operand takes.
+// 2-3) and to how many bits the offset is cut (bits 4-5). kUnits is what an instruction with such
+// an operand takes. Of() is the linear address; LEA wants the general form's Offset().
 
 // [base + disp32]
 struct AddressBase {
@@ -105,28 +120,69 @@ struct AddressBaseIndex {
   }
 };
 
-// The same two with a second unit, whose `immediate` is the instruction's.
+// The same two in 32-bit code, or with an address-size prefix: the sum wraps at 4 GiB.
+struct AddressBase32 {
+  static constexpr int kUnits = 1;
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
+    return ReadGpr<std::uint32_t>(c.cpu, c.uop->b) + static_cast<std::uint32_t>(c.uop->imm);
+  }
+};
+struct AddressBaseIndex32 {
+  static constexpr int kUnits = 1;
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
+    return ReadGpr<std::uint32_t>(c.cpu, c.uop->b) +
+           (ReadGpr<std::uint32_t>(c.cpu, c.uop->c) << c.uop->d) +
+           static_cast<std::uint32_t>(c.uop->imm);
+  }
+};
+
+// Known when the block is decoded: RIP-relative, or nothing but a displacement. The second unit is
+// a Wide whose `displacement` is the address; its `immediate` is free for the instruction.
+struct AddressAbsolute {
+  static constexpr int kUnits = 2;
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
+    return c.Second<Wide>().displacement;
+  }
+};
+
+// The forms of one unit with a second unit, whose `immediate` is the instruction's.
 struct AddressBaseWide : AddressBase {
   static constexpr int kUnits = 2;
 };
 struct AddressBaseIndexWide : AddressBaseIndex {
   static constexpr int kUnits = 2;
 };
+struct AddressBase32Wide : AddressBase32 {
+  static constexpr int kUnits = 2;
+};
+struct AddressBaseIndex32Wide : AddressBaseIndex32 {
+  static constexpr int kUnits = 2;
+};
 
-// Everything: segment bases, RIP-relative (a displacement of 64 bits), 32-bit addresses. The second
-// unit is a Wide; its `immediate` is free for the instruction, and so is `imm`.
+// Everything: segment bases, displacements of 64 bits, 16 and 32-bit addresses. The second unit is
+// a Wide; its `immediate` is free for the instruction, and so is `imm`.
 struct AddressGeneral {
   static constexpr int kUnits = 2;
-  [[gnu::always_inline]] static GuestAddr Offset(const Context& c) {
-    const GuestAddr sum = ReadGpr<std::uint64_t>(c.cpu, c.uop->b) +
-                          (ReadGpr<std::uint64_t>(c.cpu, c.uop->c) << (c.uop->d & 3)) +
-                          c.Second<Wide>().displacement;
-    return (c.uop->d & kAddress32) != 0 ? static_cast<std::uint32_t>(sum) : sum;
-  }
-  [[gnu::always_inline]] static GuestAddr Of(const Context& c) {
-    return Offset(c) + c.cpu.segment_base[(c.uop->d >> 2) & 3];
-  }
   static constexpr std::uint8_t kAddress32 = 1 << 4;
+  static constexpr std::uint8_t kAddress16 = 1 << 5;
+
+  [[gnu::always_inline]] static GuestAddr Offset(const Context& c) {
+    return Cut(c, ReadGpr<std::uint64_t>(c.cpu, c.uop->b) +
+                      (ReadGpr<std::uint64_t>(c.cpu, c.uop->c) << (c.uop->d & 3)) +
+                      c.Second<Wide>().displacement);
+  }
+  [[gnu::always_inline]] static GuestAddr Of(const Context& c) { return Linear(c, Offset(c)); }
+
+  // An offset as wide as the instruction's addresses are.
+  [[gnu::always_inline]] static GuestAddr Cut(const Context& c, GuestAddr offset) {
+    if ((c.uop->d & (kAddress32 | kAddress16)) == 0) return offset;
+    return offset & ((c.uop->d & kAddress32) != 0 ? 0xffffffff : 0xffff);
+  }
+  // Where an offset within the instruction's segment is.
+  [[gnu::always_inline]] static GuestAddr Linear(const Context& c, GuestAddr offset) {
+    const Segment& segment = c.cpu.segment[(c.uop->d >> 2) & 3];
+    return (offset + segment.base) & segment.mask;
+  }
 };
 
 }  // namespace glovebox::engine::x86

@@ -123,15 +123,20 @@ std::optional<std::size_t> LowerBlock(std::span<Decoded> block, Translation& out
 
 }  // namespace
 
-Decoder::Decoder(AddressSpace& memory) : memory_(memory), block_(kMaxBlockInstructions) {
-  GB_CHECK(
-      ZYAN_SUCCESS(ZydisDecoderInit(&zydis_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
+Decoder::Decoder(AddressSpace& memory, CpuMode mode)
+    : memory_(memory),
+      last_address_(mode == CpuMode::kLong64 ? ~GuestAddr{0} : 0xffff'ffff),
+      block_(kMaxBlockInstructions) {
+  const bool is_long = mode == CpuMode::kLong64;
+  GB_CHECK(ZYAN_SUCCESS(
+      ZydisDecoderInit(&zydis_, is_long ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LEGACY_32,
+                       is_long ? ZYDIS_STACK_WIDTH_64 : ZYDIS_STACK_WIDTH_32)));
 }
 
 Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
   Fetched fetched;
   while (fetched.count < fetched.bytes.size()) {
-    const GuestAddr at = rip + fetched.count;
+    const GuestAddr at = Wrap(rip + fetched.count);
     const bool known =
         at < memory_.window_bytes() && (memory_.flags()[at >> kPageShift] & kExecutable) != 0;
     if (!known) {
@@ -181,9 +186,11 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
       decoded.traits = kEndsBlock;
     }
     if ((decoded.traits & kOwnBlock) != 0 && count != 0) break;
-    in.next_rip = at + in.decoded.length;
+    in.next_rip = Wrap(at + in.decoded.length);
+    const bool wraps = in.next_rip < at;  // a block's addresses only rise
     at = in.next_rip;
     ++count;
+    if (wraps) break;
     const std::uint16_t traits = decoded.traits;
     if ((traits & (kEndsBlock | kOwnBlock)) != 0) break;
     if ((traits & kBranches) != 0 && ++branches == kMaxBranches) break;

@@ -10,6 +10,7 @@
 #include "engine/cpu/block.h"
 #include "engine/cpu/stop.h"
 #include "engine/isa/x86/instruction_table.h"
+#include "engine/isa/x86/registers.h"
 #include "engine/memory/address_space.h"
 
 namespace glovebox::engine::x86 {
@@ -23,7 +24,7 @@ struct Decoded {
 
 class Decoder final : public Translator {
  public:
-  explicit Decoder(AddressSpace& memory);
+  Decoder(AddressSpace& memory, CpuMode mode);
 
   std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions,
                                        Translation& out) override;
@@ -40,7 +41,11 @@ class Decoder final : public Translator {
   };
   Fetched Fetch(GuestAddr rip);
 
+  // 32-bit code runs on at 0 behind the last byte of 4 GiB.
+  GuestAddr Wrap(GuestAddr rip) const { return rip & last_address_; }
+
   AddressSpace& memory_;
+  const GuestAddr last_address_;
   ZydisDecoder zydis_;
   std::vector<Decoded>
       block_;  // where a block is decoded: instructions are too big to be moved about

@@ -6,7 +6,8 @@ namespace glovebox::engine::x86 {
 namespace {
 
 std::uint8_t SegmentOf(ZydisRegister segment) {
-  // The bases of ES, CS, SS and DS are 0 in 64-bit mode (Intel SDM vol. 1, 3.4.2.1).
+  // The bases of ES, CS, SS and DS are 0 in 64-bit mode (Intel SDM vol. 1, 3.4.2.1) and in the flat
+  // segments of 32-bit code (segments.h).
   if (segment == ZYDIS_REGISTER_FS) return 1;
   if (segment == ZYDIS_REGISTER_GS) return 2;
   return 0;
@@ -56,33 +57,42 @@ void Emitter::EmitAddressed(const AddressHandlers& handlers, const Instruction& 
                             std::uint64_t immediate, bool short_forms, bool second_unit) {
   const ZydisDecodedOperandMem& mem = memory.mem;
   const bool rip_relative = mem.base == ZYDIS_REGISTER_RIP || mem.base == ZYDIS_REGISTER_EIP;
+  const int width = instruction.decoded.address_width;
   std::uint64_t displacement = static_cast<std::uint64_t>(mem.disp.value);
   if (rip_relative) displacement += instruction.next_rip;
-  const auto as_signed = static_cast<std::int64_t>(displacement);
-  const std::uint8_t segment = SegmentOf(mem.segment);
-  const std::uint8_t shift = ScaleShift(mem.scale);
-  const bool cut = instruction.decoded.address_width == 32;
-
   Uop fields;
   fields.a = a;
   fields.b = rip_relative ? kNoRegister : GprSlot(mem.base);
   fields.c = GprSlot(mem.index);
-  const bool is_short =
-      short_forms && segment == 0 && !cut && as_signed == static_cast<std::int32_t>(as_signed);
+  fields.d = ScaleShift(mem.scale);
+  const std::uint8_t segment = SegmentOf(mem.segment);
+  // A displacement that `imm` holds: of narrower addresses only the low bits count.
+  const auto narrow = static_cast<std::int32_t>(displacement);
+  const bool fits = width == 32 || displacement == static_cast<std::uint64_t>(std::int64_t{narrow});
+  const bool is_flat = short_forms && segment == 0 && width != 16;
+
   Handler handler = nullptr;
-  if (is_short && mem.index == ZYDIS_REGISTER_NONE) {
-    handler = handlers.base;
-  } else if (is_short) {
-    handler = handlers.base_index;
-    fields.d = shift;
+  if (is_flat && fields.b == kNoRegister && fields.c == kNoRegister) {
+    handler = handlers.absolute;
+    if (handler != nullptr) {
+      second_unit = true;
+      if (width == 32) displacement = static_cast<std::uint32_t>(displacement);
+    }
+  } else if (is_flat && fits && fields.c == kNoRegister) {
+    handler = width == 32 ? handlers.base32 : handlers.base;
+    fields.imm = narrow;
+  } else if (is_flat && fits) {
+    handler = width == 32 ? handlers.base_index32 : handlers.base_index;
+    fields.imm = narrow;
   }
   if (handler == nullptr) {
     handler = handlers.general;
     second_unit = true;
-    fields.d =
-        static_cast<std::uint8_t>(shift | segment << 2 | (cut ? AddressGeneral::kAddress32 : 0));
-  } else {
-    fields.imm = static_cast<std::int32_t>(as_signed);
+    const std::uint8_t cut = width == 32   ? AddressGeneral::kAddress32
+                             : width == 16 ? AddressGeneral::kAddress16
+                                           : 0;
+    fields.imm = 0;
+    fields.d = static_cast<std::uint8_t>(fields.d | segment << 2 | cut);
   }
   Emit(handler, fields);
   if (second_unit) uops_.push_back(std::bit_cast<Uop>(Wide{displacement, immediate}));

@@ -33,24 +33,35 @@ inline bool IsImmediate(const ZydisDecodedOperand& operand) {
 
 // The handlers of one semantic for each form of address. Null forms fall back on `general`.
 struct AddressHandlers {
+  Handler general = nullptr;
   Handler base = nullptr;
   Handler base_index = nullptr;
-  Handler general = nullptr;
+  Handler base32 = nullptr;
+  Handler base_index32 = nullptr;
+  Handler absolute = nullptr;
 };
-// All three forms of a body that is a template over the address.
+// All forms of a body that is a template over the address.
 template <template <typename Address> typename Body>
 inline constexpr AddressHandlers kAddressHandlers = {
-    kHandler<Body<AddressBase>>, kHandler<Body<AddressBaseIndex>>, kHandler<Body<AddressGeneral>>};
+    .general = kHandler<Body<AddressGeneral>>,
+    .base = kHandler<Body<AddressBase>>,
+    .base_index = kHandler<Body<AddressBaseIndex>>,
+    .base32 = kHandler<Body<AddressBase32>>,
+    .base_index32 = kHandler<Body<AddressBaseIndex32>>,
+    .absolute = kHandler<Body<AddressAbsolute>>};
 // For what is seldom run.
 template <template <typename Address> typename Body>
-inline constexpr AddressHandlers kGeneralHandler = {nullptr, nullptr,
-                                                    kHandler<Body<AddressGeneral>>};
+inline constexpr AddressHandlers kGeneralHandler = {.general = kHandler<Body<AddressGeneral>>};
 
 // Address forms whose second unit carries an immediate: what EmitMemoryImmediate wants.
 template <template <typename Address> typename Body>
-inline constexpr AddressHandlers kImmediateHandlers = {kHandler<Body<AddressBaseWide>>,
-                                                       kHandler<Body<AddressBaseIndexWide>>,
-                                                       kHandler<Body<AddressGeneral>>};
+inline constexpr AddressHandlers kImmediateHandlers = {
+    .general = kHandler<Body<AddressGeneral>>,
+    .base = kHandler<Body<AddressBaseWide>>,
+    .base_index = kHandler<Body<AddressBaseIndexWide>>,
+    .base32 = kHandler<Body<AddressBase32Wide>>,
+    .base_index32 = kHandler<Body<AddressBaseIndex32Wide>>,
+    .absolute = kHandler<Body<AddressAbsolute>>};
 
 class Emitter {
  public:

@@ -15,21 +15,29 @@ bool RefuseFar(Emitter& emitter) {
 
 // --- JMP ---
 
+// Targets in 64-bit code must be canonical; in 32-bit code the whole of 4 GiB is.
+template <typename W>
+[[gnu::always_inline]] inline bool IsTarget(W target) {
+  if constexpr (sizeof(W) == 8) return IsCanonical(target);
+  return true;
+}
+
+template <typename W>
 struct IndirectJump {
-  [[gnu::always_inline]] static const Uop* To(Context& c, GuestAddr target, std::uint64_t count) {
-    if (!IsCanonical(target)) [[unlikely]]
+  [[gnu::always_inline]] static const Uop* To(Context& c, W target, std::uint64_t count) {
+    if (!IsTarget(target)) [[unlikely]]
       return c.Raise(ExceptionKind::kGeneralProtection);
     return c.ExitTo(target, static_cast<std::int64_t>(count));
   }
   struct Register {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      return To(c, ReadGpr<std::uint64_t>(c.cpu, c.uop->a), c.uop->d);
+      return To(c, ReadGpr<W>(c.cpu, c.uop->a), c.uop->d);
     }
   };
   template <typename Address>
   struct Memory {  // a: the instructions that retire
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      GuestAddr target;
+      W target;
       if (!c.Load(Address::Of(c), target)) [[unlikely]]
         return c.Missed();
       return To(c, target, c.uop->a);
@@ -44,49 +52,56 @@ bool LowerJump(Emitter& emitter, const Instruction& in) {
   if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
   if (IsImmediate(target)) {
     EmitGoto(emitter, in, BranchTarget(in));
-  } else if (IsMemory(target)) {
-    emitter.EmitMemory(kAddressHandlers<IndirectJump::Memory>, in, target, Retiring(in));
-  } else {
-    emitter.Emit(kHandler<IndirectJump::Register>,
-                 {.a = GprSlot(target.reg.value), .d = Retiring(in)});
+    return true;
   }
-  return true;
+  return ForBranch(in, [&]<typename W, typename S>(W, S) {
+    if (IsMemory(target)) {
+      emitter.EmitMemory(kAddressHandlers<IndirectJump<W>::template Memory>, in, target,
+                         Retiring(in));
+    } else {
+      emitter.Emit(kHandler<typename IndirectJump<W>::Register>,
+                   {.a = GprSlot(target.reg.value), .d = Retiring(in)});
+    }
+    return true;
+  });
 }
 
 // --- CALL, RET ---
 
 // imm: the distance from the return address to the target.
+template <typename W, typename S>
 struct CallDirect {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const Jump jump = c.Second<Jump>();
     const GuestAddr back = jump.rip - static_cast<std::int64_t>(c.uop->imm);
-    if (!Push<std::uint64_t>(c, back)) [[unlikely]]
+    if (!Push<S>(c, static_cast<W>(back))) [[unlikely]]
       return c.Missed();
     return c.Exit(jump);
   }
 };
 
+template <typename W, typename S>
 struct IndirectCall {
-  [[gnu::always_inline]] static const Uop* To(Context& c, GuestAddr target, GuestAddr back,
+  [[gnu::always_inline]] static const Uop* To(Context& c, W target, GuestAddr back,
                                               std::uint64_t count) {
     // The return address is stored before the target is looked at, as in hardware.
-    const GuestAddr top = c.cpu.gpr[kRsp] - sizeof(back);
-    if (!c.Store(top, back)) [[unlikely]]
+    const S top = StackTop<S>(c.cpu) - sizeof(W);
+    if (!c.Store(top, static_cast<W>(back))) [[unlikely]]
       return c.Missed();
-    if (!IsCanonical(target)) [[unlikely]]
+    if (!IsTarget(target)) [[unlikely]]
       return c.Raise(ExceptionKind::kGeneralProtection);
-    c.cpu.gpr[kRsp] = top;
+    SetStackTop<S>(c.cpu, top);
     return c.ExitTo(target, static_cast<std::int64_t>(count));
   }
   struct Register {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      return To(c, ReadGpr<std::uint64_t>(c.cpu, c.uop->a), c.Second<Wide>().immediate, c.uop->d);
+      return To(c, ReadGpr<W>(c.cpu, c.uop->a), c.template Second<Wide>().immediate, c.uop->d);
     }
   };
   template <typename Address>
   struct Memory {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      GuestAddr target;
+      W target;
       if (!c.Load(Address::Of(c), target)) [[unlikely]]
         return c.Missed();
       return To(c, target, c.template Second<Wide>().immediate, c.uop->a);
@@ -97,39 +112,46 @@ struct IndirectCall {
 bool LowerCall(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& target = in.operands[0];
   if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
-  if (IsImmediate(target)) {
-    emitter.EmitExit(kHandler<CallDirect>, {.imm = static_cast<std::int32_t>(ImmediateOf(target))},
-                     in, BranchTarget(in));
-  } else if (IsMemory(target)) {
-    emitter.EmitMemoryImmediate(kImmediateHandlers<IndirectCall::Memory>, in, target, Retiring(in),
-                                in.next_rip);
-  } else {
-    emitter.Emit(kHandler<IndirectCall::Register>,
-                 {.a = GprSlot(target.reg.value), .d = Retiring(in)}, Wide{0, in.next_rip});
-  }
-  return true;
+  return ForBranch(in, [&]<typename W, typename S>(W, S) {
+    if (IsImmediate(target)) {
+      const GuestAddr to = BranchTarget(in);
+      const auto distance = static_cast<std::int32_t>(to - in.next_rip);
+      emitter.EmitExit(kHandler<CallDirect<W, S>>, {.imm = distance}, in, to);
+    } else if (IsMemory(target)) {
+      emitter.EmitMemoryImmediate(kImmediateHandlers<IndirectCall<W, S>::template Memory>, in,
+                                  target, Retiring(in), in.next_rip);
+    } else {
+      emitter.Emit(kHandler<typename IndirectCall<W, S>::Register>,
+                   {.a = GprSlot(target.reg.value), .d = Retiring(in)}, Wide{0, in.next_rip});
+    }
+    return true;
+  });
 }
 
 // imm: bytes of arguments to drop.
+template <typename W, typename S>
 struct Return {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
-    GuestAddr target;
-    const GuestAddr top = c.cpu.gpr[kRsp];
+    W target;
+    const S top = StackTop<S>(c.cpu);
     if (!c.Load(top, target)) [[unlikely]]
       return c.Missed();
-    if (!IsCanonical(target)) [[unlikely]]
+    if (!IsTarget(target)) [[unlikely]]
       return c.Raise(ExceptionKind::kGeneralProtection);
-    c.cpu.gpr[kRsp] = top + sizeof(target) + static_cast<std::uint32_t>(c.uop->imm);
+    SetStackTop<S>(c.cpu, top + sizeof(target) + static_cast<std::uint32_t>(c.uop->imm));
     return c.ExitTo(target, c.uop->d);
   }
 };
 bool LowerReturn(Emitter& emitter, const Instruction& in) {
   if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
   const bool drops = IsImmediate(in.operands[0]);
-  emitter.Emit(kHandler<Return>,
-               {.imm = drops ? static_cast<std::int32_t>(ImmediateOf(in.operands[0]) & 0xffff) : 0,
-                .d = Retiring(in)});
-  return true;
+  return ForBranch(in, [&]<typename W, typename S>(W, S) {
+    emitter.Emit(
+        kHandler<Return<W, S>>,
+        {.imm = drops ? static_cast<std::int32_t>(ImmediateOf(in.operands[0]) & 0xffff) : 0,
+         .d = Retiring(in)});
+    return true;
+  });
 }
 
 // --- LOOPcc, JrCXZ: the counter is as wide as addresses are ---
@@ -155,11 +177,10 @@ struct Loop {
 
 template <LoopKind kind>
 bool LowerLoop(Emitter& emitter, const Instruction& in) {
-  const bool narrow = in.decoded.address_width == 32;
-  emitter.EmitExit(
-      narrow ? kHandler<Loop<kind, std::uint32_t>> : kHandler<Loop<kind, std::uint64_t>>, {}, in,
-      BranchTarget(in));
-  return true;
+  return ForAddressWidth(in, [&]<typename W>(W) {
+    emitter.EmitExit(kHandler<Loop<kind, W>>, {}, in, BranchTarget(in));
+    return true;
+  });
 }
 
 constexpr InstructionRow kRows[] = {
@@ -183,6 +204,7 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_JLE, JumpConditional<kLE>, kBranches},
     {ZYDIS_MNEMONIC_JNLE, JumpConditional<kNLE>, kBranches},
     {ZYDIS_MNEMONIC_JRCXZ, LowerLoop<LoopKind::kZero>, kBranches},
+    {ZYDIS_MNEMONIC_JCXZ, LowerLoop<LoopKind::kZero>, kBranches},
     {ZYDIS_MNEMONIC_JECXZ, LowerLoop<LoopKind::kZero>, kBranches},
     {ZYDIS_MNEMONIC_LOOP, LowerLoop<LoopKind::kLoop>, kBranches},
     {ZYDIS_MNEMONIC_LOOPE, LowerLoop<LoopKind::kLoopEqual>, kBranches},

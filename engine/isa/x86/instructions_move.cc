@@ -2,39 +2,13 @@
 #include "engine/isa/x86/exchange.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/move.h"
+#include "engine/isa/x86/selector.h"
 #include "engine/isa/x86/shapes.h"
 #include "engine/isa/x86/shift.h"
 #include "engine/isa/x86/stack.h"
 
 namespace glovebox::engine::x86 {
 namespace {
-
-bool IsSegmentRegister(const ZydisDecodedOperand& operand) {
-  return IsRegister(operand) && ZydisRegisterGetClass(operand.reg.value) == ZYDIS_REGCLASS_SEGMENT;
-}
-
-// What Linux loads for user mode: __USER_CS, __USER_DS; the data segments are null selectors.
-std::uint16_t SelectorOf(ZydisRegister segment) {
-  if (segment == ZYDIS_REGISTER_CS) return 0x33;
-  if (segment == ZYDIS_REGISTER_SS) return 0x2b;
-  return 0;
-}
-
-bool SelectorRead(Emitter& emitter, const Instruction& in) {
-  const ZydisDecodedOperand& to = in.operands[0];
-  const std::uint16_t selector = SelectorOf(in.operands[1].reg.value);
-  if (IsMemory(to)) {
-    emitter.EmitMemoryImmediate(
-        kImmediateHandlers<MoveBodies<std::uint16_t>::template MemoryImmediate>, in, to, 0,
-        selector);
-    return true;
-  }
-  return ForWideWidth(to.size, [&]<typename W>(W) {
-    emitter.Emit(kHandler<typename MoveBodies<W>::RegisterImmediate>,
-                 {.imm = selector, .a = GprSlot(to.reg.value)});
-    return true;
-  });
-}
 
 // --- Accumulator conversions: Intel SDM vol. 2A, CBW/CWDE/CDQE and CWD/CDQ/CQO ---
 
@@ -83,10 +57,9 @@ struct StoreAhToFlags {
 template <typename Address>
 struct Translate {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
-    GuestAddr address = c.cpu.gpr[kRbx] + ReadGpr<std::uint8_t>(c.cpu, kRax * 8);
-    if ((c.uop->d & AddressGeneral::kAddress32) != 0) address = static_cast<std::uint32_t>(address);
+    const GuestAddr offset = c.cpu.gpr[kRbx] + ReadGpr<std::uint8_t>(c.cpu, kRax * 8);
     std::uint8_t value;
-    if (!c.Load(address + c.cpu.segment_base[(c.uop->d >> 2) & 3], value)) [[unlikely]] {
+    if (!c.Load(Address::Linear(c, Address::Cut(c, offset)), value)) [[unlikely]] {
       return c.Missed();
     }
     WriteGpr(c.cpu, kRax * 8, value);
@@ -104,61 +77,65 @@ bool LowerTranslate(Emitter& emitter, const Instruction& in) {
 
 // --- ENTER, LEAVE ---
 
-template <typename W>
+template <typename W, typename S>
 struct LeaveFrame {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
-    const GuestAddr frame = c.cpu.gpr[kRbp];
+    const S frame = ReadGpr<S>(c.cpu, kRbp * 8);
     W value;
     if (!c.Load(frame, value)) [[unlikely]]
       return c.Missed();
-    c.cpu.gpr[kRsp] = frame + sizeof(W);
+    SetStackTop<S>(c.cpu, frame + sizeof(W));
     WriteGpr<W>(c.cpu, kRbp * 8, value);
     return c.Next();
   }
 };
 bool LowerLeave(Emitter& emitter, const Instruction& in) {
-  const bool narrow = in.decoded.operand_width == 16;
-  emitter.Emit(narrow ? kHandler<LeaveFrame<std::uint16_t>> : kHandler<LeaveFrame<std::uint64_t>>,
-               {});
-  return true;
+  return ForStack(in, [&]<typename W, typename S>(W, S) {
+    emitter.Emit(kHandler<LeaveFrame<W, S>>, {});
+    return true;
+  });
 }
 
 // imm: bytes of the frame; a: nesting level, 0 to 31. The whole new frame is asked for first.
-template <typename W>
+template <typename W, typename S>
 struct EnterFrame {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const unsigned level = c.uop->a;
-    const GuestAddr old_top = c.cpu.gpr[kRsp];
-    const GuestAddr old_frame = c.cpu.gpr[kRbp];
+    const S old_top = StackTop<S>(c.cpu);
+    const S old_frame = ReadGpr<S>(c.cpu, kRbp * 8);
     const std::uint32_t pushed = sizeof(W) * (level + 1);
-    const GuestAddr lowest = old_top - pushed;
+    const S lowest = old_top - pushed;
     if (!c.Writable(lowest, pushed)) [[unlikely]]
       return c.Missed();
-    const GuestAddr top = lowest - static_cast<std::uint32_t>(c.uop->imm);
+    const S top = lowest - static_cast<std::uint32_t>(c.uop->imm);
     if (!c.Writable(top, sizeof(W))) [[unlikely]]  // as the SDM has it, although nothing is written
       return c.Missed();
+    const auto link_at = [&](S from, unsigned i) -> GuestAddr {
+      return static_cast<S>(from - sizeof(W) * i);
+    };
     for (unsigned i = 1; i < level; ++i) {
       W link;
-      if (!c.Load(old_frame - sizeof(W) * i, link)) [[unlikely]]
+      if (!c.Load(link_at(old_frame, i), link)) [[unlikely]]
         return c.Missed();
     }
-    const GuestAddr frame = old_top - sizeof(W);
+    const S frame = old_top - sizeof(W);
     c.template Commit<W>(frame, static_cast<W>(old_frame));
     for (unsigned i = 1; i < level; ++i) {
-      c.template Commit<W>(frame - sizeof(W) * i, c.template At<W>(old_frame - sizeof(W) * i));
+      c.template Commit<W>(link_at(frame, i), c.template At<W>(link_at(old_frame, i)));
     }
-    if (level > 0) c.template Commit<W>(frame - sizeof(W) * level, static_cast<W>(frame));
+    if (level > 0) c.template Commit<W>(link_at(frame, level), static_cast<W>(frame));
     WriteGpr<W>(c.cpu, kRbp * 8, static_cast<W>(frame));
-    c.cpu.gpr[kRsp] = top;
+    SetStackTop<S>(c.cpu, top);
     return c.Next();
   }
 };
 bool LowerEnter(Emitter& emitter, const Instruction& in) {
-  const bool narrow = in.decoded.operand_width == 16;
-  emitter.Emit(narrow ? kHandler<EnterFrame<std::uint16_t>> : kHandler<EnterFrame<std::uint64_t>>,
-               {.imm = static_cast<std::int32_t>(ImmediateOf(in.operands[0]) & 0xffff),
-                .a = static_cast<std::uint8_t>(ImmediateOf(in.operands[1]) & 31)});
-  return true;
+  return ForStack(in, [&]<typename W, typename S>(W, S) {
+    emitter.Emit(kHandler<EnterFrame<W, S>>,
+                 {.imm = static_cast<std::int32_t>(ImmediateOf(in.operands[0]) & 0xffff),
+                  .a = static_cast<std::uint8_t>(ImmediateOf(in.operands[1]) & 31)});
+    return true;
+  });
 }
 
 constexpr InstructionRow kRows[] = {
@@ -224,7 +201,8 @@ constexpr InstructionRow kRows[] = {
 bool Move(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& to = in.operands[0];
   const ZydisDecodedOperand& from = in.operands[1];
-  if (IsSegmentRegister(from)) return SelectorRead(emitter, in);
+  if (IsSegmentRegister(from)) return LowerReadSelector(emitter, in);
+  if (IsSegmentRegister(to)) return LowerLoadSelector(emitter, in);
   const auto is_general = [](const ZydisDecodedOperand& operand) {
     if (!IsRegister(operand)) return true;
     const ZydisRegisterClass kind = ZydisRegisterGetClass(operand.reg.value);
@@ -264,16 +242,14 @@ bool Move(Emitter& emitter, const Instruction& in) {
 
 bool LowerPush(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& operand = in.operands[0];
-  const int bits = in.decoded.operand_width == 16 ? 16 : 64;
-  return ForWideWidth(bits, [&]<typename W>(W) {
-    using Bodies = PushBodies<W>;
+  if (IsSegmentRegister(operand)) return LowerPushSelector(emitter, in);
+  return ForStack(in, [&]<typename W, typename S>(W, S) {
+    using Bodies = PushBodies<W, S>;
     if (IsImmediate(operand)) {
       emitter.Emit(kHandler<typename Bodies::Immediate>,
                    {.imm = static_cast<std::int32_t>(ImmediateOf(operand))});
     } else if (IsMemory(operand)) {
       emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, operand, 0);
-    } else if (IsSegmentRegister(operand)) {
-      emitter.Emit(kHandler<typename Bodies::Immediate>, {.imm = SelectorOf(operand.reg.value)});
     } else {
       emitter.Emit(kHandler<typename Bodies::Register>, {.a = GprSlot(operand.reg.value)});
     }
@@ -283,10 +259,9 @@ bool LowerPush(Emitter& emitter, const Instruction& in) {
 
 bool LowerPop(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& operand = in.operands[0];
-  if (IsSegmentRegister(operand)) return false;
-  const int bits = in.decoded.operand_width == 16 ? 16 : 64;
-  return ForWideWidth(bits, [&]<typename W>(W) {
-    using Bodies = PopBodies<W>;
+  if (IsSegmentRegister(operand)) return LowerPopSelector(emitter, in);
+  return ForStack(in, [&]<typename W, typename S>(W, S) {
+    using Bodies = PopBodies<W, S>;
     if (IsMemory(operand)) {
       emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, operand, 0);
     } else {

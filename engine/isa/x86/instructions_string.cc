@@ -46,15 +46,16 @@ Handler HandlerFor(Repeat repeat) {
 template <typename Op, typename W>
 bool String(Emitter& emitter, const Instruction& in) {
   const Repeat repeat = RepeatOf(in, Op::kCompares);
-  const Handler handler = in.decoded.address_width == 32 ? HandlerFor<Op, W, std::uint32_t>(repeat)
-                                                         : HandlerFor<Op, W, std::uint64_t>(repeat);
   const Uop fields{.a = SourceSegment(in)};
-  if (repeat == Repeat::kNone) {
-    emitter.Emit(handler, fields);
-  } else {
-    emitter.Emit(handler, fields, Wide{0, in.rip});
-  }
-  return true;
+  return ForAddressWidth(in, [&]<typename A>(A) {
+    const Handler handler = HandlerFor<Op, W, A>(repeat);
+    if (repeat == Repeat::kNone) {
+      emitter.Emit(handler, fields);
+    } else {
+      emitter.Emit(handler, fields, Wide{0, in.rip});
+    }
+    return true;
+  });
 }
 
 // What a REP prefix makes of the instruction (decoder.cc) goes beyond these traits.

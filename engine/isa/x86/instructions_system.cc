@@ -44,32 +44,34 @@ struct SetDirection {
 
 // --- PUSHF, POPF. The image that PUSHF stores has RF and VM clear ---
 
-template <typename W>
+template <typename W, typename S>
 struct PushFlags {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
-    if (!Push(c, static_cast<W>(ReadRflags(c.cpu)))) [[unlikely]]
+    if (!Push<S>(c, static_cast<W>(ReadRflags(c.cpu)))) [[unlikely]]
       return c.Missed();
     return c.Next();
   }
 };
-template <typename W>
+template <typename W, typename S>
 struct PopFlags {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    const S top = StackTop<S>(c.cpu);
     W value;
-    if (!c.Load(c.cpu.gpr[kRsp], value)) [[unlikely]]
+    if (!c.Load(top, value)) [[unlikely]]
       return c.Missed();
-    c.cpu.gpr[kRsp] += sizeof(W);
+    SetStackTop<S>(c.cpu, top + sizeof(W));
     // 16 bits leave AC and ID as they are.
     const std::uint64_t kept = sizeof(W) == 2 ? ReadRflags(c.cpu) & ~std::uint64_t{0xffff} : 0;
     WriteRflags(c.cpu, value | kept);
     return c.Next();
   }
 };
-template <template <typename W> typename Body>
-bool FlagsOfWidth(Emitter& emitter, const Instruction& in) {
-  const bool narrow = in.decoded.operand_width == 16;
-  emitter.Emit(narrow ? kHandler<Body<std::uint16_t>> : kHandler<Body<std::uint64_t>>, {});
-  return true;
+template <template <typename W, typename S> typename Body>
+bool OnStack(Emitter& emitter, const Instruction& in) {
+  return ForStack(in, [&]<typename W, typename S>(W, S) {
+    emitter.Emit(kHandler<Body<W, S>>, {});
+    return true;
+  });
 }
 
 // --- CPUID, RDTSC, RDTSCP ---
@@ -102,12 +104,17 @@ struct ReadTimeStamp {
 
 // --- System calls, breakpoints, refusals ---
 
-// SYSCALL: RCX and R11 get the return address and the flags (Intel SDM vol. 2B).
+// SYSCALL: RCX and R11 get the return address and the flags (Intel SDM vol. 2B). INT 0x80 and
+// SYSENTER change no register that the guest sees.
+template <SyscallEntry entry>
 struct SystemCall {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const GuestAddr next = c.Second<Wide>().immediate;
-    c.cpu.gpr[kRcx] = next;
-    c.cpu.gpr[kR11] = ReadRflags(c.cpu);
+    if constexpr (entry == SyscallEntry::kSyscall64) {
+      c.cpu.gpr[kRcx] = next;
+      c.cpu.gpr[kR11] = ReadRflags(c.cpu);
+    }
+    c.cpu.syscall_entry = entry;
     c.cpu.budget -= c.uop->d;
     return c.LeaveAt(next, LeaveKind::kSyscall);
   }
@@ -132,11 +139,34 @@ bool Raises(Emitter& emitter, const Instruction&) {
   return true;
 }
 
-// INT n: of the vectors that Linux lets user mode raise, 3 has an instruction of its own and 0x80
-// (the i386 system calls) is missing here.
+// SYSCALL in 32-bit code is of AMD's CPUs; the model is Intel's. SYSENTER in 64-bit code would have
+// the kernel come back to 32-bit code: refused as with IA32_SYSENTER_CS = 0.
+bool LowerSyscall(Emitter& emitter, const Instruction& in) {
+  if (Is32BitCode(in)) return Raises<ExceptionKind::kInvalidOpcode>(emitter, in);
+  return LeavesBehind<SystemCall<SyscallEntry::kSyscall64>>(emitter, in);
+}
+bool LowerSysenter(Emitter& emitter, const Instruction& in) {
+  if (!Is32BitCode(in)) return Raises<ExceptionKind::kGeneralProtection>(emitter, in);
+  return LeavesBehind<SystemCall<SyscallEntry::kSysenter>>(emitter, in);
+}
+
+// INT n. Linux lets user mode raise vectors 3, 4 and 0x80 (arch/x86/kernel/idt.c); the others'
+// gates have privilege 0, and the error code says which (Intel SDM vol. 3A, 6.13).
+struct RefuseInterrupt {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    return c.Raise(ExceptionKind::kGeneralProtection, static_cast<std::uint32_t>(c.uop->imm));
+  }
+};
 bool SoftwareInterrupt(Emitter& emitter, const Instruction& in) {
-  if (in.operands[0].imm.value.u == 0x80) return false;
-  return Raises<ExceptionKind::kGeneralProtection>(emitter, in);
+  constexpr std::uint64_t kSystemCalls = 0x80;
+  const std::uint64_t vector = in.operands[0].imm.value.u & 0xff;
+  if (vector == kSystemCalls) {
+    return LeavesBehind<SystemCall<SyscallEntry::kInt80>>(emitter, in);
+  }
+  constexpr int kInDescriptorTable = 2;
+  emitter.Emit(kHandler<RefuseInterrupt>,
+               {.imm = static_cast<std::int32_t>(vector << 3) | kInDescriptorTable});
+  return true;
 }
 
 // PREFETCH and the multi-byte NOP name memory without touching it; RDSSP is a NOP without shadow
@@ -162,14 +192,17 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_CMC, Plain<ComplementCarry>},
     {ZYDIS_MNEMONIC_CLD, Plain<SetDirection<0>>},
     {ZYDIS_MNEMONIC_STD, Plain<SetDirection<1>>},
-    {ZYDIS_MNEMONIC_PUSHF, FlagsOfWidth<PushFlags>},
-    {ZYDIS_MNEMONIC_PUSHFQ, FlagsOfWidth<PushFlags>},
-    {ZYDIS_MNEMONIC_POPF, FlagsOfWidth<PopFlags>},
-    {ZYDIS_MNEMONIC_POPFQ, FlagsOfWidth<PopFlags>},
+    {ZYDIS_MNEMONIC_PUSHF, OnStack<PushFlags>},
+    {ZYDIS_MNEMONIC_PUSHFD, OnStack<PushFlags>},
+    {ZYDIS_MNEMONIC_PUSHFQ, OnStack<PushFlags>},
+    {ZYDIS_MNEMONIC_POPF, OnStack<PopFlags>},
+    {ZYDIS_MNEMONIC_POPFD, OnStack<PopFlags>},
+    {ZYDIS_MNEMONIC_POPFQ, OnStack<PopFlags>},
     {ZYDIS_MNEMONIC_CPUID, Plain<CpuidBody>},
     {ZYDIS_MNEMONIC_RDTSC, Plain<ReadTimeStamp<false>>, kOwnBlock},
     {ZYDIS_MNEMONIC_RDTSCP, Plain<ReadTimeStamp<true>>, kOwnBlock},
-    {ZYDIS_MNEMONIC_SYSCALL, LeavesBehind<SystemCall>, kEndsBlock},
+    {ZYDIS_MNEMONIC_SYSCALL, LowerSyscall, kEndsBlock},
+    {ZYDIS_MNEMONIC_SYSENTER, LowerSysenter, kEndsBlock},
     {ZYDIS_MNEMONIC_INT3, LeavesBehind<Breakpoint>, kEndsBlock},
     {ZYDIS_MNEMONIC_INT, SoftwareInterrupt, kEndsBlock},
     {ZYDIS_MNEMONIC_UD0, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},

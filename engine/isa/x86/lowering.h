@@ -52,9 +52,40 @@ inline std::uint64_t ImmediateOf(const ZydisDecodedOperand& operand) {
                                : operand.imm.value.u;
 }
 
-// The target of a direct branch.
+inline bool Is32BitCode(const Instruction& in) {
+  return in.decoded.machine_mode == ZYDIS_MACHINE_MODE_LEGACY_32;
+}
+
+// The target of a direct branch. In 32-bit code the operand size cuts EIP, to 16 bits with its
+// prefix; in 64-bit code Intel's CPUs ignore the prefix.
 inline GuestAddr BranchTarget(const Instruction& in) {
-  return in.next_rip + ImmediateOf(in.operands[0]);
+  const GuestAddr target = in.next_rip + ImmediateOf(in.operands[0]);
+  if (!Is32BitCode(in)) return target;
+  return target & (in.decoded.operand_width == 16 ? 0xffff : 0xffff'ffff);
+}
+
+// Calls `visit` with the unsigned types of an instruction that pushes or pops: the operand's, and
+// the stack pointer's.
+template <typename Visit>
+bool ForStack(const Instruction& in, Visit&& visit) {
+  const bool narrow = in.decoded.operand_width == 16;
+  if (Is32BitCode(in)) {
+    return narrow ? visit(std::uint16_t{}, std::uint32_t{})
+                  : visit(std::uint32_t{}, std::uint32_t{});
+  }
+  return narrow ? visit(std::uint16_t{}, std::uint64_t{}) : visit(std::uint64_t{}, std::uint64_t{});
+}
+// The same for near branches, whose operands are always 64 bits wide in 64-bit code.
+template <typename Visit>
+bool ForBranch(const Instruction& in, Visit&& visit) {
+  if (!Is32BitCode(in)) return visit(std::uint64_t{}, std::uint64_t{});
+  return ForStack(in, visit);
+}
+
+// An address width's type: 16, 32 or 64 bits.
+template <typename Visit>
+bool ForAddressWidth(const Instruction& in, Visit&& visit) {
+  return ForWideWidth(in.decoded.address_width, visit);
 }
 
 }  // namespace glovebox::engine::x86

@@ -59,8 +59,7 @@ struct MoveBodies {
   };
 };
 
-// Intel SDM vol. 2B, MOV. Forms with segment, control and debug registers are not for user mode,
-// except that a segment register's selector can be read (handled by SelectorRead).
+// Intel SDM vol. 2B, MOV. Forms with control and debug registers are not for user mode.
 bool Move(Emitter& emitter, const Instruction& in);
 
 struct ZeroExtend {

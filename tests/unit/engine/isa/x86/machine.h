@@ -22,12 +22,14 @@ inline constexpr std::uint8_t kReadWrite = kProtRead | kProtWrite;
 
 class Machine {
  public:
-  explicit Machine(std::uint64_t limit_bytes = 1_MiB) : meter(limit_bytes) {
-    memory = AddressSpace::Make({.window_bytes = 8_GiB, .max_mappings = 100}, meter).value();
+  explicit Machine(std::uint64_t limit_bytes = 1_MiB, CpuMode mode = CpuMode::kLong64)
+      : meter(limit_bytes) {
+    const std::uint64_t window = mode == CpuMode::kLong64 ? 8_GiB : 4_GiB;
+    memory = AddressSpace::Make({.window_bytes = window, .max_mappings = 100}, meter).value();
     Map(kCode, 4 * kPageSize, kReadWrite | kProtExec);
     Map(kData, 4 * kPageSize, kReadWrite);
     Map(kStackTop - 2 * kPageSize, 2 * kPageSize, kReadWrite);
-    cpu = std::make_unique<Vcpu>(*memory);
+    cpu = std::make_unique<Vcpu>(*memory, mode);
     cpu->SetGpr(kRsp, kStackTop - 256);
     cpu->SetRip(kCode);
   }
