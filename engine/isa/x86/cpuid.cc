@@ -21,8 +21,26 @@ enum Leaf1Edx : std::uint32_t {
   kSse = 1u << 25,
   kSse2 = 1u << 26,
 };
-enum Leaf1Ecx : std::uint32_t { kCx16 = 1u << 13, kMovbe = 1u << 22, kPopcnt = 1u << 23 };
-enum Leaf7Ebx : std::uint32_t { kBmi1 = 1u << 3, kBmi2 = 1u << 8, kAdx = 1u << 19 };
+enum Leaf1Ecx : std::uint32_t {
+  kSse3 = 1u << 0,
+  kPclmulqdq = 1u << 1,
+  kSsse3 = 1u << 9,
+  kCx16 = 1u << 13,
+  kSse41 = 1u << 19,
+  kSse42 = 1u << 20,
+  kMovbe = 1u << 22,
+  kPopcnt = 1u << 23,
+  kAes = 1u << 25,
+};
+constexpr std::uint32_t kOfferedLeaf1Ecx =
+    kSse3 | kPclmulqdq | kSsse3 | kCx16 | kSse41 | kSse42 | kMovbe | kPopcnt | kAes;
+enum Leaf7Ebx : std::uint32_t {
+  kBmi1 = 1u << 3,
+  kBmi2 = 1u << 8,
+  kAdx = 1u << 19,
+  kSha = 1u << 29,
+};
+constexpr std::uint32_t kOfferedLeaf7Ebx = kBmi1 | kBmi2 | kAdx | kSha;
 enum ExtendedEdx : std::uint32_t {
   kSyscall = 1u << 11,
   kNx = 1u << 20,
@@ -83,14 +101,14 @@ CpuidResult Cpuid(std::uint32_t leaf, std::uint32_t subleaf) {
     case 0:
       return {7, FourBytes(kVendor, 0), FourBytes(kVendor, 8), FourBytes(kVendor, 4)};
     case 1:
-      return {kSignature, (kCacheLine / 8) << 8 | 1u << 16, kCx16 | kMovbe | kPopcnt,
+      return {kSignature, (kCacheLine / 8) << 8 | 1u << 16, kOfferedLeaf1Ecx,
               kFpu | kTsc | kCx8 | kCmov | kClfsh | kMmx | kFxsr | kSse | kSse2};
     case 2:
       return {0x00feff01, 0, 0, 0};  // "see leaf 4" (0xff), no TLB information (0xfe)
     case 4:
       return CacheParameters(subleaf);
-    case 7:
-      return subleaf == 0 ? CpuidResult{0, kBmi1 | kBmi2 | kAdx, 0, 0} : CpuidResult{};
+    case 7:  // structured extended features; no further subleaf
+      return subleaf == 0 ? CpuidResult{0, kOfferedLeaf7Ebx, 0, 0} : CpuidResult{};
     case 0x80000000:
       return {0x80000008, 0, 0, 0};
     case 0x80000001:

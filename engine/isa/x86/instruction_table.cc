@@ -28,9 +28,9 @@ class Index {
 }  // namespace
 
 std::span<const std::span<const InstructionRow>> AllRows() {
-  static const std::array<std::span<const InstructionRow>, 8> kFamilies = {
-      StringRows(),  ArithmeticRows(), BitRows(), MoveRows(),
-      ControlRows(), SystemRows(),     SseRows(), X87Rows(),
+  static const std::array<std::span<const InstructionRow>, 10> kFamilies = {
+      StringRows(), ArithmeticRows(), BitRows(), MoveRows(), ControlRows(),
+      SystemRows(), SseRows(),        X87Rows(), Sse4Rows(), CryptoRows(),
   };
   return kFamilies;
 }

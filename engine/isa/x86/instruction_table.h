@@ -67,6 +67,8 @@ std::span<const InstructionRow> ControlRows();     // instructions_control.cc
 std::span<const InstructionRow> StringRows();      // instructions_string.cc
 std::span<const InstructionRow> SystemRows();      // instructions_system.cc
 std::span<const InstructionRow> SseRows();         // instructions_sse.cc
+std::span<const InstructionRow> Sse4Rows();        // instructions_sse4.cc: SSE3 to SSE4.2
+std::span<const InstructionRow> CryptoRows();      // instructions_crypto.cc
 std::span<const InstructionRow> X87Rows();         // instructions_x87.cc
 
 // Null where the mnemonic has no row. MOVSD and CMPSD are each two instructions to Zydis: string

@@ -107,6 +107,26 @@ inline constexpr Lower VectorOrMmx = [](Emitter& emitter, const Instruction& ins
                                        : Vector<Semantic>(emitter, instruction);
 };
 
+// mm, mm/m64, imm8: Semantic::ApplyMmx(dst, src, immediate) on the low quadwords.
+template <typename Semantic>
+struct MmxImmediateShape {
+  [[gnu::always_inline]] static const Uop* Finish(Context& c, std::uint64_t src,
+                                                  std::uint8_t immediate, const Uop* next) {
+    EnterMmx(c.cpu.x87);
+    const Xmm dst = ZeroExtended(ReadMm(c.cpu, c.uop->a));
+    WriteMm(c.cpu, c.uop->a, LowQuad(Semantic::ApplyMmx(dst, ZeroExtended(src), immediate)));
+    return next;
+  }
+  static bool Lower(Emitter& emitter, const Instruction& instruction) {
+    const ZydisDecodedOperand& dst = instruction.operands[0];
+    if (!IsMm(dst)) return VectorImmediate<Semantic>(emitter, instruction);
+    return MmSource<MmxImmediateShape, std::uint64_t, true>::Lower(emitter, instruction,
+                                                                   VectorIndex(dst.reg.value));
+  }
+};
+template <typename Semantic>
+inline constexpr Lower ImmediateOrMmx = &MmxImmediateShape<Semantic>::Lower;
+
 // A shift by lanes on mm or xmm, by a register, memory or an immediate.
 template <typename Semantic>
 struct MmxShiftShape {

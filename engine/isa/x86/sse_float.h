@@ -63,6 +63,9 @@ GB_HOST_SSE_BINARY(SqrtPs, "sqrtps");
 GB_HOST_SSE_BINARY(SqrtPd, "sqrtpd");
 GB_HOST_SSE_BINARY(SqrtSs, "sqrtss");
 GB_HOST_SSE_BINARY(SqrtSd, "sqrtsd");
+// SSE3: the even lanes are subtracted, the odd ones added.
+GB_HOST_SSE_BINARY(AddsubPs, "addsubps");
+GB_HOST_SSE_BINARY(AddsubPd, "addsubpd");
 // Conversions between vector registers; dst matters to the scalar forms only.
 GB_HOST_SSE_BINARY(CvtPs2Pd, "cvtps2pd");
 GB_HOST_SSE_BINARY(CvtPd2Ps, "cvtpd2ps");

@@ -25,7 +25,10 @@ inline bool IsGpr(const ZydisDecodedOperand& operand) {
   return IsOfClass(operand, ZYDIS_REGCLASS_GPR32) || IsOfClass(operand, ZYDIS_REGCLASS_GPR64);
 }
 
-// What a memory operand of 4, 8 or 16 bytes is as the low part of a register.
+// What a memory operand of 2, 4, 8 or 16 bytes is as the low part of a register.
+[[gnu::always_inline]] inline Xmm ZeroExtended(std::uint16_t value) {
+  return _mm_cvtsi32_si128(value);
+}
 [[gnu::always_inline]] inline Xmm ZeroExtended(std::uint32_t value) {
   return _mm_cvtsi32_si128(static_cast<int>(value));
 }
@@ -42,6 +45,18 @@ template <typename Semantic, typename Compute>
   } else {
     compute();
     return true;
+  }
+}
+
+// result = Semantic::Apply(arguments...); false where #XM is due. A semantic of several roundings
+// (DPPS) has stages, each of which may be the last.
+template <typename Semantic, typename... Arguments>
+[[gnu::always_inline]] inline bool Computes(Cpu& cpu, Xmm& result, Arguments... arguments) {
+  const auto guarded = [&](auto&& compute) { return Guarded<Semantic>(cpu, compute); };
+  if constexpr (requires { Semantic::ApplyInStages(guarded, result, arguments...); }) {
+    return Semantic::ApplyInStages(guarded, result, arguments...);
+  } else {
+    return guarded([&] { result = Semantic::Apply(arguments...); });
   }
 }
 
@@ -137,8 +152,7 @@ template <typename Semantic, typename... Arguments>
                                                        Arguments... arguments) {
   Xmm result;
   const Xmm dst = ReadVector<Xmm>(c.cpu, c.uop->a);
-  if (!Guarded<Semantic>(c.cpu, [&] { result = Semantic::Apply(dst, arguments...); }))
-      [[unlikely]] {
+  if (!Computes<Semantic>(c.cpu, result, dst, arguments...)) [[unlikely]] {
     return c.Raise(ExceptionKind::kFloatingPoint);
   }
   WriteVector(c.cpu, c.uop->a, result);

@@ -2,7 +2,7 @@
 // out. Intel SDM vol. 2A and 2B under the names in the comments.
 #pragma once
 
-#include <emmintrin.h>
+#include <smmintrin.h>
 
 #include <bit>
 #include <concepts>
@@ -13,13 +13,14 @@
 
 namespace glovebox::engine::x86 {
 
-// PACKSSWB PACKUSWB PACKSSDW: saturates the lanes of dst, then of src, to `Narrow`
+// PACKSSWB PACKUSWB PACKSSDW; PACKUSDW: saturates the lanes of dst, then of src, to `Narrow`
 struct PackSaturated {
   template <typename Narrow>
   static Xmm Apply(Xmm dst, Xmm src) {
     if constexpr (std::same_as<Narrow, std::int8_t>) return _mm_packs_epi16(dst, src);
     if constexpr (std::same_as<Narrow, std::uint8_t>) return _mm_packus_epi16(dst, src);
     if constexpr (std::same_as<Narrow, std::int16_t>) return _mm_packs_epi32(dst, src);
+    if constexpr (std::same_as<Narrow, std::uint16_t>) return _mm_packus_epi32(dst, src);
   }
   template <typename Narrow>
   static Xmm ApplyMmx(Xmm dst, Xmm src) {
@@ -101,6 +102,18 @@ struct MergeLow {
     to[0] = AsLanes<Lane>(src)[0];
     return AsXmm(to);
   }
+};
+
+// MOVSLDUP, MOVSHDUP: every even, or every odd, doubleword of src twice
+struct DuplicateEven {
+  static Xmm Apply(Xmm, Xmm src) { return _mm_shuffle_epi32(src, 0xA0); }
+};
+struct DuplicateOdd {
+  static Xmm Apply(Xmm, Xmm src) { return _mm_shuffle_epi32(src, 0xF5); }
+};
+// MOVDDUP
+struct DuplicateLowQuad {
+  static Xmm Apply(Xmm, Xmm src) { return _mm_unpacklo_epi64(src, src); }
 };
 
 // MOVHLPS, MOVLHPS
