@@ -101,8 +101,11 @@ TEST(Run, CpuidNamesAFixedModelAndOffersNoAvx) {
   cpuid(0);
   EXPECT_EQ(machine[kRbx], 0x756e6547u);  // "Genu"
   cpuid(1);
-  constexpr std::uint64_t kSse3 = 1, kOsxsave = 1 << 27, kAvx = 1 << 28, kRdrand = 1 << 30;
-  EXPECT_EQ(machine[kRcx] & (kSse3 | kOsxsave | kAvx | kRdrand), 0u);
+  constexpr std::uint64_t kMonitor = 1 << 3, kOsxsave = 1 << 27, kAvx = 1 << 28, kRdrand = 1 << 30;
+  EXPECT_EQ(machine[kRcx] & (kMonitor | kOsxsave | kAvx | kRdrand), 0u);
+  constexpr std::uint64_t kSse3 = 1, kPclmulqdq = 1 << 1, kSsse3 = 1 << 9, kSse41 = 1 << 19,
+                          kAes = 1 << 25;
+  EXPECT_EQ(~machine[kRcx] & (kSse3 | kPclmulqdq | kSsse3 | kSse41 | kAes), 0u);
   EXPECT_EQ(machine[kRdx] >> 26 & 1, 1u);  // SSE2
   cpuid(7);
   constexpr std::uint64_t kFsgsbase = 1, kHle = 1 << 4, kRtm = 1 << 11, kRdseed = 1 << 18;
