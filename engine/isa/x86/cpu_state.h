@@ -29,7 +29,8 @@ struct Segment {
 // Entries of the descriptor table that set_thread_area(2) fills, as the table holds them.
 inline constexpr std::size_t kTlsDescriptors = 3;
 
-struct Cpu : CoreState {
+// What a guest thread has of its own: all that is exchanged when another one gets the CPU.
+struct ThreadState {
   // Encoding order. Slot 16 is always 0: the "no register" of addresses. Operand bytes name
   // registers by their offset in bytes from the start of this array, so AH is 1 and R15 is 120.
   alignas(64) std::array<std::uint64_t, 17> gpr{};
@@ -43,13 +44,16 @@ struct Cpu : CoreState {
   std::array<std::uint64_t, kTlsDescriptors> tls{};
   std::uint8_t direction = 0;     // DF
   std::uint64_t other_flags = 0;  // TF, AC, ID: as popf left them
-  std::uint64_t tsc_offset = 0;
 
   std::uint32_t mxcsr = kMxcsrReset;  // as the guest wrote it; the host's holds flags raised since
                                       // dispatch was entered
-  std::uint32_t host_mxcsr = 0;  // where handlers keep the host's for a moment, having no stack
   std::array<VectorRegister, 16> vector{};
   X87State x87;
+};
+
+struct Cpu : CoreState, ThreadState {
+  std::uint64_t tsc_offset = 0;
+  std::uint32_t host_mxcsr = 0;  // where handlers keep the host's for a moment, having no stack
 };
 
 inline constexpr std::uint8_t kNoRegister = 16 * 8;

@@ -49,6 +49,19 @@ struct Vcpu::State {
   const std::uint64_t width_mask;  // of the general registers
 };
 
+struct ThreadContext::State {
+  ThreadState thread;
+  GuestAddr rip = 0;
+};
+
+ThreadContext::ThreadContext() : state_(std::make_unique<State>()) {}
+ThreadContext::~ThreadContext() = default;
+ThreadContext::ThreadContext(const ThreadContext& other)
+    : state_(std::make_unique<State>(*other.state_)) {}
+ThreadContext& ThreadContext::operator=(const ThreadContext& other) {
+  *state_ = *other.state_;
+  return *this;
+}
 Vcpu::Vcpu(AddressSpace& memory, CpuMode mode) : state_(std::make_unique<State>(memory, mode)) {}
 Vcpu::~Vcpu() = default;
 
@@ -69,6 +82,15 @@ Stop Vcpu::Run(std::uint64_t budget) {
 void Vcpu::Nudge() { state_->runner.Nudge(); }
 
 Icount Vcpu::icount() const { return state_->runner.icount(); }
+
+void Vcpu::Save(ThreadContext& context) const {
+  context.state_->thread = state_->cpu;
+  context.state_->rip = state_->cpu.rip;
+}
+void Vcpu::Load(const ThreadContext& context) {
+  static_cast<ThreadState&>(state_->cpu) = context.state_->thread;
+  state_->cpu.rip = context.state_->rip;
+}
 
 Registers Vcpu::Get() const {
   const Cpu& cpu = state_->cpu;

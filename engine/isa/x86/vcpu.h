@@ -12,6 +12,21 @@
 
 namespace glovebox::engine::x86 {
 
+// The whole architectural state of a guest thread that has no CPU at the moment. Copying it makes
+// the state of a second one.
+class ThreadContext {
+ public:
+  ThreadContext();
+  ~ThreadContext();
+  ThreadContext(const ThreadContext& other);
+  ThreadContext& operator=(const ThreadContext& other);
+
+ private:
+  friend class Vcpu;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // Threads: Run and the accessors on one thread; Nudge from a signal handler on that thread or from
 // any other.
 class Vcpu {
@@ -34,6 +49,11 @@ class Vcpu {
   Icount icount() const;
 
   CpuMode mode() const;
+
+  // Between runs only: gives the CPU to another guest thread. Exact: what Save took, Load brings
+  // back to the last bit.
+  void Save(ThreadContext& context) const;
+  void Load(const ThreadContext& context);
 
   // Between runs only. Get materialises lazy flags; Set takes all of it, user-changeable rflags
   // bits only. With 32-bit code values are cut to 32 bits.
