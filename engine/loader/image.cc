@@ -7,10 +7,25 @@
 namespace glovebox::engine {
 namespace {
 
-LoadError Describe(AddressSpace& memory, MapError error) {
+// A blob, asked for anew each time: the cache keeps few descriptors open.
+class BlobFile : public HostFile {
+ public:
+  BlobFile(std::shared_ptr<VfsServices> services, const Digest& digest)
+      : services_(std::move(services)), digest_(digest) {}
+  int Descriptor() override {
+    const auto fd = services_->blobs.Descriptor(digest_);
+    return fd ? *fd : -1;
+  }
+
+ private:
+  std::shared_ptr<VfsServices> services_;
+  Digest digest_;
+};
+
+LoadError Describe(MapError error) {
   if (error == MapError::kTooManyMappings)
     return {kENOMEM, "more segments than the limit of mappings allows"};
-  if (error == MapError::kHostFailed && memory.LastFault().kind == MemoryFaultKind::kMemoryLimit) {
+  if (error == MapError::kMemoryLimit) {
     return {kENOMEM, "the program needs more memory than the limit", true};
   }
   return {kENOMEM, "its segments could not be mapped"};
@@ -37,7 +52,7 @@ LoadResult<void> MapSegment(AddressSpace& memory, RegularFile& file, const ElfSe
     request.size_bytes = file_pages_end - start;
     request.name = path;
     const auto mapped = MapFile(memory, file, PageFloor(segment.file_offset), request);
-    if (!mapped) return std::unexpected(Describe(memory, mapped.error()));
+    if (!mapped) return std::unexpected(Describe(mapped.error()));
     // What follows the segment in its last page of the file is not the segment's: it starts out as
     // zeros.
     if (segment.memory_bytes > segment.file_bytes && file_end < file_pages_end) {
@@ -49,7 +64,7 @@ LoadResult<void> MapSegment(AddressSpace& memory, RegularFile& file, const ElfSe
     request.size_bytes = end - file_pages_end;
     request.name.clear();
     const auto mapped = memory.Map(request);
-    if (!mapped) return std::unexpected(Describe(memory, mapped.error()));
+    if (!mapped) return std::unexpected(Describe(mapped.error()));
   }
   return {};
 }
@@ -59,12 +74,11 @@ LoadResult<void> MapSegment(AddressSpace& memory, RegularFile& file, const ElfSe
 Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
                                     std::uint64_t file_offset, MapRequest request) {
   if (const Digest* blob = file.content.untouched_blob()) {
-    const auto fd = file.services()->blobs.Descriptor(*blob);
-    if (!fd) return std::unexpected(MapError::kHostFailed);
-    request.file = FileBacking{*fd, file_offset, blob->size_bytes};
+    request.file = FileBacking{std::make_shared<BlobFile>(file.services(), *blob), file_offset,
+                               blob->size_bytes};
     return memory.Map(request);
   }
-  request.file = FileBacking{-1, file_offset, file.content.size_bytes()};
+  request.file = FileBacking{nullptr, file_offset, file.content.size_bytes()};
   const auto mapped = memory.Map(request);
   if (!mapped) return mapped;
   std::array<std::byte, 65536> piece;
@@ -72,9 +86,9 @@ Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
     const auto want =
         static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), request.size_bytes - done));
     const auto got = file.content.Read(file_offset + done, std::span(piece).first(want));
-    if (!got || memory.Poke(*mapped + done, std::span(piece).first(*got)) != *got) {
-      return std::unexpected(MapError::kHostFailed);
-    }
+    if (!got) return std::unexpected(MapError::kHostFailed);
+    if (memory.Poke(*mapped + done, std::span(piece).first(*got)) != *got)
+      return std::unexpected(MapError::kMemoryLimit);
     if (*got < want) break;
     done += *got;
   }

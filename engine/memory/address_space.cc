@@ -246,25 +246,64 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
                     .name = request.name};
   if (request.file) {
     region.mapping.file_offset_bytes = request.file->offset_bytes;
-    region.file = std::make_shared<MappedFile>(MappedFile{request.file->file_size_bytes});
+    region.file = std::make_shared<MappedFile>(
+        MappedFile{request.file->file_size_bytes, request.file->host, nullptr});
+  } else if (request.shared) {
+    SharedObject::Failure failure;
+    auto object = SharedObject::Make(size_bytes, meter_, failure);
+    if (!object) {
+      return std::unexpected(failure == SharedObject::Failure::kHost ? MapError::kHostFailed
+                                                                     : MapError::kMemoryLimit);
+    }
+    region.file = std::make_shared<MappedFile>(MappedFile{size_bytes, nullptr, std::move(object)});
   }
   if (const auto unmapped = Unmap(start, size_bytes); !unmapped) {
     return std::unexpected(unmapped.error());
   }
-  const GuestAddr backed_end = region.BackedEnd();
+  if (!ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
   mappings.Insert(std::move(region));
-  if (request.file && request.file->host_fd >= 0 && backed_end != start) {
-    // Pages wholly beyond the file stay anonymous: the guest never reaches them, so the host never
-    // raises SIGBUS. The host's mapping holds the file; no descriptor is kept.
-    void* const at = ::mmap(base_ + start, backed_end - start, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, request.file->host_fd,
-                            static_cast<off_t>(request.file->offset_bytes));
-    if (at == MAP_FAILED) {
-      mappings.Erase(start, end);
-      return std::unexpected(MapError::kHostFailed);
+  return start;
+}
+
+bool AddressSpace::ShowBacking(const Region& region) {
+  const Mapping& mapping = region.mapping;
+  const std::uint64_t backed = region.BackedEnd() - mapping.start;
+  if (!region.file || backed == 0) return true;
+  if (region.file->shared) {
+    return region.file->shared->ShowAt(base_ + mapping.start, mapping.file_offset_bytes, backed);
+  }
+  if (!region.file->host) return true;
+  // Pages wholly beyond the file stay anonymous: the guest never reaches them, so the host never
+  // raises SIGBUS. The host's mapping holds the file; no descriptor is kept.
+  const int fd = region.file->host->Descriptor();
+  return fd >= 0 && ::mmap(base_ + mapping.start, backed, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
+                           static_cast<off_t>(mapping.file_offset_bytes)) != MAP_FAILED;
+}
+
+Result<std::unique_ptr<AddressSpace>, MapError> AddressSpace::Fork() const {
+  auto made = Make({window_bytes_, tables_->max_mappings}, meter_);
+  if (!made) return std::unexpected(MapError::kHostFailed);
+  AddressSpace& child = **made;
+  child.mmap_top_ = mmap_top_;
+  for (Region& region : tables_->mappings.Regions()) {
+    if (!child.ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
+    child.tables_->mappings.Insert(region);
+    for (std::uint64_t page = PageOf(region.mapping.start); page < PageOf(region.mapping.end);) {
+      const std::uint64_t chunk_end = (page / kPagesPerChunk + 1) * kPagesPerChunk;
+      const std::uint64_t end = std::min(PageOf(region.mapping.end), chunk_end);
+      if (tables_->charged_in_chunk[page / kPagesPerChunk] == 0) {
+        page = end;
+        continue;
+      }
+      for (; page < end; ++page) {
+        if ((flags_[page] & kCharged) == 0) continue;
+        if (!child.ChargePage(page)) return std::unexpected(MapError::kMemoryLimit);
+        std::memcpy(child.base_ + (page << kPageShift), base_ + (page << kPageShift), kPageSize);
+      }
     }
   }
-  return start;
+  return std::move(*made);
 }
 
 Result<void, MapError> AddressSpace::Unmap(GuestAddr address, std::uint64_t size_bytes) {
@@ -380,9 +419,11 @@ Result<GuestAddr, MapError> AddressSpace::Remap(GuestAddr old_address, std::uint
     // move.
     region.file = std::make_shared<MappedFile>(*region.file);
     const std::uint64_t backed = region.BackedEnd() - new_address;
-    if (backed != 0 && ::mremap(base_ + old_address, backed, backed,
-                                MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-                                base_ + new_address) == MAP_FAILED) {
+    if (region.file->shared) {
+      if (!ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
+    } else if (backed != 0 && ::mremap(base_ + old_address, backed, backed,
+                                       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+                                       base_ + new_address) == MAP_FAILED) {
       return std::unexpected(MapError::kHostFailed);
     }
   }
@@ -424,7 +465,7 @@ Result<void, MapError> AddressSpace::Discard(GuestAddr address, std::uint64_t si
   }
   const GuestAddr end = address + PageCeil(size_bytes);
   TellObserver(address, end - address);
-  // On a private file mapping the host shows the file again.
+  // On a private file mapping the host shows the file again, on shared memory what is in it.
   if (::madvise(base_ + address, end - address, MADV_DONTNEED) != 0) {
     return std::unexpected(MapError::kHostFailed);
   }
@@ -459,14 +500,15 @@ std::optional<MemoryFault> AddressSpace::ResolvePage(GuestAddr address, std::uin
 
   const std::uint64_t page = PageOf(address);
   if (access == Access::kWrite) {
-    if (!ChargePage(page)) return fault(MemoryFaultKind::kMemoryLimit);
+    // Shared memory was charged as a whole when it was made.
+    if (!region->IsSharedMemory() && !ChargePage(page)) return fault(MemoryFaultKind::kMemoryLimit);
     if ((flags_[page] & kHasCode) != 0) TellObserver(address, size_bytes);
   }
   std::uint8_t flag = flags_[page] & (kCharged | kHasCode);
   if (MayRead(protection)) flag |= kReadable;
   if ((protection & kProtExec) != 0) flag |= kExecutable;
-  const bool plain =
-      (protection & kProtWrite) != 0 && (flag & kCharged) != 0 && (flag & kHasCode) == 0;
+  const bool charged = (flag & kCharged) != 0 || region->IsSharedMemory();
+  const bool plain = (protection & kProtWrite) != 0 && charged && (flag & kHasCode) == 0;
   if (plain) flag |= kPlain;
   flags_[page] = flag;
   return std::nullopt;
@@ -566,7 +608,7 @@ std::size_t AddressSpace::Poke(GuestAddr to, std::span<const std::byte> bytes) {
                      Access::kWrite, at};
       break;
     }
-    if (!ChargePage(PageOf(at))) {
+    if (!region->IsSharedMemory() && !ChargePage(PageOf(at))) {
       last_fault_ = {MemoryFaultKind::kMemoryLimit, Access::kWrite, at};
       break;
     }

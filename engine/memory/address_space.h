@@ -35,12 +35,19 @@ enum PageFlag : std::uint8_t {
 
 enum Protection : std::uint8_t { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
 
+// A read-only file of the host, which is opened again whenever a mapping of it is made.
+class HostFile {
+ public:
+  virtual ~HostFile() = default;
+  // Valid until the next call of anything; -1 where it cannot be had.
+  virtual int Descriptor() = 0;
+};
+
 // Where the bytes of a mapping come from.
 struct FileBacking {
-  // A read-only blob, looked at during the call only. -1: the bytes lie nowhere on the host as one
-  // file, so the caller pokes a copy of them into the mapping; pages beyond the file fault all the
-  // same.
-  int host_fd = -1;
+  // Null: the bytes lie nowhere on the host as one file, so the caller pokes a copy of them into
+  // the mapping; pages beyond the file fault all the same.
+  std::shared_ptr<HostFile> host;
   std::uint64_t offset_bytes = 0;     // page aligned
   std::uint64_t file_size_bytes = 0;  // pages wholly beyond it fault with kBeyondFile
 };
@@ -55,6 +62,8 @@ struct Mapping {
   std::uint64_t file_offset_bytes = 0;
   std::string name;  // a path of the guest, "[heap]", "[stack]", or empty
 };
+
+struct Region;  // mapping_table.h
 
 class CodeObserver {
  public:
@@ -72,13 +81,19 @@ struct MapRequest {
   bool fixed = false;       // replaces what is there
   bool no_replace = false;  // with fixed: fails where something is there
   bool grows_down = false;
-  bool shared =
-      false;  // shared anonymous memory behaves as private until a box has more than one process
+  bool shared = false;  // anonymous memory: forks share it. File mappings are private all the same
   std::optional<FileBacking> file;
   std::string name;
 };
 
-enum class MapError { kNoMemory, kInvalid, kExists, kTooManyMappings, kHostFailed };
+enum class MapError {
+  kNoMemory,
+  kInvalid,
+  kExists,
+  kTooManyMappings,
+  kHostFailed,
+  kMemoryLimit,  // of the box
+};
 
 // Threads: one at a time. Not copyable.
 class AddressSpace {
@@ -92,6 +107,9 @@ class AddressSpace {
   static Result<std::unique_ptr<AddressSpace>, Error> Make(const Options& options,
                                                            MemoryMeter& meter);
   ~AddressSpace();
+  // fork(2): a second window with the same mappings. Written private pages are copied (and
+  // charged), shared memory stays shared. kMemoryLimit, kHostFailed.
+  Result<std::unique_ptr<AddressSpace>, MapError> Fork() const;
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
@@ -167,6 +185,8 @@ class AddressSpace {
   void ReleasePages(GuestAddr start, GuestAddr end);
   void ForgetPermissions(GuestAddr start, GuestAddr end);
   void ClearFlags(GuestAddr start, GuestAddr end);
+  // Lets the host show what backs the region; the range is anonymous before.
+  bool ShowBacking(const Region& region);
   Result<void, MapError> MakeAnonymous(GuestAddr start, GuestAddr end);
   std::optional<GuestAddr> FindFree(std::uint64_t size_bytes) const;
   void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes, bool copy);

@@ -91,6 +91,13 @@ std::vector<Mapping> MappingTable::All() const {
   return all;
 }
 
+std::vector<Region> MappingTable::Regions() const {
+  std::vector<Region> all;
+  all.reserve(regions_.size());
+  for (const auto& [start, region] : regions_) all.push_back(region);
+  return all;
+}
+
 std::size_t MappingTable::GrowthOf(GuestAddr start, GuestAddr end) const {
   const auto splits = [this](GuestAddr at) {
     const Region* const region = Find(at);

@@ -11,17 +11,22 @@
 
 #include "engine/base/types.h"
 #include "engine/memory/address_space.h"
+#include "engine/memory/shared_object.h"
 
 namespace glovebox::engine {
 
-// A mapped blob, shared by the pieces that a mapping was split into.
+// What a mapping shows, shared by the pieces that it was split into.
 struct MappedFile {
   std::uint64_t size_bytes = 0;
+  std::shared_ptr<HostFile> host;        // see FileBacking
+  std::shared_ptr<SharedObject> shared;  // not null: memory, not a file
 };
 
 struct Region {
   Mapping mapping;
-  std::shared_ptr<const MappedFile> file;  // null: anonymous
+  std::shared_ptr<const MappedFile> file;  // null: private anonymous memory
+
+  bool IsSharedMemory() const { return file && file->shared; }
 
   // The first address whose page lies wholly beyond the file; the region's end where there is none.
   GuestAddr BackedEnd() const;
@@ -43,6 +48,7 @@ class MappingTable {
   // Pieces of regions inside [start, end), cut to it, in order.
   std::vector<Region> Within(GuestAddr start, GuestAddr end) const;
   std::vector<Mapping> All() const;
+  std::vector<Region> Regions() const;
 
   // By how much the table may grow when [start, end) is replaced or changed.
   std::size_t GrowthOf(GuestAddr start, GuestAddr end) const;
@@ -53,13 +59,13 @@ class MappingTable {
   void SetProtection(GuestAddr start, GuestAddr end, std::uint8_t protection);
 
  private:
-  using Regions = std::map<GuestAddr, Region>;  // by start
+  using ByStart = std::map<GuestAddr, Region>;
   // Makes `at` a border between regions.
   void SplitAt(GuestAddr at);
   // Merges the regions that meet at `at`, where they are alike.
   void MergeAt(GuestAddr at);
 
-  Regions regions_;
+  ByStart regions_;
 };
 
 }  // namespace glovebox::engine

@@ -58,10 +58,10 @@ SyscallResult RequireMapped(Task& task, GuestAddr address, std::uint64_t length)
   return *size == 0 || task.space().IsMapped(address, *size) ? SyscallResult(0) : kENOMEM;
 }
 
-SyscallResult MapAnonymous(Task& task, const MapRequest& request) {
-  const auto mapped = task.space().Map(request);
-  return mapped ? SyscallResult(static_cast<std::int64_t>(*mapped))
-                : SyscallResult(ErrnoOf(mapped.error()));
+SyscallResult FromMap(Task& task, const Result<GuestAddr, MapError>& mapped) {
+  if (mapped) return static_cast<std::int64_t>(*mapped);
+  if (mapped.error() == MapError::kMemoryLimit) task.kernel.EndByLimit(LimitId::kMemory);
+  return ErrnoOf(mapped.error());
 }
 
 SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset) {
@@ -73,7 +73,7 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
     return kEACCES;
   if (auto* device = dynamic_cast<DeviceInode*>(&inode)) {
     if (device->kind() != DeviceKind::kZero) return kENODEV;
-    return MapAnonymous(task, request);
+    return FromMap(task, task.space().Map(request));
   }
   auto* regular = dynamic_cast<RegularFile*>(&inode);
   if (regular == nullptr) return kENODEV;
@@ -84,15 +84,7 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
     return kENODEV;
   }
   request.name = DisplayPath(task.fs().root, (*file)->path());
-  const auto mapped = MapFile(task.space(), *regular, offset, request);
-  if (!mapped) {
-    if (task.space().LastFault().kind == MemoryFaultKind::kMemoryLimit &&
-        mapped.error() == MapError::kHostFailed) {
-      task.kernel.EndByLimit(LimitId::kMemory);
-    }
-    return ErrnoOf(mapped.error());
-  }
-  return static_cast<std::int64_t>(*mapped);
+  return FromMap(task, MapFile(task.space(), *regular, offset, request));
 }
 
 }  // namespace
@@ -120,7 +112,7 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
   // A hint that does not fit is no hint.
   if (!fixed && (request.address < kLowestAddress || !Fits(task, request.address, size)))
     request.address = 0;
-  if (flags.Has(kMapAnonymous)) return MapAnonymous(task, request);
+  if (flags.Has(kMapAnonymous)) return FromMap(task, task.space().Map(request));
   return MapFd(task, request, fd, offset.value);
 }
 
@@ -181,9 +173,7 @@ AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new
     fixed = new_address.value;
   }
   if (!task.space().IsMapped(old_address.value, from)) return kEFAULT;
-  const auto moved = task.space().Remap(old_address.value, from, to, flags.Has(kMayMove), fixed);
-  return moved ? SyscallResult(static_cast<std::int64_t>(*moved))
-               : SyscallResult(ErrnoOf(moved.error()));
+  return FromMap(task, task.space().Remap(old_address.value, from, to, flags.Has(kMayMove), fixed));
 }
 
 SyscallResult SysMadvise(Task& task, Address address, Size length, Advice advice) {

@@ -51,6 +51,14 @@ class AddressSpaceTest : public testing::Test {
     EXPECT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
     return fd;
   }
+  class OpenedFile : public HostFile {
+   public:
+    explicit OpenedFile(int fd) : fd_(fd) {}
+    int Descriptor() override { return fd_; }
+
+   private:
+    int fd_;
+  };
   Result<GuestAddr, MapError> MapFile(const HostFd& fd, std::uint64_t file_size,
                                       std::uint64_t size_bytes,
                                       std::uint8_t protection = kReadWrite) {
@@ -59,14 +67,89 @@ class AddressSpaceTest : public testing::Test {
     request.size_bytes = size_bytes;
     request.protection = protection;
     request.fixed = true;
-    request.file =
-        FileBacking{.host_fd = fd.get(), .offset_bytes = 0, .file_size_bytes = file_size};
+    request.file = FileBacking{.host = std::make_shared<OpenedFile>(fd.get()),
+                               .offset_bytes = 0,
+                               .file_size_bytes = file_size};
     return space_->Map(request);
   }
 
   MemoryMeter meter_;
   std::unique_ptr<AddressSpace> space_;
 };
+
+class ForkTest : public AddressSpaceTest {
+ protected:
+  static std::string ReadIn(AddressSpace& space, GuestAddr at, std::size_t size) {
+    std::string text(size, '?');
+    text.resize(space.CopyIn(std::as_writable_bytes(std::span(text)), at));
+    return text;
+  }
+  static bool WriteIn(AddressSpace& space, GuestAddr at, std::string_view text) {
+    return space.CopyOut(at, std::as_bytes(std::span(text))) == text.size();
+  }
+};
+
+TEST_F(ForkTest, PrivatePagesAreCopiedAndPartWays) {
+  ASSERT_TRUE(MapAt(kAt, kPageSize * 3));
+  EXPECT_TRUE(Write(kAt, "parent"));
+  const std::uint64_t before = meter_.used_bytes();
+  auto child = space_->Fork();
+  ASSERT_TRUE(child);
+  EXPECT_EQ(meter_.used_bytes(), 2 * before);
+  EXPECT_EQ(ReadIn(**child, kAt, 6), "parent");
+  EXPECT_TRUE(WriteIn(**child, kAt, "child!"));
+  EXPECT_EQ(Read(kAt, 6), "parent");
+  EXPECT_EQ(ReadIn(**child, kAt + 2 * kPageSize, 2), std::string(2, '\0'));
+  child->reset();
+  EXPECT_EQ(meter_.used_bytes(), before);
+}
+
+TEST_F(ForkTest, PrivateFilePagesShowTheFileOrWhatWasWrittenOverIt) {
+  const HostFd file = File(std::string(kPageSize, 'a') + std::string(kPageSize, 'b'));
+  ASSERT_TRUE(MapFile(file, 2 * kPageSize, 3 * kPageSize));
+  EXPECT_TRUE(Write(kAt, "x"));
+  auto child = space_->Fork();
+  ASSERT_TRUE(child);
+  EXPECT_EQ(ReadIn(**child, kAt, 2), "xa");
+  EXPECT_EQ(ReadIn(**child, kAt + kPageSize, 1), "b");
+  EXPECT_EQ(ReadIn(**child, kAt + 2 * kPageSize, 1), "");
+  EXPECT_EQ((*child)->LastFault().kind, MemoryFaultKind::kBeyondFile);
+}
+
+TEST_F(ForkTest, SharedMemoryStaysSharedAlsoWhereItMovesAndIsChargedOnce) {
+  MapRequest request;
+  request.size_bytes = 2 * kPageSize;
+  request.protection = kReadWrite;
+  request.shared = true;
+  const auto at = space_->Map(request);
+  ASSERT_TRUE(at);
+  EXPECT_EQ(meter_.used_bytes(), 2 * kPageSize);
+  EXPECT_TRUE(Write(*at + kPageSize, "before"));
+  auto child = space_->Fork();
+  ASSERT_TRUE(child);
+  EXPECT_EQ(meter_.used_bytes(), 2 * kPageSize);
+  EXPECT_EQ(ReadIn(**child, *at + kPageSize, 6), "before");
+  ASSERT_TRUE((*child)->Remap(*at + kPageSize, kPageSize, kPageSize, true, kAt));
+  EXPECT_TRUE(WriteIn(**child, kAt, "after!"));
+  EXPECT_EQ(Read(*at + kPageSize, 6), "after!");
+  ASSERT_TRUE(space_->Unmap(*at, 2 * kPageSize));
+  EXPECT_EQ(meter_.used_bytes(), 2 * kPageSize) << "the child still holds it";
+  EXPECT_EQ(ReadIn(**child, kAt, 6), "after!");
+  child->reset();
+  EXPECT_EQ(meter_.used_bytes(), 0u);
+}
+
+TEST_F(ForkTest, AForkBeyondTheMemoryLimitGivesBackWhatItTook) {
+  ASSERT_TRUE(MapAt(kAt, 64_MiB));
+  const std::string page(kPageSize, 'x');
+  while (meter_.used_bytes() <= meter_.limit_bytes() / 2)
+    ASSERT_TRUE(Write(kAt + meter_.used_bytes(), page));
+  const std::uint64_t before = meter_.used_bytes();
+  const auto child = space_->Fork();
+  ASSERT_FALSE(child);
+  EXPECT_EQ(child.error(), MapError::kMemoryLimit);
+  EXPECT_EQ(meter_.used_bytes(), before);
+}
 
 TEST_F(AddressSpaceTest, WhatWasWrittenIsReadBack) {
   ASSERT_TRUE(MapAt(kAt, kPageSize * 2));
