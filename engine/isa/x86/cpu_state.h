@@ -101,6 +101,12 @@ template <typename T>
   std::memcpy(cpu.vector[index].bytes.data(), &value, sizeof(T));
 }
 
+// What instructions in VEX form leave above 128 bits.
+[[gnu::always_inline]] inline void ClearUpperVector(Cpu& cpu, std::uint8_t index) {
+  std::byte* const upper = cpu.vector[index].bytes.data() + sizeof(VectorRegister) / 2;
+  std::memset(upper, 0, sizeof(VectorRegister) / 2);
+}
+
 // --- Addresses of memory operands: one type per form, a template argument of bodies. ---
 // Operand byte b is the base's slot, c the index's, d holds the scale (bits 0-1), the segment (bits
 // 2-3) and to how many bits the offset is cut (bits 4-5). kUnits is what an instruction with such

@@ -31,6 +31,13 @@ Lower LowerAbsent(const Instruction& in) {
                     : LowerRaise<ExceptionKind::kNotImplemented>;
 }
 
+// Encodings whose every instruction belongs to an extension that the CPU model lacks: EVEX and MVEX
+// (AVX-512), XOP, 3DNow!. Zydis names some as it names what has rows.
+bool IsForeignEncoding(const Instruction& in) {
+  return in.decoded.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
+         in.decoded.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX;
+}
+
 std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
   constexpr ZydisInstructionAttributes kRepeats =
       ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
@@ -176,6 +183,9 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
       decoded.lower = status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG
                           ? LowerRaise<ExceptionKind::kGeneralProtection>
                           : LowerRaise<ExceptionKind::kInvalidOpcode>;
+      decoded.traits = kEndsBlock;
+    } else if (IsForeignEncoding(in)) {
+      decoded.lower = LowerRaise<ExceptionKind::kInvalidOpcode>;
       decoded.traits = kEndsBlock;
     } else if (const InstructionRow* const row =
                    FindRow(in.decoded.mnemonic, in.decoded.meta.category)) {

@@ -28,9 +28,10 @@ class Index {
 }  // namespace
 
 std::span<const std::span<const InstructionRow>> AllRows() {
-  static const std::array<std::span<const InstructionRow>, 10> kFamilies = {
-      StringRows(), ArithmeticRows(), BitRows(), MoveRows(), ControlRows(),
-      SystemRows(), SseRows(),        X87Rows(), Sse4Rows(), CryptoRows(),
+  static const std::array<std::span<const InstructionRow>, 14> kFamilies = {
+      StringRows(),  ArithmeticRows(), BitRows(),        MoveRows(), ControlRows(),
+      SystemRows(),  SseRows(),        X87Rows(),        Sse4Rows(), CryptoRows(),
+      AvxMoveRows(), AvxFloatRows(),   AvxIntegerRows(), FmaRows(),
   };
   return kFamilies;
 }

@@ -70,6 +70,10 @@ std::span<const InstructionRow> SseRows();         // instructions_sse.cc
 std::span<const InstructionRow> Sse4Rows();        // instructions_sse4.cc: SSE3 to SSE4.2
 std::span<const InstructionRow> CryptoRows();      // instructions_crypto.cc
 std::span<const InstructionRow> X87Rows();         // instructions_x87.cc
+std::span<const InstructionRow> AvxFloatRows();    // instructions_avx_float.cc
+std::span<const InstructionRow> AvxIntegerRows();  // instructions_avx_integer.cc
+std::span<const InstructionRow> AvxMoveRows();     // instructions_avx_move.cc
+std::span<const InstructionRow> FmaRows();         // instructions_fma.cc
 
 // Null where the mnemonic has no row. MOVSD and CMPSD are each two instructions to Zydis: string
 // instructions (ZYDIS_CATEGORY_STRINGOP) are looked for in StringRows alone, others never there.

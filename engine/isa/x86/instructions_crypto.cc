@@ -8,6 +8,7 @@
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/sse4_shapes.h"
 #include "engine/isa/x86/sse_shapes.h"
+#include "engine/isa/x86/vex_shapes.h"
 
 namespace glovebox::engine::x86 {
 namespace {
@@ -18,6 +19,8 @@ constexpr Lower ByHost = [](Emitter& emitter, const Instruction& instruction) {
 };
 template <typename Host, typename Software>
 constexpr Lower Aes = ByHost<&HostFeatures::aes, Vector<Host>, Vector<Software>>;
+template <typename Host, typename Software>
+constexpr Lower VexAes = ByHost<&HostFeatures::aes, Vex<OneLane<Host>>, Vex<OneLane<Software>>>;
 template <typename Host, typename Software>
 constexpr Lower Sha = ByHost<&HostFeatures::sha, Vector<Host>, Vector<Software>>;
 
@@ -31,6 +34,17 @@ constexpr InstructionRow kRows[] = {
                                             VectorImmediate<SoftwareAesKeyAssist>>},
     {ZYDIS_MNEMONIC_PCLMULQDQ, ByHost<&HostFeatures::pclmul, VectorImmediate<HostCarrylessMultiply>,
                                       VectorImmediate<SoftwareCarrylessMultiply>>},
+    {ZYDIS_MNEMONIC_VAESENC, VexAes<HostAesEncrypt, SoftwareAesEncrypt>},
+    {ZYDIS_MNEMONIC_VAESENCLAST, VexAes<HostAesEncryptLast, SoftwareAesEncryptLast>},
+    {ZYDIS_MNEMONIC_VAESDEC, VexAes<HostAesDecrypt, SoftwareAesDecrypt>},
+    {ZYDIS_MNEMONIC_VAESDECLAST, VexAes<HostAesDecryptLast, SoftwareAesDecryptLast>},
+    {ZYDIS_MNEMONIC_VAESIMC, VexAes<HostAesInverseMix, SoftwareAesInverseMix>},
+    {ZYDIS_MNEMONIC_VAESKEYGENASSIST,
+     ByHost<&HostFeatures::aes, VexImmediate<OneLane<HostAesKeyAssist>>,
+            VexImmediate<OneLane<SoftwareAesKeyAssist>>>},
+    {ZYDIS_MNEMONIC_VPCLMULQDQ,
+     ByHost<&HostFeatures::pclmul, VexImmediate<OneLane<HostCarrylessMultiply>>,
+            VexImmediate<OneLane<SoftwareCarrylessMultiply>>>},
     {ZYDIS_MNEMONIC_SHA1RNDS4, ByHost<&HostFeatures::sha, VectorImmediate<HostSha1Rounds>,
                                       VectorImmediate<SoftwareSha1Rounds>>},
     {ZYDIS_MNEMONIC_SHA1NEXTE, Sha<HostSha1NextE, SoftwareSha1NextE>},

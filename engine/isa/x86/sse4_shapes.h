@@ -1,6 +1,7 @@
 // Shapes that only instructions of SSE4 have.
 #pragma once
 
+#include "engine/isa/x86/lowering.h"
 #include "engine/isa/x86/packed_sse4.h"
 #include "engine/isa/x86/sse_shapes.h"
 #include "engine/isa/x86/string_compare.h"
@@ -51,9 +52,9 @@ inline constexpr Lower InsertFloat = [](Emitter& emitter, const Instruction& ins
 };
 
 // PCMPxSTRx xmm, xmm/m128, imm8. Length: what RAX and RDX give the lengths as, void where the
-// strings end by themselves. kMask: the result goes to XMM0 instead of ECX. An operand in memory
-// need not be aligned.
-template <typename Length, bool kMask>
+// strings end by themselves. kMask: the result goes to XMM0 instead of ECX; kVex: and clears what
+// is above. An operand in memory need not be aligned.
+template <typename Length, bool kMask, bool kVex>
 struct StringCompareShape {
   [[gnu::always_inline]] static const Uop* Finish(Context& c, Xmm src, std::uint8_t control,
                                                   const Uop* next) {
@@ -77,6 +78,7 @@ struct StringCompareShape {
     const StringComparison result = CompareStrings(dst, dst_length, src, src_length, control);
     if constexpr (kMask) {
       WriteVector(cpu, 0, result.Mask(control));
+      if constexpr (kVex) ClearUpperVector(cpu, 0);
     } else {
       WriteGpr(cpu, kRcx * 8, result.Index(control));
     }
@@ -84,20 +86,21 @@ struct StringCompareShape {
                  (result.bits & 1) * kOf);
   }
 };
-template <bool kMask>
+template <bool kMask, bool kVex = false>
 inline constexpr Lower ImplicitStringCompare =
     [](Emitter& emitter, const Instruction& instruction) {
-      return StringCompareShape<void, kMask>::Forms::Lower(
+      return StringCompareShape<void, kMask, kVex>::Forms::Lower(
           emitter, instruction, VectorIndex(instruction.operands[0].reg.value));
     };
-// The lengths are in RAX and RDX with REX.W, else in EAX and EDX.
-template <bool kMask>
+// The lengths are in RAX and RDX with REX.W or VEX.W, else in EAX and EDX.
+template <bool kMask, bool kVex = false>
 inline constexpr Lower ExplicitStringCompare =
     [](Emitter& emitter, const Instruction& instruction) {
-      const bool wide = (instruction.decoded.attributes & ZYDIS_ATTRIB_HAS_REX) != 0 &&
-                        instruction.decoded.raw.rex.W != 0;
-      const auto lower = wide ? &StringCompareShape<std::int64_t, kMask>::Forms::Lower
-                              : &StringCompareShape<std::int32_t, kMask>::Forms::Lower;
+      const auto& raw = instruction.decoded.raw;
+      const bool rex = (instruction.decoded.attributes & ZYDIS_ATTRIB_HAS_REX) != 0;
+      const bool wide = kVex ? raw.vex.W != 0 && !Is32BitCode(instruction) : rex && raw.rex.W != 0;
+      const auto lower = wide ? &StringCompareShape<std::int64_t, kMask, kVex>::Forms::Lower
+                              : &StringCompareShape<std::int32_t, kMask, kVex>::Forms::Lower;
       return lower(emitter, instruction, VectorIndex(instruction.operands[0].reg.value));
     };
 

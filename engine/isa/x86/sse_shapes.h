@@ -50,8 +50,8 @@ template <typename Semantic, typename Compute>
 
 // result = Semantic::Apply(arguments...); false where #XM is due. A semantic of several roundings
 // (DPPS) has stages, each of which may be the last.
-template <typename Semantic, typename... Arguments>
-[[gnu::always_inline]] inline bool Computes(Cpu& cpu, Xmm& result, Arguments... arguments) {
+template <typename Semantic, typename Result, typename... Arguments>
+[[gnu::always_inline]] inline bool Computes(Cpu& cpu, Result& result, Arguments... arguments) {
   const auto guarded = [&](auto&& compute) { return Guarded<Semantic>(cpu, compute); };
   if constexpr (requires { Semantic::ApplyInStages(guarded, result, arguments...); }) {
     return Semantic::ApplyInStages(guarded, result, arguments...);
