@@ -115,14 +115,14 @@ struct ToHalvesBodies {
       const GuestAddr address = Address::Of(c);
       const V src = ReadVector<V>(c.cpu, c.uop->a);
       const auto rounding = static_cast<std::uint8_t>(c.template Second<Wide>().immediate);
-      if (!c.Writable(address, sizeof(Memory))) [[unlikely]]
-        return c.Missed();
+      // Sticky flags are raised even where the store then faults, as on hardware.
       Xmm result;
       if (!RaisesNothingUnmasked(c.cpu, [&] { result = Convert(src, rounding); })) [[unlikely]]
         return c.Raise(ExceptionKind::kFloatingPoint);
       Memory stored;
       std::memcpy(&stored, &result, sizeof(stored));
-      c.Commit(address, stored);
+      if (!c.Store(address, stored)) [[unlikely]]
+        return c.Missed();
       return c.template Next<Address::kUnits>();
     }
   };
