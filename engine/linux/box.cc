@@ -191,7 +191,7 @@ class LinuxBox : public Box {
       case StopKind::kYield:
         return;
       case StopKind::kSyscall:
-        BeginCall(task_);
+        BeginCall(task_, stop.entry);
         return;
       case StopKind::kMemoryLimit:
         kernel_.EndByLimit(LimitId::kMemory);

@@ -12,7 +12,18 @@ namespace {
 // What the trace and the hash hold for a call that starts again after a handler: ERESTARTSYS,
 // include/linux/errno.h.
 constexpr std::int64_t kRestarts = -512;
-constexpr std::uint64_t kSyscallInstructionBytes = 2;  // both of `syscall` and `int 0x80`
+constexpr std::uint64_t kSyscallInstructionBytes = 2;  // of each of them
+
+// Where a call's number and arguments are. Sources: System V ABI x86-64, A.2.1; syscall(2),
+// "Architecture calling conventions".
+struct Convention {
+  std::array<x86::Gpr, 6> arguments;
+  std::uint64_t mask;
+};
+constexpr Convention kConventions[] = {
+    {{x86::kRdi, x86::kRsi, x86::kRdx, x86::kR10, x86::kR8, x86::kR9}, ~std::uint64_t{0}},
+    {{x86::kRbx, x86::kRcx, x86::kRdx, x86::kRsi, x86::kRdi, x86::kRbp}, 0xffffffff},
+};
 
 std::string ResultText(const SyscallRow* row, const SyscallResult& result) {
   if (result.kind() == SyscallResult::Kind::kNoReturn) return "?";
@@ -27,15 +38,14 @@ std::string ResultText(const SyscallRow* row, const SyscallResult& result) {
 
 void Print(Task& task, CallInFlight& call, bool finished, std::int64_t result) {
   if (call.row == nullptr || call.row->entry.print == nullptr) return;
-  call.row->entry.print({task.space(), call.arguments, finished, result}, call.printed);
+  call.row->entry.print({task.space(), call.arguments, call.layout, finished, result},
+                        call.printed);
 }
 
 void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
   Kernel& kernel = task.kernel;
-  const std::size_t count = call.row != nullptr ? call.row->entry.argument_count : 0;
-  RawArguments shown{};
-  std::copy_n(call.arguments.begin(), count, shown.begin());
-  kernel.trace.AddSyscall(kernel.icount(), task.tid, call.number, shown, result.value());
+  kernel.trace.AddSyscall(kernel.icount(), task.tid, call.abi, call.number, call.arguments,
+                          result.value());
   if (!kernel.spec.trace_syscalls) return;
   Print(task, call, true, result.value());
   TraceEvent event;
@@ -43,7 +53,7 @@ void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
   event.virtual_time = call.began;
   event.pid = task.process.pid;
   event.tid = task.tid;
-  event.name = call.row != nullptr ? call.row->name : kernel.NameUnknown(call.number);
+  event.name = call.row != nullptr ? call.row->name : kernel.NameUnknown(call.abi, call.number);
   event.arguments = std::move(call.printed);
   event.result = ResultText(call.row, result);
   kernel.host().OnTrace(event);
@@ -52,7 +62,8 @@ void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
 void Finish(Task& task, const SyscallResult& result) {
   Record(task, *task.call, result);
   if (result.kind() == SyscallResult::Kind::kValue) {
-    task.cpu().SetGpr(x86::kRax, static_cast<std::uint64_t>(result.value()));
+    const std::uint64_t mask = kConventions[static_cast<std::size_t>(task.program->abi)].mask;
+    task.cpu().SetGpr(x86::kRax, static_cast<std::uint64_t>(result.value()) & mask);
   }
   task.call.reset();
 }
@@ -87,23 +98,27 @@ void EndAsDeadlock(Task& task) {
 SyscallResult Serve(Task& task) {
   const CallInFlight& call = *task.call;
   if (call.row != nullptr && call.row->entry.call != nullptr)
-    return call.row->entry.call(task, call.arguments);
+    return call.row->entry.call(task, call.arguments, call.layout);
   task.kernel.CountAbsent(call.row != nullptr ? call.row->name
-                                              : task.kernel.NameUnknown(call.number));
+                                              : task.kernel.NameUnknown(call.abi, call.number));
   return kENOSYS;
 }
 
 }  // namespace
 
-void BeginCall(Task& task) {
-  // System V ABI x86-64, A.2.1.
-  constexpr x86::Gpr kArguments[] = {x86::kRdi, x86::kRsi, x86::kRdx,
-                                     x86::kR10, x86::kR8,  x86::kR9};
+void BeginCall(Task& task, SyscallEntry entry) {
   CallInFlight call;
-  call.number = task.cpu().gpr(x86::kRax);
-  call.row = FindSyscallX86_64(call.number);
-  for (std::size_t i = 0; i < call.arguments.size(); ++i)
-    call.arguments[i] = task.cpu().gpr(kArguments[i]);
+  call.abi = entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
+  const Convention& convention = kConventions[static_cast<std::size_t>(call.abi)];
+  const auto value = [&](x86::Gpr gpr) { return task.cpu().gpr(gpr) & convention.mask; };
+  call.number = value(x86::kRax);
+  call.row = FindSyscall(call.abi, call.number);
+  if (call.row != nullptr && call.row->entry.call != nullptr) {
+    RawArguments registers;
+    std::ranges::transform(convention.arguments, registers.begin(), value);
+    call.layout = call.row->entry.LayoutOf(call.abi);
+    call.arguments = call.row->entry.take(registers, call.layout);
+  }
   call.began = task.kernel.Now();
   task.kernel.CountSyscall();
   task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));

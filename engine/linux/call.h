@@ -11,8 +11,9 @@ enum class CallProgress : std::uint8_t {
   kWaitsForInput,  // bytes of stdin are not there yet; nothing that the guest sees has happened
 };
 
-// Takes number and arguments from the registers; the CPU has just retired the instruction.
-void BeginCall(Task& task);
+// Takes number and arguments from the registers; the CPU has just retired the instruction, whose
+// kind decides whose table and structures the call follows.
+void BeginCall(Task& task, SyscallEntry entry);
 
 // Serves the call, or goes on serving it. Where every task waits, time jumps to the next timer or
 // deadline; where there is none, the box ends as a deadlock.

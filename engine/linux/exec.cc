@@ -67,14 +67,15 @@ LoadResult<RegularFile*> FollowScripts(Task& task, ExecRequest& request) {
 }
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task& task,
-                                                                     const LoadedImage& image) {
+                                                                     const LoadedImage& image,
+                                                                     std::uint8_t word_bytes) {
   const Credentials& who = task.credentials;
   return {{kAuxMinSignalStack, kMinSignalStackBytes},
           {kAuxHwcap, x86::Cpuid(1, 0).edx},  // as on Linux: arch/x86/include/asm/elf.h, ELF_HWCAP
           {kAuxPageSize, kPageSize},
           {kAuxClockTicks, kClockTicks},
           {kAuxHeaders, image.header_table},
-          {kAuxHeaderBytes, kElfHeaderEntryBytes},
+          {kAuxHeaderBytes, ElfHeaderEntryBytes(word_bytes)},
           {kAuxHeaderCount, image.header_count},
           {kAuxBase, 0},
           {kAuxFlags, 0},
@@ -90,25 +91,22 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task&
           {kAuxPlatform, 0}};
 }
 
-std::vector<std::byte> Bytes(const std::vector<std::pair<std::uint64_t, std::uint64_t>>& auxv) {
-  std::vector<std::byte> bytes((auxv.size() + 1) * 16);
-  for (std::size_t i = 0; i < auxv.size(); ++i) {
-    std::memcpy(bytes.data() + i * 16, &auxv[i].first, 8);
-    std::memcpy(bytes.data() + i * 16 + 8, &auxv[i].second, 8);
-  }
-  return bytes;
-}
-
-LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task) {
+LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, std::uint8_t word_bytes) {
   AddressSpace::Options options;
+  if (word_bytes == 4) options.window_bytes = kWindowBytes32;
   options.max_mappings = static_cast<std::size_t>(task.kernel.spec.limits[LimitId::kMappings]);
   auto space = AddressSpace::Make(options, task.kernel.memory_meter);
   if (!space) {
     task.kernel.FailHost(space.error());
     return FailLoad(kENOMEM, space.error().message);
   }
-  auto cpu = std::make_unique<x86::Vcpu>(**space);
-  return std::make_unique<Program>(std::move(*space), std::move(cpu));
+  const bool i386 = word_bytes == 4;
+  auto cpu = std::make_unique<x86::Vcpu>(**space,
+                                         i386 ? x86::CpuMode::kProtected32 : x86::CpuMode::kLong64);
+  const auto abi = i386 ? abi::AbiId::kI386 : abi::AbiId::kX86_64;
+  auto program = std::make_unique<Program>(abi, std::move(*space), std::move(cpu));
+  program->address_end = AddressEnd(options.window_bytes, word_bytes);
+  return program;
 }
 
 void Enter(Task& task, std::unique_ptr<Program> program) {
@@ -138,7 +136,7 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   const auto elf = ParseElf(read, (*file)->size_bytes(), AddressSpace::Options{}.window_bytes);
   if (!elf) return std::unexpected(Named(elf.error(), request.filename));
 
-  auto made = MakeProgram(task);
+  auto made = MakeProgram(task, elf->word_bytes);
   if (!made) return std::unexpected(Named(made.error(), request.filename));
   Program& program = **made;
   SeededRandom random(task.kernel.exec_random.Next(), 0);
@@ -153,11 +151,15 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   program.command =
       request.filename.substr(request.filename.rfind('/') + 1).substr(0, kCommandBytes);
 
-  StackContents contents{
-      std::move(request.argv), std::move(request.env), request.filename, "x86_64", {}, {}};
+  StackContents contents{elf->word_bytes,
+                         std::move(request.argv),
+                         std::move(request.env),
+                         request.filename,
+                         elf->word_bytes == 4 ? "i686" : "x86_64",
+                         {},
+                         {}};
   SeededRandom(random.Next(), 1).Fill(contents.random);
-  contents.auxv = AuxiliaryVector(task, *image);
-  program.auxv = Bytes(contents.auxv);
+  contents.auxv = AuxiliaryVector(task, *image, elf->word_bytes);
   const auto stack = BuildStack(*program.space, layout, elf->executable_stack, contents);
   if (!stack) return std::unexpected(Named(stack.error(), request.filename));
   program.stack = *stack;

@@ -11,16 +11,23 @@
 #include "engine/base/errno.h"
 #include "engine/base/result.h"
 #include "engine/base/types.h"
+#include "engine/linux/abi/i386.h"
+#include "engine/linux/abi/layout.h"
 #include "engine/memory/address_space.h"
 
 namespace glovebox::engine {
 
-// An address that the guest says holds a T. Not dereferencable: GuestMemory copies.
+// An address that the guest says holds a T, in the form that `layout` has for it. Not
+// dereferencable: GuestMemory copies.
 template <typename T>
 struct GuestPtr {
   GuestAddr address = 0;
+  abi::Layout layout = abi::Layout::kX86_64;
   explicit operator bool() const { return address != 0; }
-  GuestPtr operator+(std::uint64_t index) const { return {address + index * sizeof(T)}; }
+  // The element `index` of an array.
+  GuestPtr operator+(std::uint64_t index) const {
+    return {address + index * abi::StoredBytes<T>(layout), layout};
+  }
 };
 
 class GuestMemory {
@@ -47,18 +54,42 @@ class GuestMemory {
 
   template <typename T>
   Result<std::remove_const_t<T>, Errno> Read(GuestPtr<T> from) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    std::remove_const_t<T> value;
-    if (const auto ok = ReadBytes(from.address, std::as_writable_bytes(std::span(&value, 1)));
-        !ok) {
-      return std::unexpected(ok.error());
-    }
-    return value;
+    using Value = std::remove_const_t<T>;
+    static_assert(std::is_trivially_copyable_v<Value>);
+    return abi::VisitForm<Value>(from.layout, [&]<typename Form>(Form*) -> Result<Value, Errno> {
+      Form form;
+      if (const auto ok = ReadBytes(from.address, std::as_writable_bytes(std::span(&form, 1)));
+          !ok) {
+        return std::unexpected(ok.error());
+      }
+      return FromForm<Value>(form);
+    });
   }
+  // Errors: EFAULT; EOVERFLOW where the pointer's layout cannot hold the value.
   template <typename T>
   Result<void, Errno> Write(GuestPtr<T> to, const std::type_identity_t<T>& value) {
     static_assert(std::is_trivially_copyable_v<T> && !std::is_const_v<T>);
-    return WriteBytes(to.address, std::as_bytes(std::span(&value, 1)));
+    return abi::VisitForm<T>(to.layout, [&]<typename Form>(Form*) -> Result<void, Errno> {
+      if constexpr (std::is_same_v<Form, T>) {
+        return WriteBytes(to.address, std::as_bytes(std::span(&value, 1)));
+      } else {
+        Form form{};
+        if (!Encode(value, form)) return std::unexpected(kEOVERFLOW);
+        return WriteBytes(to.address, std::as_bytes(std::span(&form, 1)));
+      }
+    });
+  }
+
+  // What the bytes of a form say.
+  template <typename T, typename Form>
+  static T FromForm(const Form& form) {
+    if constexpr (std::is_same_v<Form, T>) {
+      return form;
+    } else {
+      T value{};
+      Decode(form, value);
+      return value;
+    }
   }
 
   // Up to and without its NUL. Errors: EFAULT; `too_long` where no NUL is among the first

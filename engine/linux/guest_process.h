@@ -22,19 +22,21 @@ namespace glovebox::engine {
 
 // The program in the address space: what execve replaces.
 struct Program {
+  abi::AbiId abi;
+  GuestAddr address_end = 0;  // no address from here on can be mapped
   std::unique_ptr<AddressSpace> space;
   std::unique_ptr<x86::Vcpu> cpu;
   GuestMemory memory;
   LoadedImage image;
   BuiltStack stack;
   PathRef executable;
-  std::string command;          // /proc/self/comm, at most 15 bytes
-  std::vector<std::byte> auxv;  // /proc/self/auxv
+  std::string command;  // /proc/self/comm, at most 15 bytes
   GuestAddr brk_start = 0;
   GuestAddr brk = 0;
 
-  Program(std::unique_ptr<AddressSpace> the_space, std::unique_ptr<x86::Vcpu> the_cpu)
-      : space(std::move(the_space)), cpu(std::move(the_cpu)), memory(*space) {}
+  Program(abi::AbiId the_abi, std::unique_ptr<AddressSpace> the_space,
+          std::unique_ptr<x86::Vcpu> the_cpu)
+      : abi(the_abi), space(std::move(the_space)), cpu(std::move(the_cpu)), memory(*space) {}
 };
 
 // Where paths start, and what new files get: what CLONE_FS shares.

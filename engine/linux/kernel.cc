@@ -74,12 +74,14 @@ const std::optional<Error>& Kernel::failure() const {
   return host_failure_ ? host_failure_ : services_->blobs.failure();
 }
 
-std::string_view Kernel::NameUnknown(std::uint64_t number) {
+std::string_view Kernel::NameUnknown(abi::AbiId abi, std::uint64_t number) {
   // A guest could try every number; past some they share a name.
   constexpr std::size_t kMaxNames = 256;
-  if (unknown_names_.size() >= kMaxNames && !unknown_names_.contains(number))
-    return "syscall_other";
-  return unknown_names_.try_emplace(number, "syscall_" + std::to_string(number)).first->second;
+  const std::pair key(abi, number);
+  if (unknown_names_.size() >= kMaxNames && !unknown_names_.contains(key)) return "syscall_other";
+  const std::string_view prefix = abi == abi::AbiId::kI386 ? "i386_syscall_" : "syscall_";
+  return unknown_names_.try_emplace(key, std::string(prefix) + std::to_string(number))
+      .first->second;
 }
 
 }  // namespace glovebox::engine

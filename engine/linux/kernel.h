@@ -71,7 +71,7 @@ class Kernel {
   std::uint64_t syscall_count() const { return syscall_count_; }
   const std::map<std::string_view, std::uint64_t>& absent() const { return absent_; }
   // The name of a number that no row of the table has; lives as long as the box.
-  std::string_view NameUnknown(std::uint64_t number);
+  std::string_view NameUnknown(abi::AbiId abi, std::uint64_t number);
 
   BoxHost& host() { return host_; }
   const std::shared_ptr<VfsServices>& services() const { return services_; }
@@ -98,7 +98,7 @@ class Kernel {
   std::optional<Error> host_failure_;
   std::uint64_t syscall_count_ = 0;
   std::map<std::string_view, std::uint64_t> absent_;
-  std::map<std::uint64_t, std::string> unknown_names_;
+  std::map<std::pair<abi::AbiId, std::uint64_t>, std::string> unknown_names_;
   std::shared_ptr<VfsServices> services_;
   Filesystem files_;  // last: its nodes ask for the time as they are made
 };

@@ -205,7 +205,7 @@ void AddProcess(Directory& directory, Task& task) {
   static_cast<void>(
       directory.Insert("fd", std::make_shared<FdDirectory>(directory.services(), task)));
   AddFile(directory, "auxv", 0400, [&task] {
-    const auto& auxv = task.program->auxv;
+    const auto& auxv = task.program->stack.auxv;
     return std::string(reinterpret_cast<const char*>(auxv.data()), auxv.size());
   });
   AddFile(directory, "cmdline", 0444, [&task] {

@@ -5,6 +5,7 @@
 
 #include "engine/base/errno.h"
 #include "engine/base/types.h"
+#include "engine/linux/abi/i386.h"
 #include "engine/vfs/inode.h"
 
 namespace glovebox::engine {
@@ -65,6 +66,15 @@ struct AddressResult {
   AddressResult(std::int64_t v) : result(v) {}       // NOLINT
   operator SyscallResult() const { return result; }  // NOLINT
   SyscallResult result;
+};
+
+// Of calls whose value is a user's or a group's number: the first generation of i386 calls has 16
+// bits for it.
+struct IdResult {
+  std::uint32_t id;
+  SyscallResult In(abi::Layout layout) const {
+    return static_cast<std::int64_t>(layout == abi::Layout::kI386 ? abi::i386::NarrowId(id) : id);
+  }
 };
 
 // For calls that either succeed with 0 or fail.

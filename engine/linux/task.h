@@ -29,7 +29,9 @@ struct SyscallRow;
 struct CallInFlight {
   const SyscallRow* row = nullptr;  // null: no such number
   std::uint64_t number = 0;
-  RawArguments arguments{};
+  abi::AbiId abi = abi::AbiId::kX86_64;
+  abi::Layout layout = abi::Layout::kX86_64;  // of what its pointers lead to
+  RawArguments arguments{};                   // of the row's handler
   Nanoseconds began = 0;
   std::vector<std::string> printed;  // with trace events only: what has to be read before the call
   // State of the call itself while it is tried again: bytes or items done, and when to give up.

@@ -8,7 +8,12 @@ namespace glovebox::engine {
 namespace {
 
 // What a record is, its first word.
-enum RecordKind : std::uint64_t { kSyscallRecord = 1, kSignalRecord = 2, kOutputRecord = 3 };
+enum RecordKind : std::uint64_t {
+  kSyscallRecord = 1,
+  kSignalRecord,
+  kOutputRecord,
+  kI386SyscallRecord
+};
 
 }  // namespace
 
@@ -21,9 +26,10 @@ TraceHash::TraceHash() : state_(XXH3_createState()) {
 
 TraceHash::~TraceHash() = default;
 
-void TraceHash::AddSyscall(Icount icount, std::uint32_t task, std::uint64_t number,
+void TraceHash::AddSyscall(Icount icount, std::uint32_t task, abi::AbiId abi, std::uint64_t number,
                            const RawArguments& arguments, std::int64_t result) {
-  const std::array<std::uint64_t, 11> record{kSyscallRecord,
+  const std::uint64_t kind = abi == abi::AbiId::kI386 ? kI386SyscallRecord : kSyscallRecord;
+  const std::array<std::uint64_t, 11> record{kind,
                                              icount,
                                              task,
                                              number,

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/base/types.h"
+#include "engine/linux/abi/layout.h"
 
 struct XXH3_state_s;
 
@@ -28,8 +29,8 @@ class TraceHash {
   TraceHash& operator=(const TraceHash&) = delete;
 
   // `arguments`: those that the call has; the others as 0, since registers of no meaning would make
-  // compilers differ.
-  void AddSyscall(Icount icount, std::uint32_t task, std::uint64_t number,
+  // compilers differ. `abi` says whose number it is.
+  void AddSyscall(Icount icount, std::uint32_t task, abi::AbiId abi, std::uint64_t number,
                   const RawArguments& arguments, std::int64_t result);
   void AddSignal(Icount icount, std::uint32_t task, int signal, int code, std::uint64_t detail);
   // Bytes that left the box.

@@ -22,6 +22,7 @@ enum class WorldId : std::uint8_t {
   kKernelRelease,
   kKernelVersion,
   kMachine,
+  kMachine32,
   kCpus,
   kMemory,
   kUid,
@@ -90,6 +91,9 @@ inline constexpr std::array kWorld{
     WorldRow{WorldId::kKernelVersion, "kernel_version", "#1-Glovebox", WorldKind::kText, 0, 0,
              "uname(2)"},
     WorldRow{WorldId::kMachine, "machine", "x86_64", WorldKind::kFact, 0, 0, "uname(2)"},
+    WorldRow{WorldId::kMachine32, "machine_32", "i686", WorldKind::kFact, 0, 0,
+             "uname(2) under the personality PER_LINUX32, AT_PLATFORM of i386 programs; otherwise "
+             "these see x86_64 too, as under a 64-bit kernel"},
     WorldRow{WorldId::kCpus, "cpus", "1", WorldKind::kFact, 0, 0,
              "one host thread runs a box, so one CPU is the truth"},
     WorldRow{WorldId::kMemory, "memory", "the limit mem", WorldKind::kFact, 0, 0,

@@ -3,21 +3,35 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <string>
 
+#include "engine/loader/layout.h"
 #include "engine/memory/address_space.h"
 
 namespace glovebox::engine {
 namespace {
 
-static_assert(sizeof(Elf64_Phdr) == kElfHeaderEntryBytes);
-
 // Linux reads at most this much program header table (fs/binfmt_elf.c, load_elf_phdrs).
 constexpr std::size_t kMaxHeaderTableBytes = 65536;
 // Nothing may be mapped below it: sysctl vm.mmap_min_addr, Debian's default.
 constexpr GuestAddr kLowestAddress = 65536;
+
+// The two layouts of an ELF file: everything behind them reads numbers of 64 bits.
+struct Elf32 {
+  using FileHeader = Elf32_Ehdr;
+  using ProgramHeader = Elf32_Phdr;
+  static constexpr std::uint8_t kWordBytes = 4;
+};
+struct Elf64 {
+  using FileHeader = Elf64_Ehdr;
+  using ProgramHeader = Elf64_Phdr;
+  static constexpr std::uint8_t kWordBytes = 8;
+};
+static_assert(sizeof(Elf32_Phdr) == ElfHeaderEntryBytes(4));
+static_assert(sizeof(Elf64_Phdr) == ElfHeaderEntryBytes(8));
 
 std::string Hex(std::uint64_t value) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -31,37 +45,50 @@ std::string Hex(std::uint64_t value) {
 
 std::string Name(std::size_t index) { return "program header " + std::to_string(index); }
 
-// The identification and the fields that every ELF file has at the same place.
-LoadResult<void> CheckIdentity(const Elf64_Ehdr& header) {
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
-    return FailLoad(kENOEXEC, "neither an ELF program nor a script that starts with #!");
-  }
-  if (header.e_ident[EI_CLASS] == ELFCLASS32) {
-    return FailLoad(kENOEXEC, "a 32-bit ELF file; 64-bit x86 programs are supported");
-  }
-  if (header.e_ident[EI_CLASS] != ELFCLASS64) {
-    return FailLoad(kENOEXEC,
-                    "ELF class " + std::to_string(header.e_ident[EI_CLASS]) + " does not exist");
-  }
+// A class of files that can run: elf_check_arch and its compat twin, arch/x86/include/asm/elf.h.
+struct ClassRow {
+  unsigned char ident;
+  std::string_view name;
+  std::array<std::uint16_t, 2> machines;
+};
+constexpr ClassRow kClasses[] = {
+    {ELFCLASS32, "i386", {EM_386, 6 /* EM_486 */}},
+    {ELFCLASS64, "x86-64", {EM_X86_64, EM_X86_64}},
+};
+
+const ClassRow* FindClass(unsigned char ident) {
+  const auto row = std::ranges::find(kClasses, ident, &ClassRow::ident);
+  return row == std::end(kClasses) ? nullptr : row;
+}
+
+// The fields that both layouts have, after the identification was found sound.
+template <typename Layout>
+LoadResult<void> CheckHeader(const typename Layout::FileHeader& header, const ClassRow& row) {
+  constexpr std::size_t kEntryBytes = sizeof(typename Layout::ProgramHeader);
   if (header.e_ident[EI_DATA] != ELFDATA2LSB) {
-    return FailLoad(kENOEXEC, "not little-endian; 64-bit x86 programs are supported");
+    return FailLoad(kENOEXEC, "not little-endian; programs for x86-64 and i386 are supported");
   }
-  if (header.e_machine != EM_X86_64) {
-    return FailLoad(kENOEXEC, "for ELF machine " + std::to_string(header.e_machine) +
-                                  "; x86-64 is number " + std::to_string(EM_X86_64));
+  if (std::ranges::find(row.machines, header.e_machine) == row.machines.end()) {
+    if (header.e_machine == EM_X86_64) {
+      return FailLoad(kENOEXEC, "an x32 program; x86-64 and i386 ones are supported");
+    }
+    return FailLoad(kENOEXEC, "for ELF machine " + std::to_string(header.e_machine) + "; " +
+                                  std::string(row.name) + " is number " +
+                                  std::to_string(row.machines.front()));
   }
   if (header.e_type != ET_EXEC && header.e_type != ET_DYN) {
     return FailLoad(kENOEXEC, "ELF type " + std::to_string(header.e_type) +
                                   " is no program (an object file or a core?)");
   }
-  if (header.e_phentsize != sizeof(Elf64_Phdr)) {
+  if (header.e_phentsize != kEntryBytes) {
     return FailLoad(kENOEXEC, "program headers of " + std::to_string(header.e_phentsize) +
-                                  " bytes; they have 56");
+                                  " bytes; they have " + std::to_string(kEntryBytes));
   }
   if (header.e_phnum == 0) return FailLoad(kENOEXEC, "no program headers");
-  if (header.e_phnum > kMaxHeaderTableBytes / sizeof(Elf64_Phdr)) {
-    return FailLoad(kENOEXEC,
-                    std::to_string(header.e_phnum) + " program headers; Linux takes at most 1170");
+  if (header.e_phnum > kMaxHeaderTableBytes / kEntryBytes) {
+    return FailLoad(kENOEXEC, std::to_string(header.e_phnum) +
+                                  " program headers; Linux takes at most " +
+                                  std::to_string(kMaxHeaderTableBytes / kEntryBytes));
   }
   return {};
 }
@@ -72,42 +99,43 @@ std::uint8_t ProtectionOf(std::uint32_t flags) {
                                    ((flags & PF_X) != 0 ? kProtExec : 0));
 }
 
-LoadResult<ElfSegment> CheckSegment(const Elf64_Phdr& row, std::size_t index,
-                                    std::uint64_t file_bytes, std::uint64_t window_bytes,
-                                    bool position_independent) {
-  if (row.p_filesz > row.p_memsz) {
-    return FailLoad(kEINVAL, Name(index) + ": more bytes in the file (" +
-                                 std::to_string(row.p_filesz) + ") than in memory (" +
-                                 std::to_string(row.p_memsz) + ")");
-  }
+// A program header of either layout.
+template <typename Header>
+LoadResult<ElfSegment> CheckSegment(const Header& row, std::size_t index, std::uint64_t file_bytes,
+                                    std::uint64_t address_end, bool position_independent) {
   // Each term is checked before it is added, so nothing wraps.
-  if (row.p_vaddr >= window_bytes || row.p_memsz > window_bytes - row.p_vaddr) {
-    return FailLoad(kENOMEM, Name(index) + ": " + std::to_string(row.p_memsz) + " bytes at " +
-                                 Hex(row.p_vaddr) + " reach beyond the address space of " +
-                                 Hex(window_bytes) + " bytes");
+  const std::uint64_t address = row.p_vaddr, memory_bytes = row.p_memsz;
+  const std::uint64_t offset = row.p_offset, in_file = row.p_filesz;
+  if (in_file > memory_bytes) {
+    return FailLoad(kEINVAL, Name(index) + ": more bytes in the file (" + std::to_string(in_file) +
+                                 ") than in memory (" + std::to_string(memory_bytes) + ")");
   }
-  if (!position_independent && row.p_vaddr < kLowestAddress) {
-    return FailLoad(kEPERM, Name(index) + ": address " + Hex(row.p_vaddr) + " is below " +
+  if (address >= address_end || memory_bytes > address_end - address) {
+    return FailLoad(kENOMEM, Name(index) + ": " + std::to_string(memory_bytes) + " bytes at " +
+                                 Hex(address) + " reach beyond the address space of " +
+                                 Hex(address_end) + " bytes");
+  }
+  if (!position_independent && address < kLowestAddress) {
+    return FailLoad(kEPERM, Name(index) + ": address " + Hex(address) + " is below " +
                                 Hex(kLowestAddress) + ", where nothing may be mapped");
   }
-  if (row.p_offset > file_bytes || row.p_filesz > file_bytes - row.p_offset) {
-    return FailLoad(kENOEXEC, Name(index) + ": " + std::to_string(row.p_filesz) +
-                                  " bytes at offset " + std::to_string(row.p_offset) +
-                                  " reach beyond the file of " + std::to_string(file_bytes) +
-                                  " bytes (truncated?)");
+  if (offset > file_bytes || in_file > file_bytes - offset) {
+    return FailLoad(kENOEXEC, Name(index) + ": " + std::to_string(in_file) + " bytes at offset " +
+                                  std::to_string(offset) + " reach beyond the file of " +
+                                  std::to_string(file_bytes) + " bytes (truncated?)");
   }
-  if (row.p_filesz > 0 && row.p_vaddr % kPageSize != row.p_offset % kPageSize) {
-    return FailLoad(kEINVAL, Name(index) + ": address " + Hex(row.p_vaddr) + " and file offset " +
-                                 Hex(row.p_offset) + " differ within the page");
+  if (in_file > 0 && address % kPageSize != offset % kPageSize) {
+    return FailLoad(kEINVAL, Name(index) + ": address " + Hex(address) + " and file offset " +
+                                 Hex(offset) + " differ within the page");
   }
-  return ElfSegment{row.p_vaddr, row.p_memsz, row.p_offset, row.p_filesz,
-                    ProtectionOf(row.p_flags)};
+  return ElfSegment{address, memory_bytes, offset, in_file, ProtectionOf(row.p_flags)};
 }
 
-LoadResult<void> AddSegment(ElfImage& image, const Elf64_Phdr& row, std::size_t index,
-                            std::uint64_t file_bytes, std::uint64_t window_bytes) {
+template <typename Header>
+LoadResult<void> AddSegment(ElfImage& image, const Header& row, std::size_t index,
+                            std::uint64_t file_bytes, std::uint64_t address_end) {
   const auto segment =
-      CheckSegment(row, index, file_bytes, window_bytes, image.position_independent);
+      CheckSegment(row, index, file_bytes, address_end, image.position_independent);
   if (!segment) return std::unexpected(segment.error());
   if (segment->memory_bytes == 0) return {};
   if (!image.segments.empty() && segment->address < image.segments.back().end()) {
@@ -122,23 +150,20 @@ LoadResult<void> AddSegment(ElfImage& image, const Elf64_Phdr& row, std::size_t 
   return {};
 }
 
-}  // namespace
-
-LoadResult<ElfImage> ParseElf(const FileReader& read, std::uint64_t file_bytes,
-                              std::uint64_t window_bytes) {
-  Elf64_Ehdr header{};
+// The rest of a file whose identification is that of `Layout`.
+template <typename Layout>
+LoadResult<ElfImage> Parse(const FileReader& read, std::uint64_t file_bytes,
+                           std::uint64_t window_bytes, const ClassRow& class_row) {
+  using Header = typename Layout::ProgramHeader;
+  const std::uint64_t address_end = AddressEnd(window_bytes, Layout::kWordBytes);
+  typename Layout::FileHeader header{};
   const auto got = read(0, std::as_writable_bytes(std::span(&header, 1)));
   if (!got) return FailLoad(got.error(), "the file cannot be read");
-  if (*got < EI_NIDENT)
-    return FailLoad(kENOEXEC,
-                    "only " + std::to_string(*got) + " bytes long, too short for a program");
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
-      *got < sizeof(header)) {
-    return FailLoad(kENOEXEC, "the ELF header is truncated");
-  }
-  if (const auto ok = CheckIdentity(header); !ok) return std::unexpected(ok.error());
+  if (*got < sizeof(header)) return FailLoad(kENOEXEC, "the ELF header is truncated");
+  if (const auto ok = CheckHeader<Layout>(header, class_row); !ok)
+    return std::unexpected(ok.error());
 
-  std::vector<Elf64_Phdr> rows(header.e_phnum);
+  std::vector<Header> rows(header.e_phnum);
   const auto table = std::as_writable_bytes(std::span(rows));
   const auto table_got = read(header.e_phoff, table);
   if (!table_got) return FailLoad(table_got.error(), "the program headers cannot be read");
@@ -147,23 +172,24 @@ LoadResult<ElfImage> ParseElf(const FileReader& read, std::uint64_t file_bytes,
   }
 
   ElfImage image;
+  image.word_bytes = Layout::kWordBytes;
   image.position_independent = header.e_type == ET_DYN;
   image.entry = header.e_entry;
   image.header_count = header.e_phnum;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Elf64_Phdr& row = rows[i];
+    const Header& row = rows[i];
     if (row.p_type == PT_INTERP) {
       return FailLoad(kENOEXEC,
                       "dynamically linked programs are not supported yet; link it statically");
     }
     if (row.p_type == PT_GNU_STACK) image.executable_stack = (row.p_flags & PF_X) != 0;
     if (row.p_type != PT_LOAD) continue;
-    if (const auto ok = AddSegment(image, row, i, file_bytes, window_bytes); !ok) {
+    if (const auto ok = AddSegment(image, row, i, file_bytes, address_end); !ok) {
       return std::unexpected(ok.error());
     }
   }
   if (image.segments.empty()) return FailLoad(kENOEXEC, "no segment to load");
-  if (image.alignment > window_bytes / 4) {
+  if (image.alignment > address_end / 4) {
     return FailLoad(kENOMEM,
                     "an alignment of " + Hex(image.alignment) + " does not fit the address space");
   }
@@ -178,6 +204,27 @@ LoadResult<ElfImage> ParseElf(const FileReader& read, std::uint64_t file_bytes,
   if (!entry_inside)
     return FailLoad(kEINVAL, "the entry point " + Hex(image.entry) + " lies in no segment");
   return image;
+}
+
+}  // namespace
+
+LoadResult<ElfImage> ParseElf(const FileReader& read, std::uint64_t file_bytes,
+                              std::uint64_t window_bytes) {
+  std::array<unsigned char, EI_NIDENT> ident{};
+  const auto got = read(0, std::as_writable_bytes(std::span(ident)));
+  if (!got) return FailLoad(got.error(), "the file cannot be read");
+  if (*got < ident.size())
+    return FailLoad(kENOEXEC,
+                    "only " + std::to_string(*got) + " bytes long, too short for a program");
+  if (std::memcmp(ident.data(), ELFMAG, SELFMAG) != 0) {
+    return FailLoad(kENOEXEC, "neither an ELF program nor a script that starts with #!");
+  }
+  const ClassRow* row = FindClass(ident[EI_CLASS]);
+  if (row == nullptr) {
+    return FailLoad(kENOEXEC, "ELF class " + std::to_string(ident[EI_CLASS]) + " does not exist");
+  }
+  return row->ident == ELFCLASS32 ? Parse<Elf32>(read, file_bytes, window_bytes, *row)
+                                  : Parse<Elf64>(read, file_bytes, window_bytes, *row);
 }
 
 }  // namespace glovebox::engine

@@ -23,6 +23,7 @@ struct ElfSegment {
 };
 
 struct ElfImage {
+  std::uint8_t word_bytes = 8;  // of addresses: 8 for x86-64 programs, 4 for i386 ones
   bool position_independent = false;
   GuestAddr entry = 0;  // before the load bias
   GuestAddr header_table =
@@ -36,18 +37,21 @@ struct ElfImage {
   GuestAddr highest() const { return segments.back().end(); }
 };
 
-inline constexpr std::uint16_t kElfHeaderEntryBytes = 56;  // sizeof(Elf64_Phdr)
+// The size of a program header: AT_PHENT.
+constexpr std::uint16_t ElfHeaderEntryBytes(std::uint8_t word_bytes) {
+  return word_bytes == 8 ? 56 : 32;  // sizeof(Elf64_Phdr), sizeof(Elf32_Phdr)
+}
 
 // Copies the file's bytes from `offset` into `out`; the count is short at the end of the file.
 using FileReader =
     std::function<Result<std::size_t, Errno>(std::uint64_t offset, std::span<std::byte> out)>;
 
-// Parses a static or static-PIE x86-64 program that is to live in a window of `window_bytes`.
-// What is returned is safe to map: segments ascend, do not overlap, lie in the window and in the
-// file, are congruent to their offsets modulo the page size, and the entry lies in one of them.
-// Errors: ENOEXEC, EINVAL, ENOMEM as Linux' load_elf_binary (fs/binfmt_elf.c); stricter where Linux
-// would start the program only to kill it. Source: System V ABI, "Object Files", "Program Loading";
-// elf(5).
+// Parses a static or static-PIE program, x86-64 or i386, that is to live in a window of
+// `window_bytes`, i386 ones below kAddressEnd32. What is returned is safe to map: segments ascend,
+// do not overlap, lie in the window and in the file, are congruent to their offsets modulo the page
+// size, and the entry lies in one of them. Errors: ENOEXEC, EINVAL, ENOMEM as Linux'
+// load_elf_binary (fs/binfmt_elf.c); stricter where Linux would start the program only to kill it.
+// Source: System V ABI, "Object Files", "Program Loading"; elf(5).
 LoadResult<ElfImage> ParseElf(const FileReader& read, std::uint64_t file_bytes,
                               std::uint64_t window_bytes);
 

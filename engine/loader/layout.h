@@ -9,6 +9,16 @@ namespace glovebox::engine {
 
 inline constexpr std::uint64_t kStackBytes = 8_MiB;  // RLIMIT_STACK
 
+// The window of an i386 program. Its addresses stay below kAddressEnd32, so that none looks like an
+// errno: arch/x86/include/asm/page_64_types.h, IA32_PAGE_OFFSET.
+inline constexpr std::uint64_t kWindowBytes32 = 4_GiB;
+inline constexpr std::uint64_t kAddressEnd32 = 0xffffe000;
+
+// The end of the addresses that a program can use in a window.
+constexpr std::uint64_t AddressEnd(std::uint64_t window_bytes, std::uint8_t word_bytes) {
+  return word_bytes == 4 && window_bytes > kAddressEnd32 ? kAddressEnd32 : window_bytes;
+}
+
 struct AddressLayout {
   GuestAddr stack_top = 0;       // exclusive
   GuestAddr mmap_top = 0;        // exclusive; mappings grow down from here

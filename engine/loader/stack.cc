@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t kMaxStringBytes = 128_KiB;  // MAX_ARG_STRLEN
 constexpr std::uint64_t kMaxArgumentBytes = kStackBytes / 4;
-constexpr std::uint64_t kPointerBytes = 8;
+constexpr std::uint64_t kPointerBytes = 8;  // the kernel's own, whatever the program's are
 
 LoadResult<std::uint64_t> Weigh(const std::vector<std::string>& strings, std::string_view what) {
   std::uint64_t total = 0;
@@ -25,7 +25,8 @@ LoadResult<std::uint64_t> Weigh(const std::vector<std::string>& strings, std::st
 // Fills a buffer from its end downwards, as the stack grows.
 class Builder {
  public:
-  Builder(GuestAddr top, std::size_t size) : top_(top), bytes_(size) {}
+  Builder(GuestAddr top, std::size_t size, std::uint8_t word_bytes)
+      : top_(top), bytes_(size), word_bytes_(word_bytes) {}
 
   GuestAddr at() const { return top_ - used_; }
   std::span<const std::byte> bytes() const { return std::span(bytes_).last(used_); }
@@ -36,7 +37,7 @@ class Builder {
     return at();
   }
   GuestAddr PushString(const std::string& text) { return Push(text.c_str(), text.size() + 1); }
-  void PushWord(std::uint64_t word) { Push(&word, sizeof word); }
+  void PushWord(std::uint64_t word) { Push(&word, word_bytes_); }  // its low bytes
   void Skip(std::size_t size) { used_ += size; }
   void AlignDown(std::uint64_t alignment) { used_ += static_cast<std::size_t>(at() % alignment); }
 
@@ -55,6 +56,7 @@ class Builder {
  private:
   GuestAddr top_;
   std::vector<std::byte> bytes_;
+  std::uint8_t word_bytes_;
   std::size_t used_ = 0;
 };
 
@@ -88,9 +90,10 @@ LoadResult<BuiltStack> BuildStack(AddressSpace& memory, const AddressLayout& lay
   request.name = "[stack]";
   if (!memory.Map(request)) return FailLoad(kENOMEM, "its segments lie where the stack has to be");
 
-  Builder stack(layout.stack_top, static_cast<std::size_t>(kMaxArgumentBytes + 128_KiB));
+  Builder stack(layout.stack_top, static_cast<std::size_t>(kMaxArgumentBytes + 128_KiB),
+                contents.word_bytes);
   BuiltStack built;
-  stack.PushWord(0);
+  stack.Skip(kPointerBytes);  // fs/exec.c, bprm_mm_init
   const GuestAddr filename = stack.PushString(contents.exec_filename);
   built.env_end = stack.at();
   const auto env = stack.PushStrings(contents.env);
@@ -103,8 +106,10 @@ LoadResult<BuiltStack> BuildStack(AddressSpace& memory, const AddressLayout& lay
   const GuestAddr random = stack.Push(contents.random.data(), contents.random.size());
   stack.AlignDown(16);
 
+  // What is pushed now ends at a multiple of 16.
   const std::size_t words = 1 + argv.size() + 1 + env.size() + 1 + 2 * (contents.auxv.size() + 1);
-  if (words % 2 != 0) stack.PushWord(0);
+  stack.Skip((16 - words * contents.word_bytes % 16) % 16);
+  const GuestAddr auxv_end = stack.at();
   stack.PushWord(0);
   stack.PushWord(kAuxNull);
   for (std::size_t i = contents.auxv.size(); i-- > 0;) {
@@ -115,6 +120,8 @@ LoadResult<BuiltStack> BuildStack(AddressSpace& memory, const AddressLayout& lay
                                               : value);
     stack.PushWord(type);
   }
+  const auto auxv = stack.bytes().first(static_cast<std::size_t>(auxv_end - stack.at()));
+  built.auxv.assign(auxv.begin(), auxv.end());
   stack.PushPointers(env);
   stack.PushPointers(argv);
   stack.PushWord(argv.size());

@@ -38,6 +38,7 @@ enum AuxType : std::uint64_t {
 };
 
 struct StackContents {
+  std::uint8_t word_bytes = 8;  // of pointers and of the auxiliary vector
   std::vector<std::string> argv;
   std::vector<std::string> env;
   std::string exec_filename;
@@ -51,7 +52,8 @@ struct StackContents {
 struct BuiltStack {
   GuestAddr stack_pointer = 0;
   GuestAddr argv_start = 0, argv_end = 0, env_start = 0,
-            env_end = 0;  // the strings, /proc/PID/cmdline
+            env_end = 0;        // the strings, /proc/PID/cmdline
+  std::vector<std::byte> auxv;  // as it lies on the stack, /proc/PID/auxv
 };
 
 // E2BIG as execve(2), "Limits on size of arguments and environment": one string of 128 KiB, or all
@@ -60,8 +62,9 @@ LoadResult<void> CheckArgumentSize(const std::vector<std::string>& argv,
                                    const std::vector<std::string>& env,
                                    const std::string& exec_filename);
 
-// Maps the stack below `layout.stack_top` and fills it. Source: System V ABI x86-64, 3.4.1; the
-// order of the strings is that of Linux (fs/exec.c, fs/binfmt_elf.c create_elf_tables).
+// Maps the stack below `layout.stack_top` and fills it. Source: System V ABI x86-64, 3.4.1, and
+// i386, 2.3.1; the order of the strings is that of Linux (fs/exec.c, fs/binfmt_elf.c
+// create_elf_tables).
 LoadResult<BuiltStack> BuildStack(AddressSpace& memory, const AddressLayout& layout,
                                   bool executable, const StackContents& contents);
 

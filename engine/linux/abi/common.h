@@ -1,5 +1,6 @@
-// Structures of guest memory that are the same on every 64-bit ABI of Linux. Never host structures:
-// a guest's layout is written down here, with size and offsets asserted.
+// Structures of guest memory that are the same on every 64-bit ABI of Linux, and the form in which
+// handlers know them for all ABIs (layout.h). Never host structures: a guest's layout is written
+// down here, with size and offsets asserted.
 #pragma once
 
 #include <array>
@@ -7,6 +8,16 @@
 #include <cstdint>
 
 namespace glovebox::engine::abi {
+
+// `unsigned long`, size_t or a pointer, where a call reads or writes one through a pointer.
+struct Word {
+  std::uint64_t value;
+};
+
+// A user's or a group's number, where a call reads or writes one through a pointer.
+struct UserId {
+  std::uint32_t value;
+};
 
 // time(7)
 struct Timespec {
@@ -109,6 +120,14 @@ struct SigsetArgument {
 };
 static_assert(sizeof(SigsetArgument) == 16);
 
+// set_robust_list(2)
+struct RobustListHead {
+  std::uint64_t next;
+  std::int64_t futex_offset;
+  std::uint64_t pending;
+};
+static_assert(sizeof(RobustListHead) == 24);
+
 // statfs(2)
 struct Statfs {
   std::int64_t type, block_size;
@@ -146,16 +165,6 @@ struct OpenHow {
 };
 static_assert(sizeof(OpenHow) == 24);
 
-// getdents64(2): the fixed part, followed by the name and its NUL
-struct Dirent64 {
-  std::uint64_t inode;
-  std::int64_t offset;
-  std::uint16_t record_bytes;
-  std::uint8_t type;
-};
-inline constexpr std::size_t kDirent64NameOffset = 19;
-static_assert(offsetof(Dirent64, type) == 18);
-
 // fcntl(2), F_GETLK
 struct Flock {
   std::int16_t type, whence;
@@ -184,11 +193,34 @@ struct SiginfoFault {
   std::uint64_t address;
   std::uint64_t rest;
 };
+struct SiginfoTimer {
+  std::int32_t timer, overrun;
+  std::uint64_t value;
+};
+struct SiginfoChild {
+  std::int32_t pid;
+  std::uint32_t uid;
+  std::int32_t status, pad;
+  std::int64_t user_ticks, system_ticks;
+};
+struct SiginfoPoll {
+  std::int64_t band;
+  std::int32_t fd;
+};
+struct SiginfoSystem {
+  std::uint64_t address;
+  std::int32_t number;
+  std::uint32_t architecture;
+};
 struct Siginfo {
   std::int32_t signal, error, code, pad;
   union {
     SiginfoSender sender;
     SiginfoFault fault;
+    SiginfoTimer timer;
+    SiginfoChild child;
+    SiginfoPoll poll;
+    SiginfoSystem system;
     std::array<std::uint8_t, 112> bytes;
   };
 };

@@ -120,36 +120,35 @@ std::string PrintBytes(const PrintContext& context, GuestAddr address, std::uint
   return Quote(std::span(bytes).first(want)) + (size > want ? "..." : "");
 }
 
-std::string PrintVectors(const PrintContext& context, GuestAddr address, std::uint64_t count,
-                         bool show) {
-  if (!show) return PrintHex(address);
+std::string PrintVectors(const PrintContext& context, GuestPtr<const abi::Iovec> first,
+                         std::uint64_t count, bool show) {
+  if (!show) return PrintHex(first.address);
+  GuestMemory memory(context.memory);
   std::string text = "[";
   for (std::uint64_t i = 0; i < count; ++i) {
     if (i == kShownItems) {
       text += ", ...";
       break;
     }
-    abi::Iovec vector;
-    const auto bytes = std::as_writable_bytes(std::span(&vector, 1));
-    if (context.memory.CopyIn(bytes, address + i * sizeof vector) != bytes.size())
-      return PrintHex(address);
+    const auto vector = memory.Read(first + i);
+    if (!vector) return PrintHex(first.address);
     text += fmt::format("{}{{iov_base={}, iov_len={}}}", i == 0 ? "" : ", ",
-                        PrintBytes(context, vector.base, vector.length), vector.length);
+                        PrintBytes(context, vector->base, vector->length), vector->length);
   }
   return text + "]";
 }
 
-std::string PrintStrings(const PrintContext& context, GuestAddr address) {
-  if (address == 0) return "NULL";
+std::string PrintStrings(const PrintContext& context, GuestPtr<const abi::Word> first) {
+  if (!first) return "NULL";
+  GuestMemory memory(context.memory);
   std::string text = "[";
   for (std::size_t i = 0;; ++i) {
-    std::uint64_t pointer = 0;
-    const auto bytes = std::as_writable_bytes(std::span(&pointer, 1));
-    if (context.memory.CopyIn(bytes, address + i * 8) != bytes.size()) return PrintHex(address);
-    if (pointer == 0) return text + "]";
+    const auto pointer = memory.Read(first + i);
+    if (!pointer) return PrintHex(first.address);
+    if (pointer->value == 0) return text + "]";
     if (i == kShownItems) return text + ", ...]";
     if (i > 0) text += ", ";
-    text += PrintPath(context, pointer);
+    text += PrintPath(context, pointer->value);
   }
 }
 
@@ -161,6 +160,8 @@ std::string PrintValue(DirFd v) {
 }
 std::string PrintValue(Size v) { return std::to_string(v.value); }
 std::string PrintValue(Offset v) { return std::to_string(v.value); }
+std::string PrintValue(SplitOffset v) { return std::to_string(v.value); }
+std::string PrintValue(Id v) { return v.value == ~0u ? "-1" : std::to_string(v.value); }
 std::string PrintValue(Address v) { return PrintHex(v.value); }
 std::string PrintValue(FileMode v) { return fmt::format("{:04o}", v.value); }
 std::string PrintValue(Pid v) { return std::to_string(v.value); }

@@ -21,7 +21,13 @@ struct DirFd {
 struct Size {
   std::uint64_t value;
 };
+// A position or a length in a file: loff_t. In registers of 32 bits it takes two, low half first,
+// but in the first generation of calls one, sign-extended.
 struct Offset {
+  std::int64_t value;
+};
+// The position of preadv(2) and its kin, two registers on every ABI: 64-bit ones ignore the second.
+struct SplitOffset {
   std::int64_t value;
 };
 struct Address {
@@ -56,14 +62,18 @@ struct OutText {
 };
 // readv, writev: the count of the vectors is the argument behind it.
 struct InVectors {
-  GuestAddr address;
+  GuestPtr<const abi::Iovec> first;
 };
 struct OutVectors {
-  GuestAddr address;
+  GuestPtr<const abi::Iovec> first;
 };
-// argv and envp.
+// argv and envp: pointers to strings, up to a null one.
 struct StringArray {
-  GuestAddr address;
+  GuestPtr<const abi::Word> first;
+};
+// A user's or a group's number; ~0 for "leave it".
+struct Id {
+  std::uint32_t value;
 };
 
 // A name for the bits `value` under `mask`.
@@ -89,7 +99,8 @@ struct Choice {
 
 struct PrintContext {
   AddressSpace& memory;
-  const RawArguments& arguments;
+  const RawArguments& arguments;  // one each, as TakeArgument made them
+  abi::Layout layout = abi::Layout::kX86_64;
   bool finished = false;  // the call is over: `result` is valid, what it wrote is there
   std::int64_t result = 0;
 };
@@ -103,12 +114,53 @@ std::string PrintText(std::string_view text);
 std::string PrintPath(const PrintContext& context, GuestAddr address);
 // At most 32 bytes, then "...".
 std::string PrintBytes(const PrintContext& context, GuestAddr address, std::uint64_t size);
-std::string PrintVectors(const PrintContext& context, GuestAddr address, std::uint64_t count,
-                         bool show);
-std::string PrintStrings(const PrintContext& context, GuestAddr address);
+std::string PrintVectors(const PrintContext& context, GuestPtr<const abi::Iovec> first,
+                         std::uint64_t count, bool show);
+std::string PrintStrings(const PrintContext& context, GuestPtr<const abi::Word> first);
 std::string PrintSignal(int signal);
 
-// How T comes from a register and goes to a trace. `kAfter`: shows what the call wrote, so it is
+// The registers of a call, read from the front.
+class RegisterReader {
+ public:
+  explicit RegisterReader(const RawArguments& registers) : registers_(registers) {}
+  std::uint64_t Next() { return at_ < registers_.size() ? registers_[at_++] : 0; }
+
+ private:
+  const RawArguments& registers_;
+  std::size_t at_ = 0;
+};
+
+// The value of an argument of type T: of one register, but for what needs more.
+template <typename T>
+std::uint64_t TakeArgument(RegisterReader& registers, abi::Layout) {
+  return registers.Next();
+}
+template <>
+inline std::uint64_t TakeArgument<Offset>(RegisterReader& registers, abi::Layout layout) {
+  const std::uint64_t low = registers.Next();
+  switch (layout) {
+    case abi::Layout::kI386:
+      return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(low)));
+    case abi::Layout::kI386Wide:
+      return low | registers.Next() << 32;
+    case abi::Layout::kX86_64:
+      break;
+  }
+  return low;
+}
+template <>
+inline std::uint64_t TakeArgument<SplitOffset>(RegisterReader& registers, abi::Layout layout) {
+  const std::uint64_t low = registers.Next();
+  const std::uint64_t high = registers.Next();
+  return abi::IsI386(layout) ? low | high << 32 : low;
+}
+template <>
+inline std::uint64_t TakeArgument<Id>(RegisterReader& registers, abi::Layout layout) {
+  const std::uint64_t id = registers.Next();
+  return layout == abi::Layout::kI386 ? abi::i386::WidenId(static_cast<std::uint32_t>(id)) : id;
+}
+
+// How T comes from its value and goes to a trace. `kAfter`: shows what the call wrote, so it is
 // printed at its end.
 template <typename T>
 struct Argument;
@@ -119,9 +171,9 @@ concept PlainInteger = std::is_integral_v<T>;
 template <PlainInteger T>
 struct Argument<T> {
   static constexpr bool kAfter = false;
-  static T From(std::uint64_t raw) { return static_cast<T>(raw); }
+  static T From(std::uint64_t raw, abi::Layout) { return static_cast<T>(raw); }
   static std::string Print(const PrintContext& c, std::size_t i) {
-    return std::to_string(From(c.arguments[i]));
+    return std::to_string(From(c.arguments[i], c.layout));
   }
 };
 
@@ -129,7 +181,7 @@ template <typename T>
   requires requires(T t) { t.value; } && (!PlainInteger<T>)
 struct Argument<T> {
   static constexpr bool kAfter = false;
-  static T From(std::uint64_t raw) { return T{static_cast<decltype(T::value)>(raw)}; }
+  static T From(std::uint64_t raw, abi::Layout) { return T{static_cast<decltype(T::value)>(raw)}; }
   static std::string Print(const PrintContext& c, std::size_t i);
 };
 
@@ -137,6 +189,8 @@ std::string PrintValue(Fd v);
 std::string PrintValue(DirFd v);
 std::string PrintValue(Size v);
 std::string PrintValue(Offset v);
+std::string PrintValue(SplitOffset v);
+std::string PrintValue(Id v);
 std::string PrintValue(Address v);
 std::string PrintValue(FileMode v);
 std::string PrintValue(Pid v);
@@ -154,13 +208,13 @@ std::string PrintValue(Choice<kNames> v) {
 template <typename T>
   requires requires(T t) { t.value; } && (!PlainInteger<T>)
 std::string Argument<T>::Print(const PrintContext& c, std::size_t i) {
-  return PrintValue(From(c.arguments[i]));
+  return PrintValue(From(c.arguments[i], c.layout));
 }
 
 template <>
 struct Argument<PathPtr> {
   static constexpr bool kAfter = false;
-  static PathPtr From(std::uint64_t raw) { return {raw}; }
+  static PathPtr From(std::uint64_t raw, abi::Layout) { return {raw}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
     return PrintPath(c, c.arguments[i]);
   }
@@ -169,7 +223,7 @@ struct Argument<PathPtr> {
 template <>
 struct Argument<InBuffer> {
   static constexpr bool kAfter = false;
-  static InBuffer From(std::uint64_t raw) { return {raw}; }
+  static InBuffer From(std::uint64_t raw, abi::Layout) { return {raw}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
     return PrintBytes(c, c.arguments[i], c.arguments[i + 1]);
   }
@@ -178,7 +232,7 @@ struct Argument<InBuffer> {
 template <>
 struct Argument<OutBuffer> {
   static constexpr bool kAfter = true;
-  static OutBuffer From(std::uint64_t raw) { return {raw}; }
+  static OutBuffer From(std::uint64_t raw, abi::Layout) { return {raw}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
     if (c.result < 0) return PrintHex(c.arguments[i]);
     return PrintBytes(c, c.arguments[i], static_cast<std::uint64_t>(c.result));
@@ -188,7 +242,7 @@ struct Argument<OutBuffer> {
 template <>
 struct Argument<OutText> {
   static constexpr bool kAfter = true;
-  static OutText From(std::uint64_t raw) { return {raw}; }
+  static OutText From(std::uint64_t raw, abi::Layout) { return {raw}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
     return c.result < 0 ? PrintHex(c.arguments[i]) : PrintPath(c, c.arguments[i]);
   }
@@ -197,27 +251,27 @@ struct Argument<OutText> {
 template <>
 struct Argument<InVectors> {
   static constexpr bool kAfter = false;
-  static InVectors From(std::uint64_t raw) { return {raw}; }
+  static InVectors From(std::uint64_t raw, abi::Layout layout) { return {{raw, layout}}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
-    return PrintVectors(c, c.arguments[i], c.arguments[i + 1], true);
+    return PrintVectors(c, {c.arguments[i], c.layout}, c.arguments[i + 1], true);
   }
 };
 
 template <>
 struct Argument<OutVectors> {
   static constexpr bool kAfter = true;
-  static OutVectors From(std::uint64_t raw) { return {raw}; }
+  static OutVectors From(std::uint64_t raw, abi::Layout layout) { return {{raw, layout}}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
-    return PrintVectors(c, c.arguments[i], c.arguments[i + 1], c.result >= 0);
+    return PrintVectors(c, {c.arguments[i], c.layout}, c.arguments[i + 1], c.result >= 0);
   }
 };
 
 template <>
 struct Argument<StringArray> {
   static constexpr bool kAfter = false;
-  static StringArray From(std::uint64_t raw) { return {raw}; }
+  static StringArray From(std::uint64_t raw, abi::Layout layout) { return {{raw, layout}}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
-    return PrintStrings(c, c.arguments[i]);
+    return PrintStrings(c, {c.arguments[i], c.layout});
   }
 };
 
@@ -226,15 +280,15 @@ struct Argument<StringArray> {
 template <typename T>
 struct Argument<GuestPtr<T>> {
   static constexpr bool kAfter = !std::is_const_v<T>;
-  static GuestPtr<T> From(std::uint64_t raw) { return {raw}; }
+  static GuestPtr<T> From(std::uint64_t raw, abi::Layout layout) { return {raw, layout}; }
   static std::string Print(const PrintContext& c, std::size_t i) {
     const GuestAddr address = c.arguments[i];
     if (address == 0) return "NULL";
     if constexpr (requires(std::remove_const_t<T> value) { Describe(value); }) {
-      std::remove_const_t<T> value;
-      const auto bytes = std::as_writable_bytes(std::span(&value, 1));
-      if ((!kAfter || c.result >= 0) && c.memory.CopyIn(bytes, address) == bytes.size())
-        return Describe(value);
+      if (!kAfter || c.result >= 0) {
+        GuestMemory memory(c.memory);
+        if (const auto value = memory.Read(From(address, c.layout))) return Describe(*value);
+      }
     }
     return PrintHex(address);
   }

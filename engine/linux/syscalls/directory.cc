@@ -77,22 +77,32 @@ SyscallResult ReadLink(Task& task, DirFd dirfd, PathPtr path, GuestAddr buffer, 
 
 constexpr std::uint8_t DirentType(FileType type) { return static_cast<std::uint8_t>(type >> 12); }
 
-// One record of getdents64 or of the old getdents, which has the type behind the name.
-std::vector<std::byte> EncodeEntry(const DirectoryEntry& entry, bool old_form) {
-  const std::size_t fixed = old_form ? 18 : abi::kDirent64NameOffset;
-  const std::size_t tail = old_form ? 2 : 1;  // NUL, and the type
-  const std::size_t size = (fixed + entry.name.size() + tail + 7) / 8 * 8;
+// A record is inode, offset, its size, and the name with its NUL: in getdents64 with the type
+// before the name, in the old getdents, whose numbers are as wide as the ABI's words, in its last
+// byte.
+struct DirentForm {
+  std::size_t word_bytes;
+  bool type_last;
+};
+constexpr DirentForm kDirent64{8, false};
+
+std::vector<std::byte> EncodeEntry(const DirectoryEntry& entry, DirentForm form) {
+  const std::size_t name_at = 2 * form.word_bytes + 2 + (form.type_last ? 0 : 1);
+  const std::size_t tail = form.type_last ? 2 : 1;
+  const std::size_t size = (name_at + entry.name.size() + tail + form.word_bytes - 1) /
+                           form.word_bytes * form.word_bytes;
   std::vector<std::byte> record(size);
-  abi::Dirent64 head{entry.inode_number, static_cast<std::int64_t>(entry.next_cookie),
-                     static_cast<std::uint16_t>(size), DirentType(entry.type)};
-  std::memcpy(record.data(), &head, fixed);
-  std::memcpy(record.data() + fixed, entry.name.data(), entry.name.size());
-  if (old_form) record[size - 1] = std::byte{DirentType(entry.type)};
+  const auto record_bytes = static_cast<std::uint16_t>(size);
+  std::memcpy(record.data(), &entry.inode_number, form.word_bytes);
+  std::memcpy(record.data() + form.word_bytes, &entry.next_cookie, form.word_bytes);
+  std::memcpy(record.data() + 2 * form.word_bytes, &record_bytes, 2);
+  std::memcpy(record.data() + name_at, entry.name.data(), entry.name.size());
+  record[form.type_last ? size - 1 : name_at - 1] = std::byte{DirentType(entry.type)};
   return record;
 }
 
 SyscallResult ListDirectory(Task& task, Fd fd, GuestAddr buffer, std::uint32_t size,
-                            bool old_form) {
+                            DirentForm form) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
   auto* directory = dynamic_cast<OpenDirectory*>(file->get());
@@ -103,7 +113,7 @@ SyscallResult ListDirectory(Task& task, Fd fd, GuestAddr buffer, std::uint32_t s
     const auto entries = directory->Entries(kBatch);
     if (!entries) return entries.error();
     for (const DirectoryEntry& entry : *entries) {
-      const auto record = EncodeEntry(entry, old_form);
+      const auto record = EncodeEntry(entry, form);
       if (record.size() > size - done) {
         if (done == 0) return kEINVAL;
         task.kernel.SpendOnBytes(done);
@@ -204,10 +214,10 @@ SyscallResult SysRename(Task& task, PathPtr from, PathPtr to) {
 }
 
 SyscallResult SysGetdents64(Task& task, Fd fd, Address buffer, std::uint32_t size) {
-  return ListDirectory(task, fd, buffer.value, size, false);
+  return ListDirectory(task, fd, buffer.value, size, kDirent64);
 }
 SyscallResult SysGetdents(Task& task, Fd fd, Address buffer, std::uint32_t size) {
-  return ListDirectory(task, fd, buffer.value, size, true);
+  return ListDirectory(task, fd, buffer.value, size, {abi::WordBytes(task.call->layout), true});
 }
 
 SyscallResult SysChdir(Task& task, PathPtr path) {

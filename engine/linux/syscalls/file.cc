@@ -48,6 +48,10 @@ Result<void, Errno> CheckOpen(const Task& task, const Inode& inode, int flags) {
   if (!MayAccess(inode, task.credentials, wanted)) return std::unexpected(kEACCES);
   if ((flags & kOpenNoAtime) != 0 && !OwnsOrPrivileged(inode, task.credentials))
     return std::unexpected(kEPERM);
+  if (inode.is(kTypeRegular) && (flags & kOpenLargeFile) == 0 &&
+      inode.size_bytes() > kMaxSmallFileBytes) {
+    return std::unexpected(kEOVERFLOW);
+  }
   return {};
 }
 
@@ -77,6 +81,8 @@ SyscallResult OpenTmpFile(Task& task, Resolved& at, int flags, std::uint32_t mod
 
 SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   int flags = request.flags & kKnownOpenFlags;
+  // 64-bit programs open every file as a large one: fs/open.c, force_o_largefile.
+  if (!abi::IsI386(task.call->layout)) flags |= kOpenLargeFile;
   if ((flags & kOpenPath) != 0)
     flags &= kOpenPath | kOpenDirectory | kOpenNoFollow | kOpenCloseOnExec;
   const bool tmp_file = (flags & kTmpFileBit) != 0;
@@ -164,16 +170,47 @@ SyscallResult MakePipe(Task& task, GuestPtr<std::int32_t> fds, int flags) {
   return 0;
 }
 
+enum FcntlNumber : int {
+  kDupFd = 0,
+  kGetFd,
+  kSetFd,
+  kGetFlags,
+  kSetFlags,
+  kGetLock,
+  kSetLock,
+  kSetLockWait,
+  kSetOwner,
+  kGetOwner,
+  kGetLock64 = 12,  // to 14: of i386, whose kGetLock has 32 bits
+  kSetLock64,
+  kSetLockWait64,
+  kOfdGetLock = 36,
+  kOfdSetLock,
+  kOfdSetLockWait,
+  kDupFdCloexec = 1030,
+  kSetPipeSize,
+  kGetPipeSize,
+};
+
+// On i386 the command says how wide the structure of a lock is, and fcntl(2), number 55, knows the
+// narrow one only: fs/fcntl.c, compat_sys_fcntl64.
+Result<int, Errno> NormaliseLock(int command, GuestPtr<abi::Flock>& pointer) {
+  if (!abi::IsI386(pointer.layout)) return command;
+  const bool wide64 = command >= kGetLock64 && command <= kSetLockWait64;
+  const bool wide = wide64 || (command >= kOfdGetLock && command <= kOfdSetLockWait);
+  if (wide && pointer.layout == abi::Layout::kI386) return std::unexpected(kEINVAL);
+  pointer.layout = wide ? abi::Layout::kI386Wide : abi::Layout::kI386;
+  return wide64 ? command - kGetLock64 + kGetLock : command;
+}
+
 // Advisory locks: one process never conflicts with itself.
-SyscallResult Lock(Task& task, OpenFile& file, int command, GuestAddr argument) {
-  const GuestPtr<abi::Flock> pointer{argument};
+SyscallResult Lock(Task& task, OpenFile& file, int command, GuestPtr<abi::Flock> pointer) {
   auto lock = task.memory().Read(pointer);
   if (!lock) return lock.error();
   constexpr std::int16_t kReadLock = 0, kWriteLock = 1, kUnlock = 2;
   if (lock->type < kReadLock || lock->type > kUnlock || lock->whence < 0 || lock->whence > 2)
     return kEINVAL;
-  constexpr int kGetLock = 5, kGetOfdLock = 36;
-  if (command == kGetLock || command == kGetOfdLock) {
+  if (command == kGetLock || command == kOfdGetLock) {
     if (lock->type == kUnlock) return kEINVAL;
     lock->type = kUnlock;
     return FromResult(task.memory().Write(pointer, *lock));
@@ -267,24 +304,6 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
   const auto file = FileOrPathOf(task, fd);
   if (!file) return file.error();
   FdTable::Slot* slot = task.fds().Find(fd.value);
-  enum Command : int {
-    kDupFd = 0,
-    kGetFd,
-    kSetFd,
-    kGetFlags,
-    kSetFlags,
-    kGetLock,
-    kSetLock,
-    kSetLockWait,
-    kSetOwner,
-    kGetOwner,
-    kOfdGetLock = 36,
-    kOfdSetLock,
-    kOfdSetLockWait,
-    kDupFdCloexec = 1030,
-    kSetPipeSize,
-    kGetPipeSize,
-  };
   switch (command.value) {
     case kDupFd:
     case kDupFdCloexec:
@@ -296,12 +315,15 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
       slot->close_on_exec = (argument.value & 1) != 0;
       return 0;
     case kGetFlags:
-      return (*file)->flags() | kOpenLargeFile;
+      return (*file)->flags();
     default:
       break;
   }
   if ((*file)->path_only()) return kEBADF;
-  switch (command.value) {
+  GuestPtr<abi::Flock> lock{argument.value, task.call->layout};
+  const auto number = NormaliseLock(command.value, lock);
+  if (!number) return number.error();
+  switch (*number) {
     case kSetFlags: {
       constexpr int kSettable =
           kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
@@ -315,7 +337,7 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kOfdGetLock:
     case kOfdSetLock:
     case kOfdSetLockWait:
-      return Lock(task, **file, command.value, argument.value);
+      return Lock(task, **file, *number, lock);
     case kSetOwner:
       return 0;
     case kGetOwner:
@@ -392,6 +414,19 @@ SyscallResult SysReadahead(Task& task, Fd fd, Offset, Size) {
   const auto file = FileOf(task, fd);
   if (!file || !(*file)->readable()) return kEBADF;
   return (*file)->inode().is(kTypeRegular) ? SyscallResult(0) : kEINVAL;
+}
+
+// Nothing is ever written back: what is checked is all that happens. sync_file_range(2), "Errors".
+SyscallResult SysSyncFileRange(Task& task, Fd fd, Offset offset, Offset length, Hex flags) {
+  constexpr std::uint64_t kKnown = 7;
+  if ((flags.value & 0xffffffff & ~kKnown) != 0 || offset.value < 0 || length.value < 0 ||
+      length.value > std::numeric_limits<std::int64_t>::max() - offset.value) {
+    return kEINVAL;
+  }
+  const auto file = FileOf(task, fd);
+  if (!file) return file.error();
+  const Inode& inode = (*file)->inode();
+  return inode.is(kTypeRegular) || inode.is(kTypeDirectory) ? SyscallResult(0) : kESPIPE;
 }
 
 SyscallResult SysFtruncate(Task& task, Fd fd, Offset length) {

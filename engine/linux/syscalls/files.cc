@@ -106,18 +106,19 @@ SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::i
   return SyscallResult::Block({kNever, failure.wait, OnSignal::kRestartIfAsked, partial});
 }
 
-Result<Vectors, Errno> ReadVectors(Task& task, GuestAddr address, std::uint64_t count) {
+Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
+                                   std::uint64_t count) {
   if (count > kMaxVectors) return std::unexpected(kEINVAL);
-  Vectors vectors(static_cast<std::size_t>(count));
-  if (const auto ok = task.memory().ReadBytes(address, std::as_writable_bytes(std::span(vectors)));
-      !ok && count > 0) {
-    return std::unexpected(ok.error());
-  }
+  Vectors vectors;
   std::uint64_t total = 0;
-  for (const abi::Iovec& vector : vectors) {
-    constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (vector.length > kMax - total) return std::unexpected(kEINVAL);
-    total += vector.length;
+  // The largest value of the ABI's ssize_t, for all of them together.
+  const std::uint64_t most = (~std::uint64_t{0} >> 1) >> (64 - 8 * abi::WordBytes(first.layout));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto vector = task.memory().Read(first + i);
+    if (!vector) return std::unexpected(vector.error());
+    if (vector->length > most - total) return std::unexpected(kEINVAL);
+    total += vector->length;
+    vectors.push_back(*vector);
   }
   return vectors;
 }
@@ -158,8 +159,12 @@ IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
       task.Send(kSIGXFSZ, kSiUser);
       return std::unexpected(kEFBIG);
     }
-    bytes = bytes.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit - offset)));
+    std::uint64_t room = limit - std::min(offset, limit);
+    if ((file.flags() & kOpenLargeFile) == 0) {
+      if (offset >= kMaxSmallFileBytes && !bytes.empty()) return std::unexpected(kEFBIG);
+      room = std::min(room, kMaxSmallFileBytes - std::min(offset, kMaxSmallFileBytes));
+    }
+    bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room)));
   }
   const auto written = file.Write(offset, bytes);
   if (!written && written.error().wait == Wait::kNone && written.error().error == kEPIPE)

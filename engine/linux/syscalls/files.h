@@ -19,13 +19,17 @@ Result<std::shared_ptr<OpenFile>, Errno> FileOrPathOf(Task& task, Fd fd);
 Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow,
                               bool empty_path_allowed);
 
+// stat(2) of a node.
+Result<abi::x86_64::Stat, Errno> StatOf(Inode& inode);
+
 // Where an operation that could not be done now is to be tried again; EAGAIN for non-blocking
 // descriptors.
 SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::int64_t partial = 0);
 
 // Checks and copies an iovec array: EINVAL, EFAULT.
 using Vectors = std::vector<abi::Iovec>;
-Result<Vectors, Errno> ReadVectors(Task& task, GuestAddr address, std::uint64_t count);
+Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
+                                   std::uint64_t count);
 
 // Moves bytes between a file and guest memory; `offset` set for pread and pwrite. Long transfers
 // come back with SyscallResult::Again and go on where they were.
@@ -33,6 +37,9 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
                          const std::uint64_t* offset);
 SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
                           const std::uint64_t* offset);
+
+// What a description without O_LARGEFILE reaches: fs.h, MAX_NON_LFS.
+inline constexpr std::uint64_t kMaxSmallFileBytes = 0x7fffffff;
 
 // One write to a file with everything that belongs to it: append, RLIMIT_FSIZE, set-id bits.
 IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,

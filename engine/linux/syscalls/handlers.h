@@ -40,6 +40,8 @@ SyscallResult SysTruncate(Task& task, PathPtr path, Offset length);
 SyscallResult SysFallocate(Task& task, Fd fd, FallocateMode mode, Offset offset, Offset length);
 SyscallResult SysUmask(Task& task, FileMode mask);
 
+SyscallResult SysSyncFileRange(Task& task, Fd fd, Offset offset, Offset length, Hex flags);
+
 // io.cc: Reading, writing, positions: read(2), write(2), lseek(2) and their kin.
 SyscallResult SysRead(Task& task, Fd fd, OutBuffer buffer, Size count);
 SyscallResult SysWrite(Task& task, Fd fd, InBuffer buffer, Size count);
@@ -47,11 +49,11 @@ SyscallResult SysPread64(Task& task, Fd fd, OutBuffer buffer, Size count, Offset
 SyscallResult SysPwrite64(Task& task, Fd fd, InBuffer buffer, Size count, Offset offset);
 SyscallResult SysReadv(Task& task, Fd fd, OutVectors vectors, Size count);
 SyscallResult SysWritev(Task& task, Fd fd, InVectors vectors, Size count);
-SyscallResult SysPreadv(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset);
-SyscallResult SysPwritev(Task& task, Fd fd, InVectors vectors, Size count, Offset offset);
-SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset, Hex,
+SyscallResult SysPreadv(Task& task, Fd fd, OutVectors vectors, Size count, SplitOffset offset);
+SyscallResult SysPwritev(Task& task, Fd fd, InVectors vectors, Size count, SplitOffset offset);
+SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, SplitOffset offset,
                          Hex flags);
-SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, Offset offset, Hex,
+SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, SplitOffset offset,
                           Hex flags);
 SyscallResult SysSendfile(Task& task, Fd out, Fd in, GuestPtr<std::int64_t> offset, Size count);
 SyscallResult SysCopyFileRange(Task& task, Fd in, GuestPtr<std::int64_t> in_offset, Fd out,
@@ -100,15 +102,15 @@ SyscallResult SysFaccessat2(Task& task, DirFd dirfd, PathPtr path, AccessMode mo
 SyscallResult SysChmod(Task& task, PathPtr path, FileMode mode);
 SyscallResult SysFchmodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode);
 SyscallResult SysFchmod(Task& task, Fd fd, FileMode mode);
-SyscallResult SysChown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid);
-SyscallResult SysLchown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid);
-SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid,
-                          std::uint32_t gid, AtFlags flags);
-SyscallResult SysFchown(Task& task, Fd fd, std::uint32_t uid, std::uint32_t gid);
+SyscallResult SysChown(Task& task, PathPtr path, Id uid, Id gid);
+SyscallResult SysLchown(Task& task, PathPtr path, Id uid, Id gid);
+SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, Id uid, Id gid, AtFlags flags);
+SyscallResult SysFchown(Task& task, Fd fd, Id uid, Id gid);
 SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
                            GuestPtr<const abi::Timespec> times, AtFlags flags);
-SyscallResult SysUtimes(Task& task, PathPtr path, Address times);
-SyscallResult SysFutimesat(Task& task, DirFd dirfd, PathPtr path, Address times);
+SyscallResult SysUtimes(Task& task, PathPtr path, GuestPtr<const abi::Timeval> times);
+SyscallResult SysFutimesat(Task& task, DirFd dirfd, PathPtr path,
+                           GuestPtr<const abi::Timeval> times);
 SyscallResult SysUtime(Task& task, PathPtr path, GuestPtr<const abi::Utimbuf> times);
 SyscallResult SysStatfs(Task& task, PathPtr path, GuestPtr<abi::Statfs> out);
 SyscallResult SysFstatfs(Task& task, Fd fd, GuestPtr<abi::Statfs> out);
@@ -148,26 +150,24 @@ SyscallResult SysGetpgid(Task& task, Pid pid);
 SyscallResult SysGetsid(Task& task, Pid pid);
 SyscallResult SysSetpgid(Task& task, Pid pid, Pid group);
 SyscallResult SysSetsid(Task& task);
-SyscallResult SysGetuid(Task& task);
-SyscallResult SysGeteuid(Task& task);
-SyscallResult SysGetgid(Task& task);
-SyscallResult SysGetegid(Task& task);
-SyscallResult SysSetuid(Task& task, std::uint32_t id);
-SyscallResult SysSetgid(Task& task, std::uint32_t id);
-SyscallResult SysSetreuid(Task& task, std::uint32_t real, std::uint32_t effective);
-SyscallResult SysSetregid(Task& task, std::uint32_t real, std::uint32_t effective);
-SyscallResult SysSetresuid(Task& task, std::uint32_t real, std::uint32_t effective,
-                           std::uint32_t saved);
-SyscallResult SysSetresgid(Task& task, std::uint32_t real, std::uint32_t effective,
-                           std::uint32_t saved);
-SyscallResult SysGetresuid(Task& task, GuestPtr<std::uint32_t> real,
-                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved);
-SyscallResult SysGetresgid(Task& task, GuestPtr<std::uint32_t> real,
-                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved);
-SyscallResult SysSetfsuid(Task& task, std::uint32_t id);
-SyscallResult SysSetfsgid(Task& task, std::uint32_t id);
-SyscallResult SysGetgroups(Task& task, int size, GuestPtr<std::uint32_t> out);
-SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const std::uint32_t> groups);
+IdResult SysGetuid(Task& task);
+IdResult SysGeteuid(Task& task);
+IdResult SysGetgid(Task& task);
+IdResult SysGetegid(Task& task);
+SyscallResult SysSetuid(Task& task, Id id);
+SyscallResult SysSetgid(Task& task, Id id);
+SyscallResult SysSetreuid(Task& task, Id real, Id effective);
+SyscallResult SysSetregid(Task& task, Id real, Id effective);
+SyscallResult SysSetresuid(Task& task, Id real, Id effective, Id saved);
+SyscallResult SysSetresgid(Task& task, Id real, Id effective, Id saved);
+SyscallResult SysGetresuid(Task& task, GuestPtr<abi::UserId> real, GuestPtr<abi::UserId> effective,
+                           GuestPtr<abi::UserId> saved);
+SyscallResult SysGetresgid(Task& task, GuestPtr<abi::UserId> real, GuestPtr<abi::UserId> effective,
+                           GuestPtr<abi::UserId> saved);
+SyscallResult SysSetfsuid(Task& task, Id id);
+SyscallResult SysSetfsgid(Task& task, Id id);
+SyscallResult SysGetgroups(Task& task, int size, GuestPtr<abi::UserId> out);
+SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const abi::UserId> groups);
 SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
                         GuestPtr<abi::CapabilityData> data);
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out);
@@ -181,12 +181,12 @@ SyscallResult SysGetrandom(Task& task, OutBuffer buffer, Size size, RandomFlags 
 SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument);
 SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, Hex);
 SyscallResult SysSetTidAddress(Task& task, Address address);
-SyscallResult SysSetRobustList(Task& task, Address head, Size size);
-SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<std::uint64_t> head,
-                               GuestPtr<std::uint64_t> size);
+SyscallResult SysSetRobustList(Task& task, GuestPtr<const abi::RobustListHead> head, Size size);
+SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<abi::Word> head,
+                               GuestPtr<abi::Word> size);
 SyscallResult SysPersonality(Task& task, Hex persona);
 SyscallResult SysSchedYield(Task&);
-SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, Address mask);
+SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, GuestPtr<abi::Word> mask);
 SyscallResult SysSchedSetaffinity(Task& task, Pid pid, Size size, Address mask);
 SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::uint32_t> node,
                         Address);
@@ -238,9 +238,50 @@ SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal,
 SyscallResult SysPoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count, int timeout_ms);
 SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count,
                        GuestPtr<abi::Timespec> timeout, Address mask, Size mask_size);
-SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address except,
-                        GuestPtr<abi::Timeval> timeout);
-SyscallResult SysPselect6(Task& task, int count, Address in, Address out, Address except,
-                          GuestPtr<abi::Timespec> timeout,
+SyscallResult SysSelect(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<abi::Word> out,
+                        GuestPtr<abi::Word> except, GuestPtr<abi::Timeval> timeout);
+SyscallResult SysPselect6(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<abi::Word> out,
+                          GuestPtr<abi::Word> except, GuestPtr<abi::Timespec> timeout,
                           GuestPtr<const abi::SigsetArgument> mask);
+
+// i386.cc: what only i386 has.
+SyscallResult SysWaitpid(Task& task, int pid, GuestPtr<std::int32_t> status, WaitFlags flags);
+SyscallResult SysOldstat(Task& task, PathPtr path, GuestPtr<abi::i386::OldStat> out);
+SyscallResult SysOldlstat(Task& task, PathPtr path, GuestPtr<abi::i386::OldStat> out);
+SyscallResult SysOldfstat(Task& task, Fd fd, GuestPtr<abi::i386::OldStat> out);
+SyscallResult SysStatfs64(Task& task, PathPtr path, Size size, GuestPtr<abi::Statfs> out);
+SyscallResult SysFstatfs64(Task& task, Fd fd, Size size, GuestPtr<abi::Statfs> out);
+SyscallResult SysLlseek(Task& task, Fd fd, std::uint32_t high, std::uint32_t low,
+                        GuestPtr<std::int64_t> out, Whence whence);
+SyscallResult SysFadvise64_64(Task& task, Fd fd, Offset offset, Offset length, int advice);
+SyscallResult SysOldselect(Task& task, GuestPtr<const abi::i386::SelectArguments> arguments);
+AddressResult SysOldmmap(Task& task, GuestPtr<const abi::i386::MmapArguments> arguments);
+AddressResult SysMmap2(Task& task, Address address, Size length, ProtectionFlags protection,
+                       MapFlags flags, Fd fd, Hex page);
+SyscallResult SysOldGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out);
+SyscallResult SysOlduname(Task& task, GuestPtr<abi::i386::OldUtsname> out);
+SyscallResult SysOldolduname(Task& task, GuestPtr<abi::i386::OldOldUtsname> out);
+SyscallResult SysSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action,
+                           GuestPtr<Sigaction> old);
+SyscallResult SysSignal(Task& task, Signal signal, Address handler);
+SyscallResult SysSigprocmask(Task& task, MaskHow how, GuestPtr<const std::uint32_t> set,
+                             GuestPtr<std::uint32_t> old);
+SyscallResult SysSigpending(Task& task, GuestPtr<std::uint32_t> out);
+SyscallResult SysSigsuspend(Task& task, Hex, Hex, Hex mask);
+SyscallResult SysSgetmask(Task& task);
+SyscallResult SysSsetmask(Task& task, Hex mask);
+SyscallResult SysSocketcall(Task& task, int number, GuestPtr<const abi::Word> arguments);
+SyscallResult SysIpc(Task& task, std::uint32_t call, Hex first, Hex second, Hex third, Hex pointer,
+                     Hex fifth);
+
+// thread_area.cc: thread-local storage of i386 programs.
+SyscallResult SysSetThreadArea(Task& task, GuestPtr<abi::i386::UserDescriptor> descriptor);
+SyscallResult SysGetThreadArea(Task& task, GuestPtr<abi::i386::UserDescriptor> descriptor);
+
+// Shared by the old and the new form of a call.
+abi::Utsname NameOfSystem(const Task& task);
+// sigprocmask(2). `kept`: of what SIG_SETMASK leaves as it is. Errors: EINVAL.
+Result<SignalSet, Errno> MaskAfter(SignalSet before, MaskHow how, SignalSet set, SignalSet kept);
+SyscallResult SuspendWith(Task& task, SignalSet mask);
+
 }  // namespace glovebox::engine

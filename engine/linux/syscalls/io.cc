@@ -36,9 +36,9 @@ SyscallResult Sequential(Task& task, Direction direction, Fd fd, const Vectors& 
                                      : TransferOut(task, **file, vectors, nullptr);
 }
 
-SyscallResult Vectored(Task& task, Direction direction, Fd fd, GuestAddr address, Size count,
-                       const Offset* offset) {
-  const auto vectors = ReadVectors(task, address, count.value);
+SyscallResult Vectored(Task& task, Direction direction, Fd fd, GuestPtr<const abi::Iovec> first,
+                       Size count, const Offset* offset) {
+  const auto vectors = ReadVectors(task, first, count.value);
   if (!vectors) return vectors.error();
   return offset != nullptr ? Positioned(task, direction, fd, *vectors, *offset)
                            : Sequential(task, direction, fd, *vectors);
@@ -47,10 +47,11 @@ SyscallResult Vectored(Task& task, Direction direction, Fd fd, GuestAddr address
 constexpr std::uint64_t kRwfKnown = 0x1f;  // RWF_HIPRI to RWF_APPEND
 
 // preadv2, pwritev2: offset -1 means the position of the file.
-SyscallResult Vectored2(Task& task, Direction direction, Fd fd, GuestAddr address, Size count,
-                        Offset offset, Hex flags) {
+SyscallResult Vectored2(Task& task, Direction direction, Fd fd, GuestPtr<const abi::Iovec> first,
+                        Size count, SplitOffset position, Hex flags) {
   if ((flags.value & ~kRwfKnown) != 0) return kEOPNOTSUPP;
-  return Vectored(task, direction, fd, address, count, offset.value == -1 ? nullptr : &offset);
+  const Offset offset{position.value};
+  return Vectored(task, direction, fd, first, count, offset.value == -1 ? nullptr : &offset);
 }
 
 // What sendfile, copy_file_range and their like share: moves up to `count` bytes; the offsets are
@@ -110,29 +111,31 @@ SyscallResult SysPwrite64(Task& task, Fd fd, InBuffer buffer, Size count, Offset
 }
 
 SyscallResult SysReadv(Task& task, Fd fd, OutVectors vectors, Size count) {
-  return Vectored(task, Direction::kIn, fd, vectors.address, count, nullptr);
+  return Vectored(task, Direction::kIn, fd, vectors.first, count, nullptr);
 }
 
 SyscallResult SysWritev(Task& task, Fd fd, InVectors vectors, Size count) {
-  return Vectored(task, Direction::kOut, fd, vectors.address, count, nullptr);
+  return Vectored(task, Direction::kOut, fd, vectors.first, count, nullptr);
 }
 
-SyscallResult SysPreadv(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset) {
-  return Vectored(task, Direction::kIn, fd, vectors.address, count, &offset);
+SyscallResult SysPreadv(Task& task, Fd fd, OutVectors vectors, Size count, SplitOffset offset) {
+  const Offset at{offset.value};
+  return Vectored(task, Direction::kIn, fd, vectors.first, count, &at);
 }
 
-SyscallResult SysPwritev(Task& task, Fd fd, InVectors vectors, Size count, Offset offset) {
-  return Vectored(task, Direction::kOut, fd, vectors.address, count, &offset);
+SyscallResult SysPwritev(Task& task, Fd fd, InVectors vectors, Size count, SplitOffset offset) {
+  const Offset at{offset.value};
+  return Vectored(task, Direction::kOut, fd, vectors.first, count, &at);
 }
 
-SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, Offset offset, Hex,
+SyscallResult SysPreadv2(Task& task, Fd fd, OutVectors vectors, Size count, SplitOffset offset,
                          Hex flags) {
-  return Vectored2(task, Direction::kIn, fd, vectors.address, count, offset, flags);
+  return Vectored2(task, Direction::kIn, fd, vectors.first, count, offset, flags);
 }
 
-SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, Offset offset, Hex,
+SyscallResult SysPwritev2(Task& task, Fd fd, InVectors vectors, Size count, SplitOffset offset,
                           Hex flags) {
-  return Vectored2(task, Direction::kOut, fd, vectors.address, count, offset, flags);
+  return Vectored2(task, Direction::kOut, fd, vectors.first, count, offset, flags);
 }
 
 SyscallResult SysSendfile(Task& task, Fd out, Fd in, GuestPtr<std::int64_t> offset, Size count) {

@@ -37,10 +37,11 @@ SyscallResult FromMap(const Result<void, MapError>& result) {
   return result ? SyscallResult(0) : SyscallResult(ErrnoOf(result.error()));
 }
 
-// Is [address, address + size) within the window? The size is rounded up to pages by the caller.
+// Is [address, address + size) where the program can have mappings? The size is rounded up to pages
+// by the caller.
 bool Fits(Task& task, GuestAddr address, std::uint64_t size) {
-  const std::uint64_t window = task.space().window_bytes();
-  return size <= window && address <= window - size;
+  const std::uint64_t end = task.program->address_end;
+  return size <= end && address <= end - size;
 }
 
 // What mprotect, msync, mlock and others share: page aligned, rounded, mapped throughout.
@@ -96,7 +97,7 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
   if (type < kMapShared || type > kMapSharedValidate) return kEINVAL;
   if (flags.Has(kMapHugeTlb)) return kENOMEM;  // no huge pages are set aside
   const std::uint64_t size = PageCeil(length.value);
-  if (size == 0 || size > task.space().window_bytes()) return kENOMEM;
+  if (size == 0 || size > task.program->address_end) return kENOMEM;
   const bool fixed = flags.Has(kMapFixed) || flags.Has(kMapFixedNoReplace);
   MapRequest request;
   request.address = fixed ? address.value : PageFloor(address.value);
@@ -161,7 +162,7 @@ AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new
   if (flags.Has(kFixed) && !flags.Has(kMayMove)) return kEINVAL;
   const std::uint64_t from = PageCeil(old_size.value);
   const std::uint64_t to = PageCeil(new_size.value);
-  if (to == 0 || new_size.value > task.space().window_bytes())
+  if (to == 0 || new_size.value > task.program->address_end)
     return new_size.value == 0 ? kEINVAL : kENOMEM;
   if (old_size.value == 0) return kEINVAL;  // duplicates of shared mappings are not served
   if (!Fits(task, old_address.value, from)) return kEFAULT;

@@ -25,25 +25,6 @@ abi::Timespec ToTimespec(std::int64_t ns) {
   return {seconds, rest};
 }
 
-Result<Stat, Errno> StatOf(Inode& inode) {
-  if (const auto ready = inode.Refresh(); !ready) return std::unexpected(ready.error());
-  Stat stat{};
-  stat.device = inode.device;
-  stat.inode = inode.number;
-  stat.links = inode.link_count;
-  stat.mode = static_cast<std::uint32_t>(inode.type()) | inode.permissions;
-  stat.uid = inode.uid;
-  stat.gid = inode.gid;
-  stat.special_device = inode.special_device;
-  stat.size = static_cast<std::int64_t>(inode.size_bytes());
-  stat.block_size = static_cast<std::int64_t>(kPageSize);
-  stat.blocks = static_cast<std::int64_t>(inode.allocated_bytes() / 512);
-  stat.accessed = ToTimespec(inode.atime_ns);
-  stat.modified = ToTimespec(inode.mtime_ns);
-  stat.changed = ToTimespec(inode.ctime_ns);
-  return stat;
-}
-
 SyscallResult WriteStat(Task& task, Inode& inode, GuestPtr<Stat> out) {
   const auto stat = StatOf(inode);
   if (!stat) return stat.error();
@@ -160,9 +141,8 @@ NewTimes Now(const Task& task) {
   return {true, now, now};
 }
 
-Result<NewTimes, Errno> FromTimevals(Task& task, GuestAddr address) {
-  if (address == 0) return Now(task);
-  const GuestPtr<const abi::Timeval> pointer{address};
+Result<NewTimes, Errno> FromTimevals(Task& task, GuestPtr<const abi::Timeval> pointer) {
+  if (!pointer) return Now(task);
   NewTimes times;
   for (std::uint64_t i = 0; i < 2; ++i) {
     const auto value = task.memory().Read(pointer + i);
@@ -196,6 +176,25 @@ SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> o
 }
 
 }  // namespace
+
+Result<Stat, Errno> StatOf(Inode& inode) {
+  if (const auto ready = inode.Refresh(); !ready) return std::unexpected(ready.error());
+  Stat stat{};
+  stat.device = inode.device;
+  stat.inode = inode.number;
+  stat.links = inode.link_count;
+  stat.mode = static_cast<std::uint32_t>(inode.type()) | inode.permissions;
+  stat.uid = inode.uid;
+  stat.gid = inode.gid;
+  stat.special_device = inode.special_device;
+  stat.size = static_cast<std::int64_t>(inode.size_bytes());
+  stat.block_size = static_cast<std::int64_t>(kPageSize);
+  stat.blocks = static_cast<std::int64_t>(inode.allocated_bytes() / 512);
+  stat.accessed = ToTimespec(inode.atime_ns);
+  stat.modified = ToTimespec(inode.mtime_ns);
+  stat.changed = ToTimespec(inode.ctime_ns);
+  return stat;
+}
 
 SyscallResult SysStat(Task& task, PathPtr path, GuestPtr<Stat> out) {
   return StatAt(task, kCwd, path, out, {0});
@@ -268,22 +267,21 @@ SyscallResult SysFchmod(Task& task, Fd fd, FileMode mode) {
   return ChangeMode(task, (*file)->inode(), mode.value);
 }
 
-SyscallResult SysChown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid) {
-  return ChangeOwnerAt(task, kCwd, path, uid, gid, true, false);
+SyscallResult SysChown(Task& task, PathPtr path, Id uid, Id gid) {
+  return ChangeOwnerAt(task, kCwd, path, uid.value, gid.value, true, false);
 }
-SyscallResult SysLchown(Task& task, PathPtr path, std::uint32_t uid, std::uint32_t gid) {
-  return ChangeOwnerAt(task, kCwd, path, uid, gid, false, false);
+SyscallResult SysLchown(Task& task, PathPtr path, Id uid, Id gid) {
+  return ChangeOwnerAt(task, kCwd, path, uid.value, gid.value, false, false);
 }
-SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, std::uint32_t uid,
-                          std::uint32_t gid, AtFlags flags) {
+SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, Id uid, Id gid, AtFlags flags) {
   if (flags.HasOther(kAtNoFollow | kAtEmptyPath)) return kEINVAL;
-  return ChangeOwnerAt(task, dirfd, path, uid, gid, !flags.Has(kAtNoFollow),
+  return ChangeOwnerAt(task, dirfd, path, uid.value, gid.value, !flags.Has(kAtNoFollow),
                        flags.Has(kAtEmptyPath));
 }
-SyscallResult SysFchown(Task& task, Fd fd, std::uint32_t uid, std::uint32_t gid) {
+SyscallResult SysFchown(Task& task, Fd fd, Id uid, Id gid) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
-  return ChangeOwner(task, (*file)->inode(), uid, gid);
+  return ChangeOwner(task, (*file)->inode(), uid.value, gid.value);
 }
 
 SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
@@ -315,12 +313,13 @@ SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
   return ChangeTimesAt(task, dirfd, path, to, !flags.Has(kAtNoFollow), flags.Has(kAtEmptyPath));
 }
 
-SyscallResult SysUtimes(Task& task, PathPtr path, Address times) {
-  const auto to = FromTimevals(task, times.value);
+SyscallResult SysUtimes(Task& task, PathPtr path, GuestPtr<const abi::Timeval> times) {
+  const auto to = FromTimevals(task, times);
   return to ? ChangeTimesAt(task, kCwd, path, *to, true, false) : SyscallResult(to.error());
 }
-SyscallResult SysFutimesat(Task& task, DirFd dirfd, PathPtr path, Address times) {
-  const auto to = FromTimevals(task, times.value);
+SyscallResult SysFutimesat(Task& task, DirFd dirfd, PathPtr path,
+                           GuestPtr<const abi::Timeval> times) {
+  const auto to = FromTimevals(task, times);
   return to ? ChangeTimesAt(task, dirfd, path, *to, true, false) : SyscallResult(to.error());
 }
 SyscallResult SysUtime(Task& task, PathPtr path, GuestPtr<const abi::Utimbuf> times) {

@@ -82,9 +82,7 @@ SyscallResult Poll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count) {
   return ready;
 }
 
-struct SelectSets {
-  std::array<GuestAddr, 3> address;  // read, write, except
-};
+using SelectSets = std::array<GuestPtr<abi::Word>, 3>;  // read, write, except
 // fs/select.c: POLLIN_SET, POLLOUT_SET, POLLEX_SET.
 constexpr std::array<std::uint16_t, 3> kSelectEvents{kPollIn | kPollHup | kPollErr,
                                                      kPollOut | kPollErr, 0};
@@ -93,14 +91,18 @@ SyscallResult Select(Task& task, int count, const SelectSets& sets) {
   if (count < 0) return kEINVAL;
   count = std::min(count, std::max(task.fds().size(), 64));
   const auto words = static_cast<std::size_t>((count + 63) / 64);
+  // Sets are read and written in the words of the ABI, of which the first ones fill ours.
+  const int word_bits = abi::WordBytes(sets[0].layout) * 8;
+  const auto set_bytes =
+      static_cast<std::size_t>((count + word_bits - 1) / word_bits * word_bits / 8);
   std::array<std::vector<std::uint64_t>, 3> in;
   std::array<std::vector<std::uint64_t>, 3> out;
   for (std::size_t i = 0; i < 3; ++i) {
     in[i].resize(words);
     out[i].resize(words);
-    if (sets.address[i] == 0 || words == 0) continue;
-    const auto bytes = std::as_writable_bytes(std::span(in[i]));
-    if (const auto ok = task.memory().ReadBytes(sets.address[i], bytes); !ok) return ok.error();
+    if (!sets[i] || words == 0) continue;
+    const auto bytes = std::as_writable_bytes(std::span(in[i])).first(set_bytes);
+    if (const auto ok = task.memory().ReadBytes(sets[i].address, bytes); !ok) return ok.error();
   }
   std::int64_t ready = 0;
   for (int fd = 0; fd < count; ++fd) {
@@ -119,9 +121,9 @@ SyscallResult Select(Task& task, int count, const SelectSets& sets) {
   }
   if (ready == 0 && !Expired(task)) return WaitForEvents(task);
   for (std::size_t i = 0; i < 3; ++i) {
-    if (sets.address[i] == 0 || words == 0) continue;
-    const auto bytes = std::as_bytes(std::span(out[i]));
-    if (const auto ok = task.memory().WriteBytes(sets.address[i], bytes); !ok) return ok.error();
+    if (!sets[i] || words == 0) continue;
+    const auto bytes = std::as_bytes(std::span(out[i])).first(set_bytes);
+    if (const auto ok = task.memory().WriteBytes(sets[i].address, bytes); !ok) return ok.error();
   }
   return ready;
 }
@@ -163,8 +165,8 @@ SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t coun
   return result;
 }
 
-SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address except,
-                        GuestPtr<abi::Timeval> timeout) {
+SyscallResult SysSelect(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<abi::Word> out,
+                        GuestPtr<abi::Word> except, GuestPtr<abi::Timeval> timeout) {
   if (!task.call->deadline) {
     std::int64_t duration = -1;
     if (timeout) {
@@ -177,13 +179,13 @@ SyscallResult SysSelect(Task& task, int count, Address in, Address out, Address 
     }
     SetDeadline(task, duration);
   }
-  const SyscallResult result = Select(task, count, {{in.value, out.value, except.value}});
+  const SyscallResult result = Select(task, count, {in, out, except});
   WriteRest(task, timeout, result, 1000);
   return result;
 }
 
-SyscallResult SysPselect6(Task& task, int count, Address in, Address out, Address except,
-                          GuestPtr<abi::Timespec> timeout,
+SyscallResult SysPselect6(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<abi::Word> out,
+                          GuestPtr<abi::Word> except, GuestPtr<abi::Timespec> timeout,
                           GuestPtr<const abi::SigsetArgument> mask) {
   if (!task.call->deadline) {
     std::int64_t duration = -1;
@@ -201,7 +203,7 @@ SyscallResult SysPselect6(Task& task, int count, Address in, Address out, Addres
     if (!value) return value.error();
     if (const auto set = SetMask(task, value->mask, value->size); !set) return set.error();
   }
-  const SyscallResult result = Select(task, count, {{in.value, out.value, except.value}});
+  const SyscallResult result = Select(task, count, {in, out, except});
   WriteRest(task, timeout, result, 1);
   return result;
 }

@@ -20,18 +20,17 @@ SyscallResult Exit(Task& task, int status) {
   return SyscallResult::NoReturn();
 }
 
-Result<std::vector<std::string>, Errno> ReadStrings(Task& task, GuestAddr address) {
+Result<std::vector<std::string>, Errno> ReadStrings(Task& task, StringArray array) {
   constexpr std::size_t kMaxStringBytes = 128_KiB;
   constexpr std::size_t kMaxTotalBytes = kStackBytes / 4;
   std::vector<std::string> strings;
   std::size_t total = 0;
-  if (address == 0) return strings;
+  if (!array.first) return strings;
   while (true) {
-    const auto pointer =
-        task.memory().Read(GuestPtr<const std::uint64_t>{address + strings.size() * 8});
+    const auto pointer = task.memory().Read(array.first + strings.size());
     if (!pointer) return std::unexpected(pointer.error());
-    if (*pointer == 0) return strings;
-    auto text = task.memory().ReadString(*pointer, kMaxStringBytes, kE2BIG);
+    if (pointer->value == 0) return strings;
+    auto text = task.memory().ReadString(pointer->value, kMaxStringBytes, kE2BIG);
     if (!text) return std::unexpected(text.error());
     total += text->size() + 1 + 8;
     if (total > kMaxTotalBytes) return std::unexpected(kE2BIG);
@@ -41,9 +40,9 @@ Result<std::vector<std::string>, Errno> ReadStrings(Task& task, GuestAddr addres
 
 SyscallResult Exec(Task& task, PathRef file, std::string filename, StringArray argv,
                    StringArray env) {
-  auto arguments = ReadStrings(task, argv.address);
+  auto arguments = ReadStrings(task, argv);
   if (!arguments) return arguments.error();
-  auto environment = ReadStrings(task, env.address);
+  auto environment = ReadStrings(task, env);
   if (!environment) return environment.error();
   const auto done = Execute(
       task, {std::move(file), std::move(filename), std::move(*arguments), std::move(*environment)});
@@ -106,12 +105,12 @@ SyscallResult SetTwo(Task& task, const IdSet& ids, std::uint32_t real, std::uint
   return SetThree(task, ids, real, effective, saved);
 }
 
-SyscallResult GetThree(Task& task, const IdSet& ids, GuestPtr<std::uint32_t> real,
-                       GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved) {
+SyscallResult GetThree(Task& task, const IdSet& ids, GuestPtr<abi::UserId> real,
+                       GuestPtr<abi::UserId> effective, GuestPtr<abi::UserId> saved) {
   const Credentials& who = task.credentials;
-  if (const auto ok = task.memory().Write(real, who.*ids.real); !ok) return ok.error();
-  if (const auto ok = task.memory().Write(effective, who.*ids.effective); !ok) return ok.error();
-  return FromResult(task.memory().Write(saved, who.*ids.saved));
+  if (const auto ok = task.memory().Write(real, {who.*ids.real}); !ok) return ok.error();
+  if (const auto ok = task.memory().Write(effective, {who.*ids.effective}); !ok) return ok.error();
+  return FromResult(task.memory().Write(saved, {who.*ids.saved}));
 }
 
 SyscallResult SetFilesystemId(Task& task, const IdSet& ids, std::uint32_t id) {
@@ -242,60 +241,52 @@ SyscallResult SysSetsid(Task& task) {
   return static_cast<std::int64_t>(task.process.pid);
 }
 
-SyscallResult SysGetuid(Task& task) { return static_cast<std::int64_t>(task.credentials.uid); }
-SyscallResult SysGeteuid(Task& task) { return static_cast<std::int64_t>(task.credentials.euid); }
-SyscallResult SysGetgid(Task& task) { return static_cast<std::int64_t>(task.credentials.gid); }
-SyscallResult SysGetegid(Task& task) { return static_cast<std::int64_t>(task.credentials.egid); }
-SyscallResult SysSetuid(Task& task, std::uint32_t id) { return SetOne(task, kUserIds, id); }
-SyscallResult SysSetgid(Task& task, std::uint32_t id) { return SetOne(task, kGroupIds, id); }
-SyscallResult SysSetreuid(Task& task, std::uint32_t real, std::uint32_t effective) {
-  return SetTwo(task, kUserIds, real, effective);
+IdResult SysGetuid(Task& task) { return {task.credentials.uid}; }
+IdResult SysGeteuid(Task& task) { return {task.credentials.euid}; }
+IdResult SysGetgid(Task& task) { return {task.credentials.gid}; }
+IdResult SysGetegid(Task& task) { return {task.credentials.egid}; }
+SyscallResult SysSetuid(Task& task, Id id) { return SetOne(task, kUserIds, id.value); }
+SyscallResult SysSetgid(Task& task, Id id) { return SetOne(task, kGroupIds, id.value); }
+SyscallResult SysSetreuid(Task& task, Id real, Id effective) {
+  return SetTwo(task, kUserIds, real.value, effective.value);
 }
-SyscallResult SysSetregid(Task& task, std::uint32_t real, std::uint32_t effective) {
-  return SetTwo(task, kGroupIds, real, effective);
+SyscallResult SysSetregid(Task& task, Id real, Id effective) {
+  return SetTwo(task, kGroupIds, real.value, effective.value);
 }
-SyscallResult SysSetresuid(Task& task, std::uint32_t real, std::uint32_t effective,
-                           std::uint32_t saved) {
-  return SetThree(task, kUserIds, real, effective, saved);
+SyscallResult SysSetresuid(Task& task, Id real, Id effective, Id saved) {
+  return SetThree(task, kUserIds, real.value, effective.value, saved.value);
 }
-SyscallResult SysSetresgid(Task& task, std::uint32_t real, std::uint32_t effective,
-                           std::uint32_t saved) {
-  return SetThree(task, kGroupIds, real, effective, saved);
+SyscallResult SysSetresgid(Task& task, Id real, Id effective, Id saved) {
+  return SetThree(task, kGroupIds, real.value, effective.value, saved.value);
 }
-SyscallResult SysGetresuid(Task& task, GuestPtr<std::uint32_t> real,
-                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved) {
+SyscallResult SysGetresuid(Task& task, GuestPtr<abi::UserId> real, GuestPtr<abi::UserId> effective,
+                           GuestPtr<abi::UserId> saved) {
   return GetThree(task, kUserIds, real, effective, saved);
 }
-SyscallResult SysGetresgid(Task& task, GuestPtr<std::uint32_t> real,
-                           GuestPtr<std::uint32_t> effective, GuestPtr<std::uint32_t> saved) {
+SyscallResult SysGetresgid(Task& task, GuestPtr<abi::UserId> real, GuestPtr<abi::UserId> effective,
+                           GuestPtr<abi::UserId> saved) {
   return GetThree(task, kGroupIds, real, effective, saved);
 }
-SyscallResult SysSetfsuid(Task& task, std::uint32_t id) {
-  return SetFilesystemId(task, kUserIds, id);
-}
-SyscallResult SysSetfsgid(Task& task, std::uint32_t id) {
-  return SetFilesystemId(task, kGroupIds, id);
-}
+SyscallResult SysSetfsuid(Task& task, Id id) { return SetFilesystemId(task, kUserIds, id.value); }
+SyscallResult SysSetfsgid(Task& task, Id id) { return SetFilesystemId(task, kGroupIds, id.value); }
 
-SyscallResult SysGetgroups(Task& task, int size, GuestPtr<std::uint32_t> out) {
+SyscallResult SysGetgroups(Task& task, int size, GuestPtr<abi::UserId> out) {
   const auto& groups = task.credentials.groups;
   if (size < 0 || (size != 0 && static_cast<std::size_t>(size) < groups.size())) return kEINVAL;
-  if (size != 0) {
-    if (const auto ok = task.memory().WriteBytes(out.address, std::as_bytes(std::span(groups)));
-        !ok)
-      return ok.error();
+  for (std::size_t i = 0; size != 0 && i < groups.size(); ++i) {
+    if (const auto ok = task.memory().Write(out + i, {groups[i]}); !ok) return ok.error();
   }
   return static_cast<std::int64_t>(groups.size());
 }
-SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const std::uint32_t> groups) {
+SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const abi::UserId> groups) {
   constexpr std::uint64_t kMaxGroups = 65536;
   if (task.credentials.euid != 0) return kEPERM;
   if (size.value > kMaxGroups) return kEINVAL;
   std::vector<std::uint32_t> to(static_cast<std::size_t>(size.value));
-  if (const auto ok =
-          task.memory().ReadBytes(groups.address, std::as_writable_bytes(std::span(to)));
-      !ok) {
-    return ok.error();
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const auto group = task.memory().Read(groups + i);
+    if (!group) return group.error();
+    to[i] = group->value;
   }
   task.credentials.groups = std::move(to);
   return 0;
@@ -367,16 +358,23 @@ SyscallResult SysSysinfo(Task& task, GuestPtr<abi::Sysinfo> out) {
   return FromResult(task.memory().Write(out, info));
 }
 
-SyscallResult SysUname(Task& task, GuestPtr<abi::Utsname> out) {
+abi::Utsname NameOfSystem(const Task& task) {
+  constexpr std::uint64_t kPersonMask = 0xff, kPersonLinux32 = 8;  // uapi/linux/personality.h
   const WorldValues& world = task.kernel.world;
   abi::Utsname name{};
   Fill(name.system, world.Text(WorldId::kKernelName));
   Fill(name.node, world.Text(WorldId::kHostname));
   Fill(name.release, world.Text(WorldId::kKernelRelease));
   Fill(name.version, world.Text(WorldId::kKernelVersion));
-  Fill(name.machine, world.Text(WorldId::kMachine));
+  Fill(name.machine, (task.personality & kPersonMask) == kPersonLinux32
+                         ? world.Text(WorldId::kMachine32)
+                         : world.Text(WorldId::kMachine));
   Fill(name.domain, world.Text(WorldId::kDomainname));
-  return FromResult(task.memory().Write(out, name));
+  return name;
+}
+
+SyscallResult SysUname(Task& task, GuestPtr<abi::Utsname> out) {
+  return FromResult(task.memory().Write(out, NameOfSystem(task)));
 }
 
 SyscallResult SysGetrandom(Task& task, OutBuffer buffer, Size size, RandomFlags flags) {
@@ -408,6 +406,7 @@ SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument) {
   switch (code.value) {
     case kSetGs:
     case kSetFs:
+      if (abi::IsI386(task.call->layout)) return kEINVAL;  // i386 code has descriptors instead
       // TASK_SIZE_MAX: a base in the kernel's half is refused.
       if (argument.value >= (std::uint64_t{1} << 47)) return kEPERM;
       if (code.value == kSetFs) {
@@ -418,6 +417,7 @@ SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument) {
       return 0;
     case kGetFs:
     case kGetGs: {
+      if (abi::IsI386(task.call->layout)) return kEINVAL;
       const x86::Registers registers = task.cpu().Get();
       const std::uint64_t base = code.value == kGetFs ? registers.fs_base : registers.gs_base;
       return FromResult(
@@ -495,17 +495,19 @@ SyscallResult SysSetTidAddress(Task& task, Address address) {
   task.clear_child_tid = address.value;
   return static_cast<std::int64_t>(task.tid);
 }
-SyscallResult SysSetRobustList(Task& task, Address head, Size size) {
-  constexpr std::uint64_t kHeadBytes = 24;
-  if (size.value != kHeadBytes) return kEINVAL;
-  task.robust_list = head.value;
+SyscallResult SysSetRobustList(Task& task, GuestPtr<const abi::RobustListHead> head, Size size) {
+  if (size.value != abi::StoredBytes<abi::RobustListHead>(head.layout)) return kEINVAL;
+  task.robust_list = head.address;
   return 0;
 }
-SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<std::uint64_t> head,
-                               GuestPtr<std::uint64_t> size) {
+SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<abi::Word> head,
+                               GuestPtr<abi::Word> size) {
   if (!IsSelf(task, pid.value)) return kESRCH;
-  if (const auto ok = task.memory().Write(size, 24); !ok) return ok.error();
-  return FromResult(task.memory().Write(head, task.robust_list));
+  if (const auto ok =
+          task.memory().Write(size, {abi::StoredBytes<abi::RobustListHead>(size.layout)});
+      !ok)
+    return ok.error();
+  return FromResult(task.memory().Write(head, {task.robust_list}));
 }
 
 SyscallResult SysPersonality(Task& task, Hex persona) {
@@ -516,14 +518,18 @@ SyscallResult SysPersonality(Task& task, Hex persona) {
 
 SyscallResult SysSchedYield(Task&) { return 0; }
 
-SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, Address mask) {
-  if (size.value < 8 || size.value % 8 != 0) return kEINVAL;
+SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, GuestPtr<abi::Word> mask) {
+  const std::uint64_t word = abi::WordBytes(mask.layout);
+  if (size.value == 0 || size.value % word != 0) return kEINVAL;
   if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
-  const std::uint64_t one_cpu = 1;
-  if (const auto ok = task.memory().WriteBytes(mask.value, std::as_bytes(std::span(&one_cpu, 1)));
-      !ok)
-    return ok.error();
-  return 8;
+  // The kernel's own mask is one word of 64 bits: what fits of it.
+  constexpr std::uint64_t kMaskBytes = 8;
+  const std::uint64_t count = std::min(size.value, kMaskBytes);
+  for (std::uint64_t i = 0; i < count / word; ++i) {
+    const std::uint64_t one_cpu = i == 0 ? 1 : 0;
+    if (const auto ok = task.memory().Write(mask + i, {one_cpu}); !ok) return ok.error();
+  }
+  return static_cast<std::int64_t>(count);
 }
 SyscallResult SysSchedSetaffinity(Task& task, Pid pid, Size size, Address mask) {
   if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;

@@ -53,6 +53,19 @@ SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
 
+Result<SignalSet, Errno> MaskAfter(SignalSet before, MaskHow how, SignalSet set, SignalSet kept) {
+  switch (how.value) {
+    case 0:
+      return before | set;
+    case 1:
+      return before & ~set;
+    case 2:
+      return set | kept;
+    default:
+      return std::unexpected(kEINVAL);
+  }
+}
+
 SyscallResult SysRtSigprocmask(Task& task, MaskHow how, GuestPtr<const SignalSet> set,
                                GuestPtr<SignalSet> old, Size size) {
   if (size.value != kSigsetBytes) return kEINVAL;
@@ -60,19 +73,9 @@ SyscallResult SysRtSigprocmask(Task& task, MaskHow how, GuestPtr<const SignalSet
   if (set) {
     const auto value = task.memory().Read(set);
     if (!value) return value.error();
-    switch (how.value) {
-      case 0:
-        task.signals.SetBlocked(before | *value);
-        break;
-      case 1:
-        task.signals.SetBlocked(before & ~*value);
-        break;
-      case 2:
-        task.signals.SetBlocked(*value);
-        break;
-      default:
-        return kEINVAL;
-    }
+    const auto blocked = MaskAfter(before, how, *value, 0);
+    if (!blocked) return blocked.error();
+    task.signals.SetBlocked(*blocked);
   }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
@@ -84,11 +87,14 @@ SyscallResult SysRtSigpending(Task& task, GuestPtr<SignalSet> out, Size size) {
 
 SyscallResult SysRtSigsuspend(Task& task, GuestPtr<const SignalSet> mask, Size size) {
   if (size.value != kSigsetBytes) return kEINVAL;
+  const auto value = task.memory().Read(mask);
+  return value ? SuspendWith(task, *value) : SyscallResult(value.error());
+}
+
+SyscallResult SuspendWith(Task& task, SignalSet mask) {
   if (!task.signals.saved_mask) {
-    const auto value = task.memory().Read(mask);
-    if (!value) return value.error();
     task.signals.saved_mask = task.signals.blocked();
-    task.signals.SetBlocked(*value);
+    task.signals.SetBlocked(mask);
   }
   return SyscallResult::Block({});
 }

@@ -11,6 +11,8 @@
 namespace glovebox::engine {
 namespace {
 
+constexpr abi::Layout kWide = abi::Layout::kI386Wide;
+
 // clang-format off
 constexpr SyscallRow kSyscalls[] = {
     {"read", 0, 3, 63, Bind<&SysRead>(), Support::kFull, ""},
@@ -22,21 +24,21 @@ constexpr SyscallRow kSyscalls[] = {
     {"lstat", 6, 107, -1, Bind<&SysLstat>(), Support::kFull, ""},
     {"poll", 7, 168, -1, Bind<&SysPoll>(), Support::kFull, ""},
     {"lseek", 8, 19, 62, Bind<&SysLseek>(), Support::kFull, ""},
-    {"mmap", 9, 90, 222, Bind<&SysMmap>(), Support::kPartial, "shared writable mappings of files answer ENODEV"},
+    {"mmap", 9, -1, 222, Bind<&SysMmap>(), Support::kPartial, "shared writable mappings of files answer ENODEV"},
     {"mprotect", 10, 125, 226, Bind<&SysMprotect>(), Support::kFull, ""},
     {"munmap", 11, 91, 215, Bind<&SysMunmap>(), Support::kFull, ""},
     {"brk", 12, 45, 214, Bind<&SysBrk>(), Support::kFull, ""},
-    {"rt_sigaction", 13, 174, 134, Bind<&SysRtSigaction>(), Support::kFull, ""},
+    {"rt_sigaction", 13, 174, 134, Bind<&SysRtSigaction>(kWide), Support::kFull, ""},
     {"rt_sigprocmask", 14, 175, 135, Bind<&SysRtSigprocmask>(), Support::kFull, ""},
     {"rt_sigreturn", 15, 173, 139, Bind<&SysRtSigreturn>(), Support::kFull, ""},
     {"ioctl", 16, 54, 29, Bind<&SysIoctl>(), Support::kPartial, "FIONREAD, FIONBIO, FIOCLEX, FIONCLEX; everything else answers ENOTTY"},
-    {"pread64", 17, 180, 67, Bind<&SysPread64>(), Support::kFull, ""},
-    {"pwrite64", 18, 181, 68, Bind<&SysPwrite64>(), Support::kFull, ""},
+    {"pread64", 17, 180, 67, Bind<&SysPread64>(kWide), Support::kFull, ""},
+    {"pwrite64", 18, 181, 68, Bind<&SysPwrite64>(kWide), Support::kFull, ""},
     {"readv", 19, 145, 65, Bind<&SysReadv>(), Support::kFull, ""},
     {"writev", 20, 146, 66, Bind<&SysWritev>(), Support::kFull, ""},
     {"access", 21, 33, -1, Bind<&SysAccess>(), Support::kFull, ""},
     {"pipe", 22, 42, -1, Bind<&SysPipe>(), Support::kFull, ""},
-    {"select", 23, 82, -1, Bind<&SysSelect>(), Support::kFull, ""},
+    {"select", 23, -1, -1, Bind<&SysSelect>(), Support::kFull, ""},
     {"sched_yield", 24, 158, 124, Bind<&SysSchedYield>(), Support::kFull, ""},
     {"mremap", 25, 163, 216, Bind<&SysMremap>(), Support::kPartial, "MREMAP_DONTUNMAP and duplicates of shared mappings answer EINVAL"},
     {"msync", 26, 144, 227, Bind<&SysMsync>(), Support::kFull, ""},
@@ -110,7 +112,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"lchown", 94, 16, -1, Bind<&SysLchown>(), Support::kFull, ""},
     {"umask", 95, 60, 166, Bind<&SysUmask>(), Support::kFull, ""},
     {"gettimeofday", 96, 78, 169, Bind<&SysGettimeofday>(), Support::kFull, ""},
-    {"getrlimit", 97, 76, 163, Bind<&SysGetrlimit>(), Support::kFull, ""},
+    {"getrlimit", 97, -1, 163, Bind<&SysGetrlimit>(), Support::kFull, ""},
     {"getrusage", 98, 77, 165, Bind<&SysGetrusage>(), Support::kFull, ""},
     {"sysinfo", 99, 116, 179, Bind<&SysSysinfo>(), Support::kFull, ""},
     {"times", 100, 43, 153, Bind<&SysTimes>(), Support::kFull, ""},
@@ -167,7 +169,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"mlockall", 151, 152, 230, Bind<&SysMlockall>(), Support::kFull, ""},
     {"munlockall", 152, 153, 231, Bind<&SysMunlockall>(), Support::kFull, ""},
     {"vhangup", 153, 111, 58, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no terminal"},
-    {"modify_ldt", 154, 123, -1, {}, Support::kAbsent, ""},
+    {"modify_ldt", 154, 123, -1, Bind<&Refuse<kENOSYS>>(), Support::kRefused, "no local descriptor tables, as kernels without MODIFY_LDT_SYSCALL: 16-bit code is not run"},
     {"pivot_root", 155, 217, 41, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the tree is the job's"},
     {"_sysctl", 156, 149, -1, {}, Support::kAbsent, ""},
     {"prctl", 157, 172, 167, Bind<&SysPrctl>(), Support::kPartial, "names, death signal, dumpable, no_new_privs"},
@@ -200,7 +202,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"tuxcall", 184, -1, -1, {}, Support::kAbsent, ""},
     {"security", 185, -1, -1, {}, Support::kAbsent, ""},
     {"gettid", 186, 224, 178, Bind<&SysGettid>(), Support::kFull, ""},
-    {"readahead", 187, 225, 213, Bind<&SysReadahead>(), Support::kFull, ""},
+    {"readahead", 187, 225, 213, Bind<&SysReadahead>(kWide), Support::kFull, ""},
     {"setxattr", 188, 226, 5, Bind<&Refuse<kEOPNOTSUPP>>(), Support::kRefused, "no extended attributes yet"},
     {"lsetxattr", 189, 227, 6, Bind<&Refuse<kEOPNOTSUPP>>(), Support::kRefused, "no extended attributes yet"},
     {"fsetxattr", 190, 228, 7, Bind<&Refuse<kEOPNOTSUPP>>(), Support::kRefused, "no extended attributes yet"},
@@ -218,13 +220,13 @@ constexpr SyscallRow kSyscalls[] = {
     {"futex", 202, 240, 98, Bind<&SysFutex>(), Support::kPartial, "one thread: nobody is there to be woken; no PI futexes"},
     {"sched_setaffinity", 203, 241, 122, Bind<&SysSchedSetaffinity>(), Support::kPartial, "CPU 0 only"},
     {"sched_getaffinity", 204, 242, 123, Bind<&SysSchedGetaffinity>(), Support::kFull, ""},
-    {"set_thread_area", 205, 243, -1, {}, Support::kAbsent, ""},
+    {"set_thread_area", 205, -1, -1, {}, Support::kAbsent, ""},
     {"io_setup", 206, 245, 0, {}, Support::kAbsent, ""},
     {"io_destroy", 207, 246, 1, {}, Support::kAbsent, ""},
     {"io_getevents", 208, 247, 4, {}, Support::kAbsent, ""},
     {"io_submit", 209, 248, 2, {}, Support::kAbsent, ""},
     {"io_cancel", 210, 249, 3, {}, Support::kAbsent, ""},
-    {"get_thread_area", 211, 244, -1, {}, Support::kAbsent, ""},
+    {"get_thread_area", 211, -1, -1, {}, Support::kAbsent, ""},
     {"lookup_dcookie", 212, 253, 18, {}, Support::kAbsent, ""},
     {"epoll_create", 213, 254, -1, {}, Support::kAbsent, ""},
     {"epoll_ctl_old", 214, -1, -1, {}, Support::kAbsent, ""},
@@ -234,7 +236,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"set_tid_address", 218, 258, 96, Bind<&SysSetTidAddress>(), Support::kFull, ""},
     {"restart_syscall", 219, 0, 128, {}, Support::kAbsent, ""},
     {"semtimedop", 220, -1, 192, {}, Support::kAbsent, ""},
-    {"fadvise64", 221, 250, 223, Bind<&SysFadvise64>(), Support::kFull, ""},
+    {"fadvise64", 221, 250, 223, Bind<&SysFadvise64>(kWide), Support::kFull, ""},
     {"timer_create", 222, 259, 107, {}, Support::kAbsent, ""},
     {"timer_settime", 223, 260, 110, {}, Support::kAbsent, ""},
     {"timer_gettime", 224, 261, 108, {}, Support::kAbsent, ""},
@@ -273,9 +275,9 @@ constexpr SyscallRow kSyscalls[] = {
     {"openat", 257, 295, 56, Bind<&SysOpenat>(), Support::kFull, ""},
     {"mkdirat", 258, 296, 34, Bind<&SysMkdirat>(), Support::kFull, ""},
     {"mknodat", 259, 297, 33, Bind<&SysMknodat>(), Support::kPartial, "files and FIFOs; devices answer EPERM"},
-    {"fchownat", 260, 298, 54, Bind<&SysFchownat>(), Support::kFull, ""},
+    {"fchownat", 260, 298, 54, Bind<&SysFchownat>(kWide), Support::kFull, ""},
     {"futimesat", 261, 299, -1, Bind<&SysFutimesat>(), Support::kFull, ""},
-    {"newfstatat", 262, 300, 79, Bind<&SysNewfstatat>(), Support::kFull, ""},
+    {"newfstatat", 262, -1, 79, Bind<&SysNewfstatat>(), Support::kFull, ""},
     {"unlinkat", 263, 301, 35, Bind<&SysUnlinkat>(), Support::kFull, ""},
     {"renameat", 264, 302, 38, Bind<&SysRenameat>(), Support::kFull, ""},
     {"linkat", 265, 303, 37, Bind<&SysLinkat>(), Support::kFull, ""},
@@ -290,7 +292,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"get_robust_list", 274, 312, 100, Bind<&SysGetRobustList>(), Support::kFull, ""},
     {"splice", 275, 313, 76, {}, Support::kAbsent, ""},
     {"tee", 276, 315, 77, {}, Support::kAbsent, ""},
-    {"sync_file_range", 277, 314, 84, {}, Support::kAbsent, ""},
+    {"sync_file_range", 277, 314, 84, Bind<&SysSyncFileRange>(kWide), Support::kFull, ""},
     {"vmsplice", 278, 316, 75, {}, Support::kAbsent, ""},
     {"move_pages", 279, 317, 239, {}, Support::kAbsent, ""},
     {"utimensat", 280, 320, 88, Bind<&SysUtimensat>(), Support::kFull, ""},
@@ -298,7 +300,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"signalfd", 282, 321, -1, {}, Support::kAbsent, ""},
     {"timerfd_create", 283, 322, 85, {}, Support::kAbsent, ""},
     {"eventfd", 284, 323, -1, {}, Support::kAbsent, ""},
-    {"fallocate", 285, 324, 47, Bind<&SysFallocate>(), Support::kPartial, "allocates, punches holes and zeroes; no collapsing and inserting"},
+    {"fallocate", 285, 324, 47, Bind<&SysFallocate>(kWide), Support::kPartial, "allocates, punches holes and zeroes; no collapsing and inserting"},
     {"timerfd_settime", 286, 325, 86, {}, Support::kAbsent, ""},
     {"timerfd_gettime", 287, 326, 87, {}, Support::kAbsent, ""},
     {"accept4", 288, 364, 242, {}, Support::kAbsent, ""},
@@ -315,7 +317,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"recvmmsg", 299, 337, 243, {}, Support::kAbsent, ""},
     {"fanotify_init", 300, 338, 262, {}, Support::kAbsent, ""},
     {"fanotify_mark", 301, 339, 263, {}, Support::kAbsent, ""},
-    {"prlimit64", 302, 340, 261, Bind<&SysPrlimit64>(), Support::kFull, ""},
+    {"prlimit64", 302, 340, 261, Bind<&SysPrlimit64>(kWide), Support::kFull, ""},
     {"name_to_handle_at", 303, 341, 264, {}, Support::kAbsent, ""},
     {"open_by_handle_at", 304, 342, 265, {}, Support::kAbsent, ""},
     {"clock_adjtime", 305, 343, 266, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
@@ -339,7 +341,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"userfaultfd", 323, 374, 282, {}, Support::kAbsent, ""},
     {"membarrier", 324, 375, 283, {}, Support::kAbsent, ""},
     {"mlock2", 325, 376, 284, Bind<&SysMlock2>(), Support::kFull, ""},
-    {"copy_file_range", 326, 377, 285, Bind<&SysCopyFileRange>(), Support::kFull, ""},
+    {"copy_file_range", 326, 377, 285, Bind<&SysCopyFileRange>(kWide), Support::kFull, ""},
     {"preadv2", 327, 378, 286, Bind<&SysPreadv2>(), Support::kPartial, "flags are accepted as hints"},
     {"pwritev2", 328, 379, 287, Bind<&SysPwritev2>(), Support::kPartial, "flags are accepted as hints"},
     {"pkey_mprotect", 329, 380, 288, {}, Support::kAbsent, ""},
@@ -375,14 +377,116 @@ constexpr SyscallRow kSyscalls[] = {
     {"process_mrelease", 448, 448, 448, {}, Support::kAbsent, ""},
     {"futex_waitv", 449, 449, 449, {}, Support::kAbsent, ""},
     {"set_mempolicy_home_node", 450, 450, 450, {}, Support::kAbsent, ""},
+    // Of i386 alone, by its numbers.
+    {"waitpid", -1, 7, -1, Bind<&SysWaitpid>(), Support::kPartial, "no children yet: ECHILD"},
+    {"break", -1, 17, -1, {}, Support::kAbsent, ""},
+    {"oldstat", -1, 18, -1, Bind<&SysOldstat>(), Support::kFull, ""},
+    {"umount", -1, 22, -1, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the tree is the job's"},
+    {"stime", -1, 25, -1, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
+    {"oldfstat", -1, 28, -1, Bind<&SysOldfstat>(), Support::kFull, ""},
+    {"stty", -1, 31, -1, {}, Support::kAbsent, ""},
+    {"gtty", -1, 32, -1, {}, Support::kAbsent, ""},
+    {"nice", -1, 34, -1, {}, Support::kAbsent, ""},
+    {"ftime", -1, 35, -1, {}, Support::kAbsent, ""},
+    {"prof", -1, 44, -1, {}, Support::kAbsent, ""},
+    {"signal", -1, 48, -1, Bind<&SysSignal>(), Support::kFull, ""},
+    {"lock", -1, 53, -1, {}, Support::kAbsent, ""},
+    {"mpx", -1, 56, -1, {}, Support::kAbsent, ""},
+    {"ulimit", -1, 58, -1, {}, Support::kAbsent, ""},
+    {"oldolduname", -1, 59, -1, Bind<&SysOldolduname>(), Support::kFull, ""},
+    {"sigaction", -1, 67, -1, Bind<&SysSigaction>(), Support::kFull, ""},
+    {"sgetmask", -1, 68, -1, Bind<&SysSgetmask>(), Support::kFull, ""},
+    {"ssetmask", -1, 69, -1, Bind<&SysSsetmask>(), Support::kFull, ""},
+    {"sigsuspend", -1, 72, -1, Bind<&SysSigsuspend>(), Support::kFull, ""},
+    {"sigpending", -1, 73, -1, Bind<&SysSigpending>(), Support::kFull, ""},
+    {"getrlimit", -1, 76, -1, Bind<&SysOldGetrlimit>(), Support::kFull, ""},
+    {"select", -1, 82, -1, Bind<&SysOldselect>(), Support::kFull, ""},
+    {"oldlstat", -1, 84, -1, Bind<&SysOldlstat>(), Support::kFull, ""},
+    {"readdir", -1, 89, -1, {}, Support::kAbsent, ""},
+    {"mmap", -1, 90, -1, Bind<&SysOldmmap>(), Support::kPartial, "as mmap2"},
+    {"profil", -1, 98, -1, {}, Support::kAbsent, ""},
+    {"socketcall", -1, 102, -1, Bind<&SysSocketcall>(), Support::kPartial, "the calls that it leads to: see socket, bind, ..."},
+    {"olduname", -1, 109, -1, Bind<&SysOlduname>(), Support::kFull, ""},
+    {"idle", -1, 112, -1, {}, Support::kAbsent, ""},
+    {"vm86old", -1, 113, -1, Bind<&Refuse<kENOSYS>>(), Support::kRefused, "64-bit kernels have no virtual 8086 mode"},
+    {"ipc", -1, 117, -1, Bind<&SysIpc>(), Support::kPartial, "the calls that it leads to: see semget, msgget, shmget, ..."},
+    {"sigreturn", -1, 119, -1, {}, Support::kAbsent, ""},
+    {"sigprocmask", -1, 126, -1, Bind<&SysSigprocmask>(), Support::kFull, ""},
+    {"bdflush", -1, 134, -1, {}, Support::kAbsent, ""},
+    {"_llseek", -1, 140, -1, Bind<&SysLlseek>(kWide), Support::kFull, ""},
+    {"_newselect", -1, 142, -1, Bind<&SysSelect>(), Support::kFull, ""},
+    {"vm86", -1, 166, -1, Bind<&Refuse<kENOSYS>>(), Support::kRefused, "64-bit kernels have no virtual 8086 mode"},
+    {"ugetrlimit", -1, 191, -1, Bind<&SysGetrlimit>(), Support::kFull, ""},
+    {"mmap2", -1, 192, -1, Bind<&SysMmap2>(), Support::kPartial, "shared writable mappings of files answer ENODEV"},
+    {"truncate64", -1, 193, -1, Bind<&SysTruncate>(kWide), Support::kFull, ""},
+    {"ftruncate64", -1, 194, -1, Bind<&SysFtruncate>(kWide), Support::kFull, ""},
+    {"stat64", -1, 195, -1, Bind<&SysStat>(kWide), Support::kFull, ""},
+    {"lstat64", -1, 196, -1, Bind<&SysLstat>(kWide), Support::kFull, ""},
+    {"fstat64", -1, 197, -1, Bind<&SysFstat>(kWide), Support::kFull, ""},
+    {"lchown32", -1, 198, -1, Bind<&SysLchown>(kWide), Support::kFull, ""},
+    {"getuid32", -1, 199, -1, Bind<&SysGetuid>(kWide), Support::kFull, ""},
+    {"getgid32", -1, 200, -1, Bind<&SysGetgid>(kWide), Support::kFull, ""},
+    {"geteuid32", -1, 201, -1, Bind<&SysGeteuid>(kWide), Support::kFull, ""},
+    {"getegid32", -1, 202, -1, Bind<&SysGetegid>(kWide), Support::kFull, ""},
+    {"setreuid32", -1, 203, -1, Bind<&SysSetreuid>(kWide), Support::kFull, ""},
+    {"setregid32", -1, 204, -1, Bind<&SysSetregid>(kWide), Support::kFull, ""},
+    {"getgroups32", -1, 205, -1, Bind<&SysGetgroups>(kWide), Support::kFull, ""},
+    {"setgroups32", -1, 206, -1, Bind<&SysSetgroups>(kWide), Support::kFull, ""},
+    {"fchown32", -1, 207, -1, Bind<&SysFchown>(kWide), Support::kFull, ""},
+    {"setresuid32", -1, 208, -1, Bind<&SysSetresuid>(kWide), Support::kFull, ""},
+    {"getresuid32", -1, 209, -1, Bind<&SysGetresuid>(kWide), Support::kFull, ""},
+    {"setresgid32", -1, 210, -1, Bind<&SysSetresgid>(kWide), Support::kFull, ""},
+    {"getresgid32", -1, 211, -1, Bind<&SysGetresgid>(kWide), Support::kFull, ""},
+    {"chown32", -1, 212, -1, Bind<&SysChown>(kWide), Support::kFull, ""},
+    {"setuid32", -1, 213, -1, Bind<&SysSetuid>(kWide), Support::kFull, ""},
+    {"setgid32", -1, 214, -1, Bind<&SysSetgid>(kWide), Support::kFull, ""},
+    {"setfsuid32", -1, 215, -1, Bind<&SysSetfsuid>(kWide), Support::kFull, ""},
+    {"setfsgid32", -1, 216, -1, Bind<&SysSetfsgid>(kWide), Support::kFull, ""},
+    {"fcntl64", -1, 221, -1, Bind<&SysFcntl>(kWide), Support::kPartial, "as fcntl"},
+    {"sendfile64", -1, 239, -1, Bind<&SysSendfile>(kWide), Support::kFull, ""},
+    {"set_thread_area", -1, 243, -1, Bind<&SysSetThreadArea>(), Support::kFull, ""},
+    {"get_thread_area", -1, 244, -1, Bind<&SysGetThreadArea>(), Support::kFull, ""},
+    {"statfs64", -1, 268, -1, Bind<&SysStatfs64>(kWide), Support::kFull, ""},
+    {"fstatfs64", -1, 269, -1, Bind<&SysFstatfs64>(kWide), Support::kFull, ""},
+    {"fadvise64_64", -1, 272, -1, Bind<&SysFadvise64_64>(kWide), Support::kFull, ""},
+    {"fstatat64", -1, 300, -1, Bind<&SysNewfstatat>(kWide), Support::kFull, ""},
+    {"clock_gettime64", -1, 403, -1, Bind<&SysClockGettime>(kWide), Support::kFull, ""},
+    {"clock_settime64", -1, 404, -1, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
+    {"clock_adjtime64", -1, 405, -1, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
+    {"clock_getres_time64", -1, 406, -1, Bind<&SysClockGetres>(kWide), Support::kFull, ""},
+    {"clock_nanosleep_time64", -1, 407, -1, Bind<&SysClockNanosleep>(kWide), Support::kPartial, "no CPU clocks"},
+    {"timer_gettime64", -1, 408, -1, {}, Support::kAbsent, ""},
+    {"timer_settime64", -1, 409, -1, {}, Support::kAbsent, ""},
+    {"timerfd_gettime64", -1, 410, -1, {}, Support::kAbsent, ""},
+    {"timerfd_settime64", -1, 411, -1, {}, Support::kAbsent, ""},
+    {"utimensat_time64", -1, 412, -1, Bind<&SysUtimensat>(kWide), Support::kFull, ""},
+    {"pselect6_time64", -1, 413, -1, Bind<&SysPselect6>(kWide), Support::kFull, ""},
+    {"ppoll_time64", -1, 414, -1, Bind<&SysPpoll>(kWide), Support::kFull, ""},
+    {"io_pgetevents_time64", -1, 416, -1, {}, Support::kAbsent, ""},
+    {"recvmmsg_time64", -1, 417, -1, {}, Support::kAbsent, ""},
+    {"mq_timedsend_time64", -1, 418, -1, {}, Support::kAbsent, ""},
+    {"mq_timedreceive_time64", -1, 419, -1, {}, Support::kAbsent, ""},
+    {"semtimedop_time64", -1, 420, -1, {}, Support::kAbsent, ""},
+    {"rt_sigtimedwait_time64", -1, 421, -1, Bind<&SysRtSigtimedwait>(kWide), Support::kFull, ""},
+    {"futex_time64", -1, 422, -1, Bind<&SysFutex>(kWide), Support::kPartial, "as futex"},
+    {"sched_rr_get_interval_time64", -1, 423, -1, {}, Support::kAbsent, ""},
 };
 // clang-format on
 
 constexpr bool RowsAreSound() {
-  std::int16_t last = -1;
+  int last = -1;
+  int last_i386 = -1;
+  bool i386_alone = false;
   for (const SyscallRow& row : kSyscalls) {
-    if (row.x86_64 <= last) return false;  // ascending, each number once
-    last = row.x86_64;
+    // Ascending, each number once; behind the rows of x86-64 those of i386 alone.
+    if (row.x86_64 < 0) {
+      i386_alone = true;
+      if (row.i386 <= last_i386) return false;
+      last_i386 = row.i386;
+    } else {
+      if (i386_alone || row.x86_64 <= last) return false;
+      last = row.x86_64;
+    }
     if ((row.support == Support::kAbsent) != (row.entry.call == nullptr)) return false;
     const bool explained = row.support == Support::kPartial || row.support == Support::kRefused;
     if (explained == row.note.empty()) return false;
@@ -394,22 +498,27 @@ static_assert(RowsAreSound());
 constexpr std::size_t kNumbers = 512;
 
 // Numbers to rows, so that a call is found without a search.
-constexpr auto kByNumber = [] {
-  std::array<std::int16_t, kNumbers> index{};
+using NumberIndex = std::array<std::int16_t, kNumbers>;
+constexpr NumberIndex IndexBy(std::int16_t SyscallRow::* number) {
+  NumberIndex index{};
   index.fill(-1);
   for (std::size_t i = 0; i < std::size(kSyscalls); ++i) {
-    index[static_cast<std::size_t>(kSyscalls[i].x86_64)] = static_cast<std::int16_t>(i);
+    const std::int16_t of_row = kSyscalls[i].*number;
+    if (of_row >= 0) index[static_cast<std::size_t>(of_row)] = static_cast<std::int16_t>(i);
   }
   return index;
-}();
+}
+// By AbiId.
+constexpr NumberIndex kByNumber[] = {IndexBy(&SyscallRow::x86_64), IndexBy(&SyscallRow::i386)};
 
 }  // namespace
 
 std::span<const SyscallRow> Syscalls() { return kSyscalls; }
 
-const SyscallRow* FindSyscallX86_64(std::uint64_t number) {
-  if (number >= kNumbers || kByNumber[number] < 0) return nullptr;
-  return &kSyscalls[kByNumber[number]];
+const SyscallRow* FindSyscall(abi::AbiId abi, std::uint64_t number) {
+  if (number >= kNumbers) return nullptr;
+  const std::int16_t index = kByNumber[static_cast<std::size_t>(abi)][number];
+  return index < 0 ? nullptr : &kSyscalls[index];
 }
 
 }  // namespace glovebox::engine

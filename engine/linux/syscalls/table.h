@@ -1,4 +1,4 @@
-// Every system call that Linux 6.1 has on x86-64, one row each, for all ABIs.
+// Every system call that Linux 6.1 has on x86-64 and on i386, one row each, for all ABIs.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +25,18 @@ enum class Support : std::uint8_t {
 };
 
 // What a row does, made from a handler's signature by Bind.
-struct SyscallEntry {
-  SyscallResult (*call)(Task& task, const RawArguments& arguments) = nullptr;
+struct BoundHandler {
+  // The values of the handler's arguments, from the registers in the order of the ABI.
+  RawArguments (*take)(const RawArguments& registers, abi::Layout layout) = nullptr;
+  SyscallResult (*call)(Task& task, const RawArguments& arguments, abi::Layout layout) = nullptr;
   // Prints the arguments that belong to before (or behind) the call into their places.
   void (*print)(const PrintContext& context, std::vector<std::string>& out) = nullptr;
-  std::uint8_t argument_count = 0;
+  abi::Layout i386_layout = abi::Layout::kI386;  // of its structures, when i386 code calls
   bool returns_address = false;
+
+  constexpr abi::Layout LayoutOf(abi::AbiId abi) const {
+    return abi == abi::AbiId::kI386 ? i386_layout : abi::Layout::kX86_64;
+  }
 };
 
 struct SyscallRow {
@@ -38,7 +44,7 @@ struct SyscallRow {
   std::int16_t x86_64;  // -1: the ABI does not have it
   std::int16_t i386;
   std::int16_t generic;  // AArch64 and RISC-V
-  SyscallEntry entry;
+  BoundHandler entry;
   Support support;
   std::string_view note;
 };
@@ -49,21 +55,32 @@ struct Binder;
 template <typename Returned, typename... Arguments>
 struct Binder<Returned (*)(Task&, Arguments...)> {
   template <auto kHandler>
-  static consteval SyscallEntry Make() {
-    return {[](Task& task, const RawArguments& raw) {
-              return Call<kHandler>(task, raw, std::index_sequence_for<Arguments...>{});
+  static consteval BoundHandler Make(abi::Layout i386_layout) {
+    return {[](const RawArguments& registers, abi::Layout layout) {
+              RegisterReader reader(registers);
+              // Braces: in this order.
+              return RawArguments{TakeArgument<Arguments>(reader, layout)...};
+            },
+            [](Task& task, const RawArguments& values, abi::Layout layout) -> SyscallResult {
+              return Call<kHandler>(task, values, layout, std::index_sequence_for<Arguments...>{});
             },
             [](const PrintContext& context, std::vector<std::string>& out) {
               out.resize(sizeof...(Arguments));
               Print(context, out, std::index_sequence_for<Arguments...>{});
             },
-            sizeof...(Arguments), std::is_same_v<Returned, AddressResult>};
+            i386_layout, std::is_same_v<Returned, AddressResult>};
   }
 
  private:
   template <auto kHandler, std::size_t... kIndex>
-  static SyscallResult Call(Task& task, const RawArguments& raw, std::index_sequence<kIndex...>) {
-    return kHandler(task, Argument<Arguments>::From(raw[kIndex])...);
+  static SyscallResult Call(Task& task, const RawArguments& values, abi::Layout layout,
+                            std::index_sequence<kIndex...>) {
+    const Returned result = kHandler(task, Argument<Arguments>::From(values[kIndex], layout)...);
+    if constexpr (std::is_same_v<Returned, IdResult>) {
+      return result.In(layout);
+    } else {
+      return result;
+    }
   }
   template <std::size_t... kIndex>
   static void Print(const PrintContext& context, std::vector<std::string>& out,
@@ -77,10 +94,11 @@ struct Binder<Returned (*)(Task&, Arguments...)> {
 };
 
 // A handler of typed arguments as a row's entry: it sees no register, and no GuestPtr is
-// dereferenced by accident.
+// dereferenced by accident. `i386_layout`: which generation of structures, offsets and ids the call
+// has on i386, where that makes a difference.
 template <auto kHandler>
-consteval SyscallEntry Bind() {
-  return Binder<decltype(kHandler)>::template Make<kHandler>();
+consteval BoundHandler Bind(abi::Layout i386_layout = abi::Layout::kI386) {
+  return Binder<decltype(kHandler)>::template Make<kHandler>(i386_layout);
 }
 
 // A row that always answers one errno.
@@ -90,7 +108,7 @@ SyscallResult Refuse(Task&) {
 }
 
 std::span<const SyscallRow> Syscalls();
-// Null: no call of x86-64 has this number.
-const SyscallRow* FindSyscallX86_64(std::uint64_t number);
+// Null: no call of the ABI has this number.
+const SyscallRow* FindSyscall(abi::AbiId abi, std::uint64_t number);
 
 }  // namespace glovebox::engine

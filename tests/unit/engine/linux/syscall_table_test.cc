@@ -10,19 +10,27 @@ namespace glovebox::engine {
 namespace {
 
 TEST(SyscallTableTest, EveryRowIsFoundByItsNumberAndEachNameStandsOnce) {
-  std::set<std::string_view> names;
-  for (const SyscallRow& row : Syscalls()) {
-    EXPECT_EQ(FindSyscallX86_64(static_cast<std::uint64_t>(row.x86_64)), &row) << row.name;
-    EXPECT_TRUE(names.insert(row.name).second) << row.name;
-  }
-  EXPECT_EQ(names.size(), 362u);  // all of x86-64 in Linux 6.1: 0 to 334 and 424 to 450
+  const auto check = [](abi::AbiId abi, std::int16_t SyscallRow::* number) {
+    std::set<std::string_view> names;
+    for (const SyscallRow& row : Syscalls()) {
+      if (row.*number < 0) continue;
+      EXPECT_EQ(FindSyscall(abi, static_cast<std::uint64_t>(row.*number)), &row) << row.name;
+      EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    }
+    return names.size();
+  };
+  EXPECT_EQ(check(abi::AbiId::kX86_64, &SyscallRow::x86_64), 362u);  // 0 to 334 and 424 to 450
+  EXPECT_EQ(check(abi::AbiId::kI386, &SyscallRow::i386), 440u);
 }
 
 TEST(SyscallTableTest, NumbersThatLinuxDoesNotHaveAreNotFound) {
-  for (const std::uint64_t number :
-       {335ull, 423ull, 451ull, 511ull, 512ull, 0x40000000ull, ~0ull}) {
-    EXPECT_EQ(FindSyscallX86_64(number), nullptr) << number;
-  }
+  const auto none = [](abi::AbiId abi, std::initializer_list<std::uint64_t> numbers) {
+    for (const std::uint64_t number : numbers) {
+      EXPECT_EQ(FindSyscall(abi, number), nullptr) << number;
+    }
+  };
+  none(abi::AbiId::kX86_64, {335ull, 423ull, 451ull, 511ull, 512ull, 0x40000000ull, ~0ull});
+  none(abi::AbiId::kI386, {222ull, 223ull, 251ull, 285ull, 387ull, 415ull, 451ull, 512ull, ~0ull});
 }
 
 TEST(SyscallTableTest, NumbersOfEachAbiStandOnce) {
