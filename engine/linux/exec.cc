@@ -151,13 +151,13 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   program.command =
       request.filename.substr(request.filename.rfind('/') + 1).substr(0, kCommandBytes);
 
-  StackContents contents{elf->word_bytes,
-                         std::move(request.argv),
-                         std::move(request.env),
-                         request.filename,
-                         elf->word_bytes == 4 ? "i686" : "x86_64",
-                         {},
-                         {}};
+  StackContents contents;
+  contents.word_bytes = elf->word_bytes;
+  contents.argv = std::move(request.argv);
+  contents.env = std::move(request.env);
+  contents.exec_filename = request.filename;
+  contents.platform = task.kernel.world.Text(program.abi == abi::AbiId::kI386 ? WorldId::kMachine32
+                                                                              : WorldId::kMachine);
   SeededRandom(random.Next(), 1).Fill(contents.random);
   contents.auxv = AuxiliaryVector(task, *image, elf->word_bytes);
   const auto stack = BuildStack(*program.space, layout, elf->executable_stack, contents);

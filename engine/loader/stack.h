@@ -38,7 +38,6 @@ enum AuxType : std::uint64_t {
 };
 
 struct StackContents {
-  std::uint8_t word_bytes = 8;  // of pointers and of the auxiliary vector
   std::vector<std::string> argv;
   std::vector<std::string> env;
   std::string exec_filename;
@@ -47,6 +46,7 @@ struct StackContents {
   // In order; the values of kAuxRandom, kAuxExecFilename and kAuxPlatform are filled in. kAuxNull
   // is added.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> auxv;
+  std::uint8_t word_bytes = 8;  // of pointers and of the auxiliary vector
 };
 
 struct BuiltStack {

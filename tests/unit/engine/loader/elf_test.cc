@@ -82,7 +82,7 @@ TEST(ElfTest, ForeignFilesAreRefusedWithTheReason) {
   ExpectRefused(With([](ElfBuilder& b) { b.header.e_ident[0] = 'X'; }).Build(), kENOEXEC,
                 "neither an ELF");
   ExpectRefused(With([](ElfBuilder& b) { b.header.e_ident[EI_CLASS] = ELFCLASS32; }).Build(),
-                kENOEXEC, "32-bit");
+                kENOEXEC, "x32");
   ExpectRefused(With([](ElfBuilder& b) { b.header.e_ident[EI_CLASS] = 9; }).Build(), kENOEXEC,
                 "class 9");
   ExpectRefused(With([](ElfBuilder& b) { b.header.e_ident[EI_DATA] = ELFDATA2MSB; }).Build(),
