@@ -1,4 +1,4 @@
-// Rows of the x87. Transcendental instructions are missing: CPUs differ in their last bits.
+// Rows of the x87.
 
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/x87_shapes.h"
@@ -191,6 +191,14 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FPREM, X87Register<X87Remainder<Fprem>>, kMayRaise},
     {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Remainder<Fprem1>>, kMayRaise},
     {ZYDIS_MNEMONIC_FXTRACT, X87Register<X87Extract>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSIN, X87Register<X87OfAngle<Fsin>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCOS, X87Register<X87OfAngle<Fcos>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSINCOS, X87Register<X87PushOfAngle<Fsin, Fcos>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPTAN, X87Register<X87PushOfAngle<Fptan, OneOrNan>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPATAN, X87Register<X87OfTwo<Fpatan>>, kMayRaise},
+    {ZYDIS_MNEMONIC_F2XM1, X87Register<X87Unary<F2xm1>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FYL2X, X87Register<X87OfTwo<Fyl2x>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FYL2XP1, X87Register<X87OfTwo<Fyl2xp1>>, kMayRaise},
 
     {ZYDIS_MNEMONIC_FCOM, Compare<0>, kMayRaise},
     {ZYDIS_MNEMONIC_FCOMP, Compare<1>, kMayRaise},

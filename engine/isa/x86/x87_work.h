@@ -7,6 +7,7 @@
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/x87_remainder.h"
 #include "engine/isa/x86/x87_stack.h"
+#include "engine/isa/x86/x87_transcendental.h"
 
 namespace glovebox::engine::x86 {
 
@@ -88,6 +89,64 @@ inline void X87Extract(Cpu& cpu, const Uop&) {
   if (!stack.Record(exponent.status, kX87C1)) return;
   stack.Set(0, exponent.value);
   stack.PushValue(significand.value);
+}
+
+// FSIN FCOS: C2 says that the operand is out of range and stays.
+template <typename Semantic>
+void X87OfAngle(Cpu& cpu, const Uop&) {
+  constexpr std::uint16_t kCleared = kX87C2 | kX87C1;
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0)) {
+    if (stack.Underflow(kCleared)) stack.Set(0, kX87DefaultNan);
+    return;
+  }
+  const auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(0));
+  if (stack.Record(outcome.status, kCleared)) stack.Set(0, outcome.value);
+}
+
+// FSINCOS: the sine replaces ST0, the cosine is pushed. FPTAN: the tangent, and 1.
+template <typename First, typename Pushed>
+void X87PushOfAngle(Cpu& cpu, const Uop&) {
+  constexpr std::uint16_t kCleared = kX87C2 | kX87C1;
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0) || !stack.IsEmpty(7)) {
+    const std::uint16_t overflow = stack.IsEmpty(0) ? 0 : kX87C1;
+    if (!stack.Record(kX87Invalid | kX87StackFault | overflow, kCleared)) return;
+    stack.Set(0, kX87DefaultNan);
+    stack.PushValue(kX87DefaultNan);
+    return;
+  }
+  const auto first = First::Apply(cpu.x87.control, stack.Get(0));
+  const auto pushed = Pushed::Apply(cpu.x87.control, stack.Get(0));
+  const bool out_of_range = (first.status & kX87C2) != 0;
+  const auto both = static_cast<std::uint16_t>(first.status | (pushed.status & kX87Exceptions));
+  if (!stack.Record(both, kCleared) || out_of_range) return;
+  stack.Set(0, first.value);
+  stack.PushValue(pushed.value);
+}
+// What FPTAN pushes: 1, or the NaN that the tangent is.
+struct OneOrNan {
+  static X87Outcome<Float80> Apply(std::uint16_t control, const Float80& x) {
+    const auto tangent = Fadd::Apply(control, x, x);
+    const bool is_nan =
+        (tangent.value.sign_exponent & 0x7FFF) == 0x7FFF && tangent.value.significand << 1 != 0;
+    return {is_nan ? tangent.value : Fld1::Apply(control).value, 0};
+  }
+};
+
+// ST1 = f(ST1, ST0), and ST0 is popped.
+template <typename Semantic>
+void X87OfTwo(Cpu& cpu, const Uop&) {
+  X87Stack stack(cpu.x87);
+  if (stack.IsEmpty(0) || stack.IsEmpty(1)) {
+    if (!stack.Underflow()) return;
+    stack.Set(1, kX87DefaultNan);
+  } else {
+    const auto outcome = Semantic::Apply(cpu.x87.control, stack.Get(1), stack.Get(0));
+    if (!stack.Record(outcome.status, kX87C1)) return;
+    stack.Set(1, outcome.value);
+  }
+  stack.Pop(1);
 }
 
 // --- Comparison ---
