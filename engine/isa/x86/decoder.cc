@@ -9,6 +9,7 @@
 #include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/system.h"
+#include "engine/isa/x86/zydis_decode.h"
 
 namespace glovebox::engine::x86 {
 namespace {
@@ -134,10 +135,7 @@ Decoder::Decoder(AddressSpace& memory, CpuMode mode)
     : memory_(memory),
       last_address_(mode == CpuMode::kLong64 ? ~GuestAddr{0} : 0xffff'ffff),
       block_(kMaxBlockInstructions) {
-  const bool is_long = mode == CpuMode::kLong64;
-  GB_CHECK(ZYAN_SUCCESS(
-      ZydisDecoderInit(&zydis_, is_long ? ZYDIS_MACHINE_MODE_LONG_64 : ZYDIS_MACHINE_MODE_LEGACY_32,
-                       is_long ? ZYDIS_STACK_WIDTH_64 : ZYDIS_STACK_WIDTH_32)));
+  GB_CHECK(ZYAN_SUCCESS(InitDecoder(zydis_, mode == CpuMode::kLong64)));
 }
 
 Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
@@ -167,8 +165,8 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     const Fetched fetched = Fetch(at);
     Decoded& decoded = block_[count];
     Instruction& in = decoded.instruction;
-    const ZyanStatus status = ZydisDecoderDecodeFull(&zydis_, fetched.bytes.data(), fetched.count,
-                                                     &in.decoded, in.operands.data());
+    const ZyanStatus status =
+        DecodeInstruction(zydis_, fetched.bytes.data(), fetched.count, in.decoded, in.operands);
     if (status == ZYDIS_STATUS_NO_MORE_DATA && fetched.fault) {
       if (count == 0) return fetched.fault;
       break;  // the fault is raised when the instruction is reached

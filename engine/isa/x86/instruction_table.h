@@ -53,10 +53,20 @@ enum Trait : std::uint16_t {
   kCountsItself = 1 << 5,
 };
 
+// Where CPUs may differ. Ours is what AMD's Zen does; tests compare bit for bit there, and under
+// these masks on other families.
+struct Latitude {
+  std::uint32_t flags = 0;       // status flags, beyond those that Zydis calls undefined
+  std::uint16_t x87_status = 0;  // condition bits of the x87's status word
+  // Results are approximations that two CPUs may differ in by 2^-bits; 0: exact.
+  std::uint8_t approximate_bits = 0;
+};
+
 struct InstructionRow {
   ZydisMnemonic mnemonic;
   Lower lower;
   std::uint16_t traits = kNoTraits;
+  Latitude latitude{};
 };
 
 // The families. Each is defined in the file of its name.

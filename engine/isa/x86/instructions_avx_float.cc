@@ -31,6 +31,9 @@ constexpr Lower VexInsertFloat = [](Emitter& emitter, const Instruction& instruc
   return VexImmediate<Scalar<InsertPs, u32>>(emitter, first_lane);
 };
 
+// Intel SDM vol. 2B, RCPPS: a relative error of at most 1.5 * 2^-12, of either CPU.
+constexpr Latitude kApproximate = {.approximate_bits = 10};
+
 constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_VADDPS, Vex<PerLane<AddPs>>, kMayRaise},
     {ZYDIS_MNEMONIC_VADDPD, Vex<PerLane<AddPd>>, kMayRaise},
@@ -60,10 +63,13 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_VSQRTPD, Vex<PerLane<SqrtPd>>, kMayRaise},
     {ZYDIS_MNEMONIC_VSQRTSS, Vex<Scalar<SqrtSs, u32>>, kMayRaise},
     {ZYDIS_MNEMONIC_VSQRTSD, Vex<Scalar<SqrtSd, u64>>, kMayRaise},
-    {ZYDIS_MNEMONIC_VRCPPS, Vex<PerLane<ApproximatePacked<Reciprocal>>>},
-    {ZYDIS_MNEMONIC_VRCPSS, Vex<Scalar<ApproximateScalar<Reciprocal>, u32>>},
-    {ZYDIS_MNEMONIC_VRSQRTPS, Vex<PerLane<ApproximatePacked<ReciprocalSquareRoot>>>},
-    {ZYDIS_MNEMONIC_VRSQRTSS, Vex<Scalar<ApproximateScalar<ReciprocalSquareRoot>, u32>>},
+    {ZYDIS_MNEMONIC_VRCPPS, Vex<PerLane<ApproximatePacked<Reciprocal>>>, kNoTraits, kApproximate},
+    {ZYDIS_MNEMONIC_VRCPSS, Vex<Scalar<ApproximateScalar<Reciprocal>, u32>>, kNoTraits,
+     kApproximate},
+    {ZYDIS_MNEMONIC_VRSQRTPS, Vex<PerLane<ApproximatePacked<ReciprocalSquareRoot>>>, kNoTraits,
+     kApproximate},
+    {ZYDIS_MNEMONIC_VRSQRTSS, Vex<Scalar<ApproximateScalar<ReciprocalSquareRoot>, u32>>, kNoTraits,
+     kApproximate},
     {ZYDIS_MNEMONIC_VADDSUBPS, Vex<PerLane<AddsubPs>>, kMayRaise},
     {ZYDIS_MNEMONIC_VADDSUBPD, Vex<PerLane<AddsubPd>>, kMayRaise},
     {ZYDIS_MNEMONIC_VHADDPS, Vex<PerLane<HorizontalPs<AddPs>>>, kMayRaise},

@@ -62,6 +62,9 @@ constexpr Lower kMaskedMmxStore = [](Emitter& emitter, const Instruction& instru
   return true;
 };
 
+// Intel SDM vol. 2B, RCPPS: a relative error of at most 1.5 * 2^-12, of either CPU.
+constexpr Latitude kApproximate = {.approximate_bits = 10};
+
 constexpr InstructionRow kRows[] = {
     // Moves. The second argument of a partial move is what a load does.
     {ZYDIS_MNEMONIC_MOVAPS, WholeMove<true>},
@@ -118,10 +121,10 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_SQRTPD, Vector<SqrtPd>, kMayRaise},
     {ZYDIS_MNEMONIC_SQRTSS, Vector<SqrtSs, u32>, kMayRaise},
     {ZYDIS_MNEMONIC_SQRTSD, Vector<SqrtSd, u64>, kMayRaise},
-    {ZYDIS_MNEMONIC_RCPPS, Vector<ApproximatePacked<Reciprocal>>},
-    {ZYDIS_MNEMONIC_RCPSS, Vector<ApproximateScalar<Reciprocal>, u32>},
-    {ZYDIS_MNEMONIC_RSQRTPS, Vector<ApproximatePacked<ReciprocalSquareRoot>>},
-    {ZYDIS_MNEMONIC_RSQRTSS, Vector<ApproximateScalar<ReciprocalSquareRoot>, u32>},
+    {ZYDIS_MNEMONIC_RCPPS, Vector<ApproximatePacked<Reciprocal>>, kNoTraits, kApproximate},
+    {ZYDIS_MNEMONIC_RCPSS, Vector<ApproximateScalar<Reciprocal>, u32>, kNoTraits, kApproximate},
+    {ZYDIS_MNEMONIC_RSQRTPS, Vector<ApproximatePacked<ReciprocalSquareRoot>>, kNoTraits, kApproximate},
+    {ZYDIS_MNEMONIC_RSQRTSS, Vector<ApproximateScalar<ReciprocalSquareRoot>, u32>, kNoTraits, kApproximate},
     {ZYDIS_MNEMONIC_CMPPS, VectorImmediate<ComparePs>, kMayRaise},
     {ZYDIS_MNEMONIC_CMPPD, VectorImmediate<ComparePd>, kMayRaise},
     {ZYDIS_MNEMONIC_CMPSS, VectorImmediate<CompareSs, u32>, kMayRaise},

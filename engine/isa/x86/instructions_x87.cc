@@ -164,6 +164,13 @@ bool Not(const LazyFlags& flags) {
   return !Condition(flags);
 }
 
+// The manuals disagree with one another and with CPUs about C1.
+constexpr Latitude kC1Undefined = {.x87_status = kX87C1};
+
+// CPUs are wrong by up to one unit in the last place (Intel SDM vol. 1, 8.3.10), ours by half a
+// one.
+constexpr Latitude kTranscendental = {.x87_status = kX87C1, .approximate_bits = 62};
+
 constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FADD, Arithmetic<Fadd>, kMayRaise},
     {ZYDIS_MNEMONIC_FSUB, Arithmetic<Fsub>, kMayRaise},
@@ -191,14 +198,15 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FPREM, X87Register<X87Remainder<Fprem>>, kMayRaise},
     {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Remainder<Fprem1>>, kMayRaise},
     {ZYDIS_MNEMONIC_FXTRACT, X87Register<X87Extract>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSIN, X87Register<X87OfAngle<Fsin>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCOS, X87Register<X87OfAngle<Fcos>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSINCOS, X87Register<X87PushOfAngle<Fsin, Fcos>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FPTAN, X87Register<X87PushOfAngle<Fptan, OneOrNan>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FPATAN, X87Register<X87OfTwo<Fpatan>>, kMayRaise},
-    {ZYDIS_MNEMONIC_F2XM1, X87Register<X87Unary<F2xm1>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FYL2X, X87Register<X87OfTwo<Fyl2x>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FYL2XP1, X87Register<X87OfTwo<Fyl2xp1>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSIN, X87Register<X87OfAngle<Fsin>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_FCOS, X87Register<X87OfAngle<Fcos>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_FSINCOS, X87Register<X87PushOfAngle<Fsin, Fcos>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_FPTAN, X87Register<X87PushOfAngle<Fptan, OneOrNan>>, kMayRaise,
+     kTranscendental},
+    {ZYDIS_MNEMONIC_FPATAN, X87Register<X87OfTwo<Fpatan>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_F2XM1, X87Register<X87Unary<F2xm1>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_FYL2X, X87Register<X87OfTwo<Fyl2x>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_FYL2XP1, X87Register<X87OfTwo<Fyl2xp1>>, kMayRaise, kTranscendental},
 
     {ZYDIS_MNEMONIC_FCOM, Compare<0>, kMayRaise},
     {ZYDIS_MNEMONIC_FCOMP, Compare<1>, kMayRaise},
@@ -208,10 +216,14 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FUCOMPP, X87Register<X87Compare<Fucom>, 2>, kMayRaise},
     {ZYDIS_MNEMONIC_FICOM, IntegerCompare<0>, kMayRaise},
     {ZYDIS_MNEMONIC_FICOMP, IntegerCompare<1>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCOMI, X87Register<X87CompareToFlags<Fcom>>, kMayRaise | kMayKeepFlags},
-    {ZYDIS_MNEMONIC_FCOMIP, X87Register<X87CompareToFlags<Fcom>, 1>, kMayRaise | kMayKeepFlags},
-    {ZYDIS_MNEMONIC_FUCOMI, X87Register<X87CompareToFlags<Fucom>>, kMayRaise | kMayKeepFlags},
-    {ZYDIS_MNEMONIC_FUCOMIP, X87Register<X87CompareToFlags<Fucom>, 1>, kMayRaise | kMayKeepFlags},
+    {ZYDIS_MNEMONIC_FCOMI, X87Register<X87CompareToFlags<Fcom>>, kMayRaise | kMayKeepFlags,
+     kC1Undefined},
+    {ZYDIS_MNEMONIC_FCOMIP, X87Register<X87CompareToFlags<Fcom>, 1>, kMayRaise | kMayKeepFlags,
+     kC1Undefined},
+    {ZYDIS_MNEMONIC_FUCOMI, X87Register<X87CompareToFlags<Fucom>>, kMayRaise | kMayKeepFlags,
+     kC1Undefined},
+    {ZYDIS_MNEMONIC_FUCOMIP, X87Register<X87CompareToFlags<Fucom>, 1>, kMayRaise | kMayKeepFlags,
+     kC1Undefined},
     {ZYDIS_MNEMONIC_FTST, X87Register<X87CompareWithZero>, kMayRaise},
     {ZYDIS_MNEMONIC_FXAM, X87Register<X87Examine>, kMayRaise},
 
@@ -232,19 +244,19 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FLDLG2, X87Register<X87LoadConstant<Fldlg2>>, kMayRaise},
     {ZYDIS_MNEMONIC_FLDLN2, X87Register<X87LoadConstant<Fldln2>>, kMayRaise},
     {ZYDIS_MNEMONIC_FXCH, X87Register<X87Exchange>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVB, X87Register<X87Move<IsBelow>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVE, X87Register<X87Move<IsEqual>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVBE, X87Register<X87Move<IsBelowOrEqual>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVU, X87Register<X87Move<IsUnordered>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVNB, X87Register<X87Move<Not<IsBelow>>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVNE, X87Register<X87Move<Not<IsEqual>>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVNBE, X87Register<X87Move<Not<IsBelowOrEqual>>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FCMOVNU, X87Register<X87Move<Not<IsUnordered>>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FCMOVB, X87Register<X87Move<IsBelow>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVE, X87Register<X87Move<IsEqual>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVBE, X87Register<X87Move<IsBelowOrEqual>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVU, X87Register<X87Move<IsUnordered>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVNB, X87Register<X87Move<Not<IsBelow>>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVNE, X87Register<X87Move<Not<IsEqual>>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVNBE, X87Register<X87Move<Not<IsBelowOrEqual>>>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FCMOVNU, X87Register<X87Move<Not<IsUnordered>>>, kMayRaise, kC1Undefined},
 
     {ZYDIS_MNEMONIC_FNINIT, X87Register<InitialiseWork, 0, X87Wait::kNo>},
     {ZYDIS_MNEMONIC_FNCLEX, X87Register<X87ClearExceptions, 0, X87Wait::kNo>},
-    {ZYDIS_MNEMONIC_FFREE, X87Register<X87Free>, kMayRaise},
-    {ZYDIS_MNEMONIC_FFREEP, X87Register<FreeAndPop>, kMayRaise},
+    {ZYDIS_MNEMONIC_FFREE, X87Register<X87Free>, kMayRaise, kC1Undefined},
+    {ZYDIS_MNEMONIC_FFREEP, X87Register<FreeAndPop>, kMayRaise, kC1Undefined},
     {ZYDIS_MNEMONIC_FINCSTP, X87Register<X87IncrementTop>, kMayRaise},
     {ZYDIS_MNEMONIC_FDECSTP, X87Register<X87DecrementTop>, kMayRaise},
     {ZYDIS_MNEMONIC_FNOP, X87Register<X87Nothing>, kMayRaise},

@@ -10,6 +10,14 @@ namespace {
 constexpr std::uint64_t kMemoryLimit = 64_MiB;
 constexpr std::uint64_t kInstructionLimit = 100'000;
 
+constexpr SegmentRegister kSetSegments[] = {kEs, kSs, kDs, kFs, kGs};
+
+// A data segment of user mode, 32-bit, 4 GiB: Intel SDM vol. 3A, 3.4.5.
+constexpr std::uint64_t DataDescriptor(std::uint32_t base) {
+  constexpr std::uint64_t kFlatWritable = 0x00CFF3000000FFFF;
+  return kFlatWritable | std::uint64_t{base & 0xFFFFFF} << 16 | std::uint64_t{base >> 24} << 56;
+}
+
 void Map(AddressSpace& memory, std::uint64_t address, std::uint64_t size_bytes,
          std::uint8_t protection) {
   MapRequest request;
@@ -24,10 +32,22 @@ Ending EndingOf(ExceptionKind kind) {
   switch (kind) {
     case ExceptionKind::kDivideError:
       return Ending::kDivideError;
+    case ExceptionKind::kSingleStep:
+      return Ending::kSingleStep;
+    case ExceptionKind::kOverflow:
+      return Ending::kOverflow;
     case ExceptionKind::kInvalidOpcode:
       return Ending::kInvalidOpcode;
     case ExceptionKind::kGeneralProtection:
       return Ending::kGeneralProtection;
+    case ExceptionKind::kBoundRange:
+      return Ending::kBound;
+    case ExceptionKind::kStackFault:
+      return Ending::kStackFault;
+    case ExceptionKind::kSegmentNotPresent:
+      return Ending::kSegmentNotPresent;
+    case ExceptionKind::kAlignmentCheck:
+      return Ending::kAlignmentCheck;
     case ExceptionKind::kFloatingPoint:
       return Ending::kFloatingPoint;
     case ExceptionKind::kNotImplemented:
@@ -39,7 +59,7 @@ Ending EndingOf(ExceptionKind kind) {
 
 }  // namespace
 
-GuestMachine::GuestMachine() : meter_(kMemoryLimit) {
+GuestMachine::GuestMachine(CpuMode mode) : meter_(kMemoryLimit) {
   auto memory = AddressSpace::Make({.window_bytes = 4_GiB}, meter_);
   GB_CHECK(memory.has_value());
   memory_ = std::move(*memory);
@@ -48,14 +68,39 @@ GuestMachine::GuestMachine() : meter_(kMemoryLimit) {
   Map(*memory_, kCodeAddress, kCodeBytes, kProtRead | kProtExec);
   const std::vector<std::byte> traps(kCodeBytes, std::byte{kInt3});
   GB_CHECK(memory_->Poke(kCodeAddress, traps) == traps.size());
-  vcpu_ = std::make_unique<Vcpu>(*memory_);
+  vcpu_ = std::make_unique<Vcpu>(*memory_, mode);
+  for (std::size_t i = 0; i < std::size(kTlsBases); ++i) {
+    vcpu_->SetTlsDescriptor(i, DataDescriptor(kTlsBases[i]));
+  }
+  SetImage(image_);
 }
 
-Ending GuestMachine::RunToEnd(bool in_blocks, std::uint64_t& fault_address) {
+void GuestMachine::SetImage(const DataImage& image) {
+  image_ = image;
+  GB_CHECK(memory_->Poke(kDataAddress, std::as_bytes(std::span(image_))) == kDataBytes);
+}
+
+void GuestMachine::Place(std::uint64_t rip, std::span<const std::uint8_t> code) {
+  GB_CHECK(rip >= kCodeAddress && rip + code.size() < kCodeAddress + kCodeBytes);
+  if (placed_bytes_ != 0) {
+    const std::vector<std::uint8_t> traps(placed_bytes_, kInt3);
+    GB_CHECK(memory_->Poke(placed_at_, std::as_bytes(std::span(traps))) == traps.size());
+  }
+  GB_CHECK(memory_->Poke(rip, std::as_bytes(code)) == code.size());
+  placed_at_ = rip;
+  placed_bytes_ = code.size();
+}
+
+std::span<const std::uint8_t> GuestMachine::data() const {
+  return {reinterpret_cast<const std::uint8_t*>(memory_->base()) + kDataAddress, kDataBytes};
+}
+
+Ending GuestMachine::RunToEnd(bool in_blocks, MachineState& state) {
   const std::uint64_t start = vcpu_->icount();
   for (;;) {
-    std::byte next{};
-    if (memory_->Peek({&next, 1}, vcpu_->rip()) == 1 && next == std::byte{kInt3}) {
+    const std::uint64_t rip = vcpu_->rip();
+    if (rip - kCodeAddress < kCodeBytes &&
+        static_cast<std::uint8_t>(memory_->base()[rip]) == kInt3) {
       return Ending::kReachedInt3;
     }
     if (vcpu_->icount() - start >= kInstructionLimit) return Ending::kOther;
@@ -65,11 +110,13 @@ Ending GuestMachine::RunToEnd(bool in_blocks, std::uint64_t& fault_address) {
       case StopKind::kYield:
         continue;
       case StopKind::kMemoryFault:
-        fault_address = stop.memory.address;
+        state.fault_address = stop.memory.address;
+        state.fault_access = stop.memory.access;
         return Ending::kPageFault;
       case StopKind::kException:
         if (stop.exception == ExceptionKind::kBreakpoint) {
           vcpu_->SetRip(vcpu_->rip() - 1);
+          --retired_;
           return Ending::kReachedInt3;
         }
         missing_ = stop.instruction;
@@ -80,33 +127,59 @@ Ending GuestMachine::RunToEnd(bool in_blocks, std::uint64_t& fault_address) {
   }
 }
 
-void GuestMachine::Run(std::span<const std::uint8_t> code, MachineState& state, bool in_blocks) {
-  const std::uint64_t start = state.rip;
-  GB_CHECK(memory_->Poke(start, std::as_bytes(code)) == code.size());
-  GB_CHECK(memory_->Poke(kDataAddress, std::as_bytes(std::span(state.data))) == kDataBytes);
+void GuestMachine::Run(MachineState& state, std::span<const Patch> patches, bool in_blocks) {
+  // The pages are charged and hold no code, so the window may be written as a guest would.
+  auto* const area = reinterpret_cast<std::uint8_t*>(memory_->base()) + kDataAddress;
+  for (std::size_t page = 0; page < kWritableBytes; page += 4096) {
+    if (std::memcmp(area + page, image_.data() + page, 4096) != 0) {
+      std::memcpy(area + page, image_.data() + page, 4096);
+    }
+  }
+  Apply(patches, {area, kDataBytes});
 
-  Registers registers;
+  for (const SegmentRegister reg : kSetSegments) {
+    if (vcpu_->selector(reg) != state.selectors[reg]) {
+      GB_CHECK(vcpu_->LoadSegment(reg, state.selectors[reg]));
+    }
+  }
+  Registers registers = vcpu_->Get();
   registers.gpr = state.gpr;
   registers.rip = state.rip;
   registers.rflags = state.rflags;
+  if (vcpu_->mode() == CpuMode::kLong64) {
+    registers.fs_base = state.fs_base;
+    registers.gs_base = state.gs_base;
+  }
   vcpu_->Set(registers);
-  alignas(64) FxsaveArea area{};
-  std::memcpy(area.data(), &state.fx, sizeof(state.fx));
-  GB_CHECK(vcpu_->RestoreFx(area));
+  alignas(64) FxsaveArea area_fx{};
+  std::memcpy(area_fx.data(), &state.fx, sizeof(state.fx));
+  GB_CHECK(vcpu_->RestoreFx(area_fx));
+  VectorRegisters vectors;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const auto& low = state.fx.xmm[i];
+    const auto& high = state.ymm_high[i];
+    vectors[i] = {low[0], low[1], high[0], high[1]};
+  }
+  vcpu_->SetVectors(vectors);
 
-  state.ending = RunToEnd(in_blocks, state.fault_address);
+  const std::uint64_t start = vcpu_->icount();
+  retired_ = 0;
+  state.ending = RunToEnd(in_blocks, state);
+  retired_ += vcpu_->icount() - start;
 
   registers = vcpu_->Get();
   state.gpr = registers.gpr;
   state.rip = registers.rip;
   state.rflags = registers.rflags;
-  vcpu_->SaveFx(area);
-  std::memcpy(&state.fx, area.data(), sizeof(state.fx));
-  GB_CHECK(memory_->Peek(std::as_writable_bytes(std::span(state.data)), kDataAddress) ==
-           kDataBytes);
-
-  const std::vector<std::uint8_t> traps(code.size(), kInt3);
-  GB_CHECK(memory_->Poke(start, std::as_bytes(std::span(traps))) == traps.size());
+  state.fs_base = registers.fs_base;
+  state.gs_base = registers.gs_base;
+  for (const SegmentRegister reg : kSetSegments) state.selectors[reg] = vcpu_->selector(reg);
+  vcpu_->SaveFx(area_fx);
+  std::memcpy(&state.fx, area_fx.data(), sizeof(state.fx));
+  vectors = vcpu_->GetVectors();
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    state.ymm_high[i] = {vectors[i][2], vectors[i][3]};
+  }
 }
 
 }  // namespace glovebox::engine::x86

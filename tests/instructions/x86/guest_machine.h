@@ -14,22 +14,31 @@ namespace glovebox::engine::x86 {
 
 class GuestMachine {
  public:
-  GuestMachine();
+  explicit GuestMachine(CpuMode mode);
 
-  // Runs `code` at state.rip, one instruction at a time or in blocks, until rip is at an INT3 or
-  // something else ends it; then `state` is what it left. A program that goes on longer than
-  // `limit` instructions ends as kOther.
-  void Run(std::span<const std::uint8_t> code, MachineState& state, bool in_blocks);
+  void SetImage(const DataImage& image);
+  void Place(std::uint64_t rip, std::span<const std::uint8_t> code);
+  // Runs the code from `state`, one instruction at a time or in blocks, until rip is at an INT3 or
+  // something else ends it; then `state` is what it left. A program that goes on for more than
+  // 100,000 instructions ends as kOther.
+  void Run(MachineState& state, std::span<const Patch> patches, bool in_blocks);
+  std::span<const std::uint8_t> data() const;
 
+  // Instructions that the last run retired, without the INT3.
+  std::uint64_t retired() const { return retired_; }
   // The instruction that ended the last run with kNotImplemented.
   const InstructionReport& missing() const { return missing_; }
 
  private:
-  Ending RunToEnd(bool in_blocks, std::uint64_t& fault_address);
+  Ending RunToEnd(bool in_blocks, MachineState& state);
 
   MemoryMeter meter_;
   std::unique_ptr<AddressSpace> memory_;
   std::unique_ptr<Vcpu> vcpu_;
+  DataImage image_{};
+  std::uint64_t placed_at_ = kCodeAddress;
+  std::size_t placed_bytes_ = 0;
+  std::uint64_t retired_ = 0;
   InstructionReport missing_;
 };
 

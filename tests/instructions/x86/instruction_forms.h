@@ -7,18 +7,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/isa/x86/registers.h"
+
 namespace glovebox::engine::x86 {
 
-// What stands in an operand's place. Memory is followed by its size in bytes.
+// What stands in an operand's place. Memory is followed by its size in bytes; a VSIB by what its
+// index is and the size of an element.
 enum class OperandKind : std::uint8_t {
   kGpr8,
   kGpr16,
   kGpr32,
   kGpr64,
   kXmm,
+  kYmm,
   kMmx,
   kSt,
   kSt0,
+  kSegment,
   kCl,
   kAl,
   kAx,
@@ -33,21 +38,44 @@ enum class OperandKind : std::uint8_t {
   kMemory1,
   kMemory2,
   kMemory4,
+  kMemory6,
   kMemory8,
   kMemory10,
+  kMemory14,
   kMemory16,
   kMemory28,
+  kMemory32,
   kMemory64,
+  kMemory94,
   kMemory108,
   kMemory512,
+  kMemory576,
+  kVsibXmm4,
+  kVsibXmm8,
+  kVsibYmm4,
+  kVsibYmm8,
 };
 
-// Bytes of a memory kind, 0 for the others.
-std::uint16_t MemoryBytes(OperandKind kind);
+// What a kind is made of.
+struct KindRow {
+  OperandKind kind;
+  ZydisOperandType type;
+  std::uint16_t size_bytes = 0;  // of a memory operand, an immediate
+  // Registers: the first, and how many there are in 32-bit and in 64-bit mode. VSIB: of the index.
+  ZydisRegister first = ZYDIS_REGISTER_NONE;
+  std::uint8_t count32 = 0;
+  std::uint8_t count64 = 0;
+};
+const KindRow& RowOf(OperandKind kind);
+inline bool IsVsib(const KindRow& row) {
+  return row.type == ZYDIS_OPERAND_TYPE_MEMORY && row.first != ZYDIS_REGISTER_NONE;
+}
 
 using Form = std::vector<OperandKind>;
 
-// Those that can be encoded in 64-bit mode without VEX or EVEX.
-std::vector<Form> FormsOf(ZydisMnemonic mnemonic);
+ZydisMachineMode ZydisMode(CpuMode mode);
+
+// Those that can be encoded in `mode`, with VEX or without a prefix of that kind.
+std::vector<Form> FormsOf(ZydisMnemonic mnemonic, CpuMode mode);
 
 }  // namespace glovebox::engine::x86

@@ -1,4 +1,4 @@
-// Random instructions from the instruction table, each with a state that suits it.
+// Random instructions from the instruction table, each with states that suit it.
 #pragma once
 
 #include <Zydis/Zydis.h>
@@ -7,45 +7,58 @@
 #include <map>
 #include <optional>
 #include <span>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "tests/instructions/x86/addresses.h"
+#include "tests/instructions/x86/decoding.h"
 #include "tests/instructions/x86/instruction_forms.h"
 #include "tests/instructions/x86/machine_state.h"
 #include "tests/instructions/x86/random.h"
 
 namespace glovebox::engine::x86 {
 
-// A decoded instruction with all its operands, hidden ones too.
-struct DecodedInstruction {
-  ZydisDecodedInstruction info{};
-  std::array<ZydisDecodedOperand, ZYDIS_MAX_OPERAND_COUNT> operands{};
-
-  std::span<const ZydisDecodedOperand> All() const { return {operands.data(), info.operand_count}; }
+// Code to be run from several states.
+struct TestCase {
+  CpuMode mode = CpuMode::kLong64;
+  std::uint64_t rip = kCodeAddress;
+  std::vector<std::uint8_t> code;
+  std::vector<DecodedInstruction> instructions;  // empty where Zydis calls the bytes invalid
+  Tolerance tolerance;
+  bool is_sequence = false;
 };
 
-std::optional<DecodedInstruction> Decode(std::span<const std::uint8_t> bytes);
-// In Intel's syntax, as at `rip`.
-std::string Disassemble(std::span<const std::uint8_t> bytes, std::uint64_t rip);
-
-struct TestCase {
-  std::vector<std::uint8_t> code;
-  MachineState start;
-  Tolerance tolerance;
-  bool in_blocks = false;  // ours runs it as blocks instead of one instruction at a time
+// What may be drawn: the mnemonics of the table that the host has and that do no harm.
+struct Repertoire {
+  std::vector<ZydisMnemonic> mnemonics;  // sorted
+  bool Contains(ZydisMnemonic mnemonic) const;
 };
 
 class CaseGenerator {
  public:
-  // One instruction of `mnemonic`. Empty where it has no form that can be tried (see SkippedForms).
-  std::optional<TestCase> Single(ZydisMnemonic mnemonic, Random& random);
-  // Several instructions of `mnemonics` in a row, for what one instruction leaves to the next: lazy
-  // flags, fusion, faults in the middle of a block.
-  std::optional<TestCase> Sequence(std::span<const ZydisMnemonic> mnemonics, Random& random);
+  // `exact`: see ToleranceFor.
+  CaseGenerator(CpuMode mode, const Repertoire& repertoire, bool exact)
+      : mode_(mode), repertoire_(repertoire), exact_(exact) {}
+
+  // One instruction of `mnemonic`, or what changing some of its bits has made of it. Empty where it
+  // has no form that can be tried.
+  std::optional<TestCase> Single(ZydisMnemonic mnemonic, unsigned mutate_percent, Random& random);
+  // Several instructions in a row, for what one leaves to the next: lazy flags, fusion, chaining,
+  // faults in the middle of a block. Branches lead forwards; a loop is counted.
+  std::optional<TestCase> Sequence(Random& random);
+
+  // A state to run `test` from. Empty where its addresses cannot be made harmless.
+  std::optional<Start> StateFor(const TestCase& test, const DataImage& image, Random& random) const;
+
+  bool HasForms(ZydisMnemonic mnemonic) { return !Forms(mnemonic).empty(); }
 
  private:
   const std::vector<Form>& Forms(ZydisMnemonic mnemonic);
+  bool MayRun(const DecodedInstruction& instruction) const;
 
+  CpuMode mode_;
+  const Repertoire& repertoire_;
+  bool exact_;
   std::map<ZydisMnemonic, std::vector<Form>> forms_;
 };
 

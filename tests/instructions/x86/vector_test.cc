@@ -7,9 +7,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/instructions/x86/decoding.h"
 #include "tests/instructions/x86/guest_machine.h"
 #include "tests/instructions/x86/native_machine.h"
-#include "tests/instructions/x86/test_case.h"
 #include "tests/instructions/x86/vector_file.h"
 
 namespace glovebox::engine::x86 {
@@ -44,16 +44,27 @@ TEST_P(Vectors, HoldOnTheHostAndOnOurs) {
   const std::vector<Vector> vectors = Load(GetParam());
   EXPECT_FALSE(vectors.empty());
   NativeMachine native;
-  GuestMachine guest;
+  GuestMachine guest_long(CpuMode::kLong64);
+  GuestMachine guest_protected(CpuMode::kProtected32);
   for (const Vector& vector : vectors) {
     SCOPED_TRACE(testing::Message() << GetParam() << ".txt:" << vector.line << " " << vector.text);
-    EXPECT_EQ(Disassemble(vector.code, vector.start.rip), vector.text);
-    MachineState on_host = vector.start;
-    native.Run(vector.code, on_host);
-    EXPECT_EQ(Mismatch(vector, on_host), "") << "on the host";
-    MachineState on_ours = vector.start;
-    guest.Run(vector.code, on_ours, /*in_blocks=*/false);
-    EXPECT_EQ(Mismatch(vector, on_ours), "") << "on ours";
+    EXPECT_EQ(Disassemble(vector.mode, vector.code, vector.start.rip), vector.text);
+    if (vector.mode == CpuMode::kLong64 || native.can_run_32bit()) {
+      native.SetImage(vector.image);
+      native.Place(vector.mode, vector.start.rip, vector.code);
+      MachineState on_host = vector.start;
+      native.Run(on_host, {});
+      EXPECT_EQ(Mismatch(vector, on_host, native.data()), "") << "on the host";
+    }
+    GuestMachine& guest = vector.mode == CpuMode::kLong64 ? guest_long : guest_protected;
+    guest.SetImage(vector.image);
+    guest.Place(vector.start.rip, vector.code);
+    for (const bool in_blocks : {false, true}) {
+      MachineState on_ours = vector.start;
+      guest.Run(on_ours, {}, in_blocks);
+      EXPECT_EQ(Mismatch(vector, on_ours, guest.data()), "")
+          << "on ours, in " << (in_blocks ? "blocks" : "steps");
+    }
   }
 }
 
@@ -77,8 +88,8 @@ TEST(VectorFile, RefusesWhatItCannotRead) {
 TEST(VectorFile, SeesADifference) {
   const auto vectors = ParseVectors("[90] \"nop\" rax=1 => rbx=2 cf=1 st1=3fff8000000000000000");
   ASSERT_TRUE(vectors.has_value());
-  MachineState actual = (*vectors)[0].start;
-  EXPECT_EQ(Mismatch((*vectors)[0], actual),
+  const MachineState actual = (*vectors)[0].start;
+  EXPECT_EQ(Mismatch((*vectors)[0], actual, DataImage{}),
             "  rbx: expected 2, got 0\n  rflags: expected 1, got 0\n"
             "  st1: expected 0000000000003fff_8000000000000000, got "
             "0000000000000000_0000000000000000\n");

@@ -1,0 +1,379 @@
+#include "tests/instructions/x86/addresses.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace glovebox::engine::x86 {
+namespace {
+
+constexpr std::uint64_t kDataEnd = kDataAddress + kDataBytes;
+// Where nothing of ours lies in 64-bit mode; a margin for elements of a gather and long operands.
+constexpr std::uint64_t kLowEnd = 0xF0000000;
+
+std::uint64_t Cut(std::uint64_t value, unsigned width) {
+  return width >= 64 ? value : value & ((std::uint64_t{1} << width) - 1);
+}
+
+std::uint64_t ValueOf(ZydisRegister reg, const MachineState& state, std::uint64_t next_rip) {
+  if (reg == ZYDIS_REGISTER_NONE) return 0;
+  if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) return next_rip;
+  const int number = GprNumber(reg);
+  if (number < 0) return 0;
+  return Cut(state.gpr[static_cast<std::size_t>(number)],
+             ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, reg));
+}
+
+std::uint64_t SegmentBase(const ZydisDecodedOperand& operand, const MachineState& state) {
+  if (operand.mem.segment == ZYDIS_REGISTER_FS) return state.fs_base;
+  if (operand.mem.segment == ZYDIS_REGISTER_GS) return state.gs_base;
+  return 0;
+}
+
+bool IsVsibOperand(const ZydisDecodedOperand& operand) {
+  return operand.mem.type == ZYDIS_MEMOP_TYPE_VSIB;
+}
+
+// Element `i` of a vector register as a signed index.
+std::int64_t IndexElement(const MachineState& state, int number, unsigned element_bytes,
+                          std::size_t i) {
+  std::array<std::uint64_t, 4> whole{};
+  const auto n = static_cast<std::size_t>(number);
+  whole = {state.fx.xmm[n][0], state.fx.xmm[n][1], state.ymm_high[n][0], state.ymm_high[n][1]};
+  if (element_bytes == 8) return static_cast<std::int64_t>(whole[i]);
+  return static_cast<std::int32_t>(whole[i / 2] >> (32 * (i % 2)));
+}
+
+void SetIndexElement(MachineState& state, int number, unsigned element_bytes, std::size_t i,
+                     std::int64_t value) {
+  const auto n = static_cast<std::size_t>(number);
+  const std::size_t word = element_bytes == 8 ? i : i / 2;
+  std::uint64_t& at = word < 2 ? state.fx.xmm[n][word] : state.ymm_high[n][word - 2];
+  if (element_bytes == 8) {
+    at = static_cast<std::uint64_t>(value);
+    return;
+  }
+  const unsigned shift = 32 * (i % 2);
+  at = (at & ~(std::uint64_t{0xFFFFFFFF} << shift)) |
+       std::uint64_t{static_cast<std::uint32_t>(value)} << shift;
+}
+
+// VPGATHERDD and its kin have doublewords as indices, VPGATHERQD quadwords.
+unsigned IndexBytes(const DecodedInstruction& instruction) {
+  switch (instruction.info.mnemonic) {
+    case ZYDIS_MNEMONIC_VGATHERQPD:
+    case ZYDIS_MNEMONIC_VGATHERQPS:
+    case ZYDIS_MNEMONIC_VPGATHERQD:
+    case ZYDIS_MNEMONIC_VPGATHERQQ:
+      return 8;
+    default:
+      return 4;
+  }
+}
+
+std::size_t IndexCount(const DecodedInstruction& instruction, const ZydisDecodedOperand& operand) {
+  const bool is_ymm = ZydisRegisterGetClass(operand.mem.index) == ZYDIS_REGCLASS_YMM;
+  return (is_ymm ? 32 : 16) / IndexBytes(instruction);
+}
+
+std::uint64_t ElementAddress(CpuMode mode, const DecodedInstruction& instruction,
+                             const ZydisDecodedOperand& operand, const MachineState& state,
+                             std::size_t element) {
+  const std::uint64_t next_rip = state.rip + instruction.info.length;
+  std::uint64_t index = 0;
+  if (IsVsibOperand(operand)) {
+    index = static_cast<std::uint64_t>(IndexElement(state, ZydisRegisterGetId(operand.mem.index),
+                                                    IndexBytes(instruction), element));
+  } else {
+    index = ValueOf(operand.mem.index, state, next_rip);
+  }
+  std::uint64_t address =
+      ValueOf(operand.mem.base, state, next_rip) + index * std::max<unsigned>(operand.mem.scale, 1);
+  if (operand.mem.disp.has_displacement) {
+    address += static_cast<std::uint64_t>(operand.mem.disp.value);
+  }
+  const bool is_long = mode == CpuMode::kLong64;
+  if (IsHiddenStack(operand)) return is_long ? address : Cut(address, 32);
+  address = Cut(address, instruction.info.address_width) + SegmentBase(operand, state);
+  return is_long ? address : Cut(address, 32);
+}
+
+// Where no memory of a user can be: between the canonical halves, or in the kernel's.
+bool IsOutOfUsersReach(std::uint64_t address) {
+  return address >= std::uint64_t{1} << 56 && address < ~std::uint64_t{0} - (1 << 20);
+}
+
+void AimOne(CpuMode mode, const DecodedInstruction& instruction, const ZydisDecodedOperand& operand,
+            MachineState& state, Random& random) {
+  const int base = GprNumber(operand.mem.base);
+  const int index = GprNumber(operand.mem.index);
+  std::uint64_t target = RandomAddress(std::max<std::uint64_t>(operand.size / 8, 1), random);
+  if (IsHiddenStack(operand) && random.Chance(95)) {
+    target = kDataAddress + 2048 + random.Below(1024) * 8;
+  } else if (mode == CpuMode::kLong64 && random.Below(64) == 0) {
+    target = random.Next() | std::uint64_t{1} << 63;  // mostly not canonical
+  }
+  if (IsVsibOperand(operand)) {
+    const int number = ZydisRegisterGetId(operand.mem.index);
+    const std::size_t count = IndexCount(instruction, operand);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto spread = static_cast<std::int64_t>(random.Below(random.Chance(80) ? 200 : 4000));
+      SetIndexElement(state, number, IndexBytes(instruction), i, spread - 100);
+    }
+    if (base < 0) return;
+  } else if (index >= 0 && base >= 0) {
+    state.gpr[static_cast<std::size_t>(index)] = random.Below(129) - 64;
+    if (index == base) return;  // AreInside decides
+  }
+  const std::uint64_t off = target - ElementAddress(mode, instruction, operand, state, 0);
+  if (base >= 0) {
+    state.gpr[static_cast<std::size_t>(base)] += off;
+  } else if (index >= 0) {
+    const std::uint64_t scale = std::max<unsigned>(operand.mem.scale, 1);
+    state.gpr[static_cast<std::size_t>(index)] += off / scale;
+  }
+  if (mode == CpuMode::kProtected32) {
+    for (std::uint64_t& gpr : state.gpr) gpr = Cut(gpr, 32);
+  }
+}
+
+bool IsPrefetch(const DecodedInstruction& instruction) {
+  return instruction.info.meta.category == ZYDIS_CATEGORY_PREFETCH ||
+         instruction.info.meta.category == ZYDIS_CATEGORY_NOP ||
+         instruction.info.meta.category == ZYDIS_CATEGORY_WIDENOP;
+}
+
+// BT m, r and its kin reach as far as r says; where r is a part of the address too, nobody can aim.
+bool HasBitOffsetInAddress(const DecodedInstruction& instruction) {
+  const ZydisDecodedOperand& memory = instruction.operands[0];
+  const ZydisDecodedOperand& offset = instruction.operands[1];
+  if (instruction.info.meta.category != ZYDIS_CATEGORY_BITBYTE ||
+      memory.type != ZYDIS_OPERAND_TYPE_MEMORY || offset.type != ZYDIS_OPERAND_TYPE_REGISTER) {
+    return false;
+  }
+  const int number = GprNumber(offset.reg.value);
+  return number == GprNumber(memory.mem.base) || number == GprNumber(memory.mem.index);
+}
+
+// --- Tame: memory and registers of a case that is about to start ---
+
+class Scene {
+ public:
+  Scene(CpuMode mode, const DecodedInstruction& instruction, const DataImage& image, Start& start)
+      : mode_(mode), image_(image), start_(start), memory_(instruction.FirstMemory()) {
+    if (memory_ != nullptr) address_ = AddressOf(mode, instruction, *memory_, start.state);
+  }
+  bool has_memory() const { return memory_ != nullptr; }
+  // Of the first operand in memory.
+  std::uint64_t address() const { return address_; }
+  std::uint8_t pointer_bytes() const { return mode_ == CpuMode::kLong64 ? 8 : 4; }
+
+  std::uint64_t& gpr(int number) { return start_.state.gpr[static_cast<std::size_t>(number)]; }
+  void Store(std::uint64_t address, std::uint64_t value, std::uint8_t size_bytes) {
+    if (address - kDataAddress < kWritableBytes) {
+      start_.patches.push_back({address, value, size_bytes});
+    }
+  }
+  std::uint64_t Load(std::uint64_t address, std::size_t size_bytes) const {
+    std::uint64_t value = 0;
+    const std::uint64_t offset = address - kDataAddress;
+    if (offset <= kDataBytes - sizeof(value)) {
+      std::memcpy(&value, image_.data() + offset, size_bytes);
+    }
+    return value;
+  }
+
+ private:
+  CpuMode mode_;
+  const DataImage& image_;
+  Start& start_;
+  const ZydisDecodedOperand* memory_;
+  std::uint64_t address_ = 0;
+};
+
+void TameBitOffset(const DecodedInstruction& instruction, Scene& scene, Random& random) {
+  // The offset reaches over the whole register; 16 and 32-bit registers are sign-extended.
+  if (!scene.has_memory() || instruction.operands[1].type != ZYDIS_OPERAND_TYPE_REGISTER) return;
+  scene.gpr(GprNumber(instruction.operands[1].reg.value)) = random.Below(20000) - 10000;
+}
+
+void TameJump(const DecodedInstruction& instruction, Scene& scene, Random& random) {
+  const ZydisDecodedOperand& target = instruction.operands[0];
+  if (target.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+    scene.Store(scene.address(), RandomTarget(random), scene.pointer_bytes());
+  } else if (target.type == ZYDIS_OPERAND_TYPE_REGISTER) {
+    const int number = GprNumber(target.reg.value);
+    if (number != kRsp) scene.gpr(number) = RandomTarget(random);
+  }
+}
+
+void TameCompareExchange(const DecodedInstruction& instruction, Scene& scene, Random& random) {
+  if (!scene.has_memory() || random.Chance(50)) return;
+  switch (instruction.info.mnemonic) {
+    case ZYDIS_MNEMONIC_CMPXCHG8B:
+      scene.gpr(kRax) = scene.Load(scene.address(), 4);
+      scene.gpr(kRdx) = scene.Load(scene.address() + 4, 4);
+      break;
+    case ZYDIS_MNEMONIC_CMPXCHG16B:
+      scene.gpr(kRax) = scene.Load(scene.address(), 8);
+      scene.gpr(kRdx) = scene.Load(scene.address() + 8, 8);
+      break;
+    default:
+      scene.gpr(kRax) = scene.Load(scene.address(), scene.pointer_bytes());
+      break;
+  }
+}
+
+// Selectors: null, those of user code and data (Linux' GDT), others.
+std::uint64_t RandomSelector(Random& random) {
+  constexpr std::uint64_t kSelectors[] = {0,    3,    0x2B, 0x2B, 0x63, 0x6B,
+                                          0x28, 0x23, 0x33, 0x10, 0x73};
+  return random.Pick(kSelectors);
+}
+
+}  // namespace
+
+std::uint64_t RandomAddress(std::uint64_t size_bytes, Random& random) {
+  const std::uint64_t back = random.Below(size_bytes + 1);
+  const std::uint64_t room = kWritableBytes - size_bytes;
+  switch (random.Below(24)) {
+    case 0:
+      return kDataAddress + 4096 - back;  // between two writable pages
+    case 1:
+      return kDataAddress + kWritableBytes - back;  // into the read-only one
+    case 2:
+      return kDataAddress + kWritableBytes + random.Below(2048);
+    case 3:
+      return kDataEnd - back;  // into nothing
+    case 4:
+      return kDataAddress - back;  // out of nothing
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+      return kDataAddress + random.Below(room);
+    default:
+      return kDataAddress + (random.Below(room) & ~std::uint64_t{31});
+  }
+}
+
+std::uint64_t RandomTarget(Random& random) {
+  return kCodeAddress + 64 + random.Below(kCodeBytes - 128);
+}
+
+std::uint64_t AddressOf(CpuMode mode, const DecodedInstruction& instruction,
+                        const ZydisDecodedOperand& operand, const MachineState& state) {
+  return ElementAddress(mode, instruction, operand, state, 0);
+}
+
+void AimAddresses(CpuMode mode, const DecodedInstruction& instruction, Start& start,
+                  Random& random) {
+  for (const ZydisDecodedOperand& operand : instruction.All()) {
+    if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY) {
+      AimOne(mode, instruction, operand, start.state, random);
+    }
+  }
+}
+
+void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& image, Start& start,
+          Random& random) {
+  Scene scene(mode, instruction, image, start);
+  switch (instruction.info.mnemonic) {
+    case ZYDIS_MNEMONIC_BT:
+    case ZYDIS_MNEMONIC_BTS:
+    case ZYDIS_MNEMONIC_BTR:
+    case ZYDIS_MNEMONIC_BTC:
+      TameBitOffset(instruction, scene, random);
+      break;
+    case ZYDIS_MNEMONIC_JMP:
+    case ZYDIS_MNEMONIC_CALL:
+      TameJump(instruction, scene, random);
+      break;
+    case ZYDIS_MNEMONIC_ENTER:
+      scene.gpr(kRbp) = kDataAddress + 4096 + random.Below(512) * 8;
+      break;
+    case ZYDIS_MNEMONIC_RET:
+      scene.Store(scene.gpr(kRsp), RandomTarget(random), scene.pointer_bytes());
+      break;
+    case ZYDIS_MNEMONIC_POPF:
+    case ZYDIS_MNEMONIC_POPFD:
+    case ZYDIS_MNEMONIC_POPFQ:
+      // TF shows only behind the next instruction, which is another one natively.
+      scene.gpr(kRsp) = kDataAddress + random.Below(kWritableBytes - 8);
+      scene.Store(scene.gpr(kRsp), (random.Next() & ~std::uint64_t{kTf}) | 2, 8);
+      break;
+    case ZYDIS_MNEMONIC_LDMXCSR:
+    case ZYDIS_MNEMONIC_VLDMXCSR:
+      if (random.Chance(80)) scene.Store(scene.address(), random.Next() & 0xFFFF, 4);
+      break;
+    case ZYDIS_MNEMONIC_FXRSTOR:
+    case ZYDIS_MNEMONIC_FXRSTOR64:
+      if (random.Chance(90)) scene.Store(scene.address() + 24, random.Next() & 0xFFFF, 4);
+      break;
+    case ZYDIS_MNEMONIC_CMPXCHG:
+    case ZYDIS_MNEMONIC_CMPXCHG8B:
+    case ZYDIS_MNEMONIC_CMPXCHG16B:
+      TameCompareExchange(instruction, scene, random);
+      break;
+    case ZYDIS_MNEMONIC_BOUND:
+      if (random.Chance(70)) {
+        scene.Store(scene.address(), random.Below(2) - 1, 4);
+        scene.Store(scene.address() + 4, InterestingInteger(random), 4);
+      }
+      break;
+    case ZYDIS_MNEMONIC_DIV:
+    case ZYDIS_MNEMONIC_IDIV:
+      if (random.Chance(70)) scene.gpr(kRdx) = random.Below(3) - 1;
+      if (random.Chance(50)) scene.gpr(kRax) = random.Next() >> random.Below(64);
+      break;
+    default:
+      break;
+  }
+  const ZydisDecodedOperand& first = instruction.operands[0];
+  const bool loads_segment = instruction.info.operand_count > 1 &&
+                             first.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+                             ZydisRegisterGetClass(first.reg.value) == ZYDIS_REGCLASS_SEGMENT &&
+                             (first.actions & ZYDIS_OPERAND_ACTION_WRITE) != 0;
+  if (loads_segment) {
+    const std::uint64_t selector = RandomSelector(random);
+    if (scene.has_memory()) scene.Store(scene.address(), selector, 2);
+    const ZydisDecodedOperand& from = instruction.operands[1];
+    if (from.type == ZYDIS_OPERAND_TYPE_REGISTER && GprNumber(from.reg.value) >= 0 &&
+        GprNumber(from.reg.value) != kRsp) {
+      scene.gpr(GprNumber(from.reg.value)) = selector | random.Next() << 16;
+    }
+  }
+  // Few enough iterations to stay inside; the last ones sometimes reach a border.
+  if (instruction.Has(kRepeated) && instruction.info.meta.category == ZYDIS_CATEGORY_STRINGOP) {
+    scene.gpr(kRcx) = random.Chance(80) ? random.Below(40) : random.Below(700);
+  }
+  if (mode == CpuMode::kProtected32) {
+    for (std::uint64_t& gpr : start.state.gpr) gpr = Cut(gpr, 32);
+  }
+}
+
+bool AreInside(CpuMode mode, const DecodedInstruction& instruction, const MachineState& state) {
+  if (HasBitOffsetInAddress(instruction)) return false;
+  for (const ZydisDecodedOperand& operand : instruction.All()) {
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY || operand.mem.type == ZYDIS_MEMOP_TYPE_AGEN) {
+      continue;
+    }
+    if (IsPrefetch(instruction)) continue;
+    const std::size_t count = IsVsibOperand(operand) ? IndexCount(instruction, operand) : 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t address = ElementAddress(mode, instruction, operand, state, i);
+      const bool below = address < kLowEnd;
+      // All of the lower 4 GiB is the test's. What wraps around at their end, or at that of a
+      // segment whose base is not 0, is for the segment's limit, which ours do not have.
+      const bool wraps = mode == CpuMode::kProtected32 &&
+                         Cut(address - SegmentBase(operand, state), 32) >= kLowEnd;
+      if (wraps) return false;
+      if (!below && (mode == CpuMode::kProtected32 || !IsOutOfUsersReach(address))) return false;
+      if (address - kGateAddress < 2 * 4096 || kGateAddress - address < 4096) return false;
+      // Code is not the same on both sides: ours ends in INT3, the host's in a jump to the gate.
+      if (address - (kCodeAddress - 4096) < kCodeBytes + 8192) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace glovebox::engine::x86

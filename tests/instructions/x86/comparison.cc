@@ -1,0 +1,207 @@
+#include "tests/instructions/x86/comparison.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tests/instructions/x86/encoding.h"
+#include "tests/instructions/x86/vector_file.h"
+
+namespace glovebox::engine::x86 {
+
+void Comparison::SetImage(NativeMachine& native, const DataImage& image) {
+  native_ = &native;
+  image_ = image;
+  native.SetImage(image);
+  guest_.SetImage(image);
+}
+
+void Comparison::Begin(const TestCase& test) {
+  native_->Place(test.mode, test.rip, test.code);
+  guest_.Place(test.rip, test.code);
+  test_ = test;
+}
+
+bool Comparison::DataDiffers() const {
+  return std::memcmp(native_->data().data(), guest_.data().data(), kDataBytes) != 0;
+}
+
+Outcome Comparison::Run(const Start& start, bool in_blocks) {
+  start_ = start;
+  in_blocks_ = in_blocks || test_.is_sequence;
+  why_.clear();
+  native_left_ = guest_left_ = start.state;
+  native_->Run(native_left_, start.patches);
+  guest_.Run(guest_left_, start.patches, in_blocks_);
+  if (guest_left_.ending == Ending::kNotImplemented) return Outcome::kNotImplemented;
+  steps_differ_ = false;
+  // What faults half way through several accesses may have done the first of them.
+  const bool may_be_torn = native_left_.ending != Ending::kReachedInt3 &&
+                           native_left_.ending == guest_left_.ending &&
+                           test_.tolerance.ignore_fault_address;
+  bool same = Same(native_left_, guest_left_, test_.tolerance);
+  if (!may_be_torn && DataDiffers()) {
+    why_ = DataDifferences(native_->data(), guest_.data());
+    same = false;
+  }
+  if (!test_.is_sequence) return same ? Outcome::kSame : Outcome::kDifferent;
+
+  const std::uint64_t retired = guest_.retired();
+  MachineState stepped = start.state;
+  guest_.Run(stepped, start.patches, /*in_blocks=*/false);
+  if (!Same(guest_left_, stepped, Tolerance{}) || retired != guest_.retired()) {
+    steps_differ_ = true;
+    why_ += Differences(guest_left_, stepped, Tolerance{}, "in blocks", "in steps");
+    if (retired != guest_.retired()) {
+      why_ += fmt::format("  instructions: in blocks {}, in steps {}\n", retired, guest_.retired());
+    }
+    same = false;
+  }
+  return same ? Outcome::kSame : Outcome::kDifferent;
+}
+
+std::string Comparison::Describe() const {
+  return Differences(native_left_, guest_left_, test_.tolerance) + why_;
+}
+
+bool Comparison::DiffersFrom(const MachineState& state, const DataImage& image) {
+  if (!test_.is_sequence && !test_.instructions.empty() &&
+      !AreInside(test_.mode, test_.instructions.front(), state)) {
+    return false;
+  }
+  native_->SetImage(image);
+  guest_.SetImage(image);
+  Start start;
+  start.state = state;
+  return Run(start, in_blocks_) == Outcome::kDifferent;
+}
+
+bool Comparison::TryState(const MachineState& state) {
+  const MachineState before = start_.state;
+  if (DiffersFrom(state, image_)) return true;
+  start_.state = before;
+  return false;
+}
+
+bool Comparison::TryImage(const DataImage& image) {
+  const MachineState before = start_.state;
+  if (DiffersFrom(before, image)) {
+    image_ = image;
+    return true;
+  }
+  start_.state = before;
+  return false;
+}
+
+void Comparison::ShrinkState() {
+  const MachineState plain = VectorStart(test_.mode);
+  const auto attempt = [&](const auto& change) {
+    MachineState state = start_.state;
+    change(state);
+    TryState(state);
+  };
+  const ReservedRegisters reserved = Reserved(test_.mode);
+  for (std::size_t i = 0; i < 16; ++i) {
+    const int number = static_cast<int>(i);
+    const bool is_reserved = test_.is_sequence && (number == reserved.inside || number == kRsp ||
+                                                   number == reserved.near_border);
+    if (!is_reserved) attempt([&](MachineState& s) { s.gpr[i] = plain.gpr[i]; });
+  }
+  attempt([&](MachineState& s) { s.rflags = plain.rflags; });
+  for (std::uint64_t bit = 1; bit <= kOf; bit <<= 1) {
+    if ((kComparedFlags & bit) != 0) attempt([&](MachineState& s) { s.rflags &= ~bit; });
+  }
+  attempt([&](MachineState& s) {
+    const auto xmm = s.fx.xmm;
+    s.fx = plain.fx;
+    s.fx.xmm = xmm;
+  });
+  attempt([&](MachineState& s) { s.fx.mxcsr = plain.fx.mxcsr; });
+  attempt([&](MachineState& s) { s.fx.control = plain.fx.control; });
+  attempt([&](MachineState& s) { s.fx.status = plain.fx.status; });
+  attempt([&](MachineState& s) { s.fx.valid = plain.fx.valid; });
+  for (std::size_t i = 0; i < 8; ++i) attempt([&](MachineState& s) { s.fx.st[i] = {}; });
+  for (std::size_t i = 0; i < 16; ++i) {
+    attempt([&](MachineState& s) { s.ymm_high[i] = {}; });
+    attempt([&](MachineState& s) { s.fx.xmm[i] = {}; });
+    for (std::size_t half = 0; half < 2; ++half) {
+      attempt([&](MachineState& s) { s.ymm_high[i][half] = 0; });
+      attempt([&](MachineState& s) { s.fx.xmm[i][half] = 0; });
+    }
+  }
+  attempt([&](MachineState& s) {
+    s.selectors = plain.selectors;
+    s.fs_base = s.gs_base = 0;
+  });
+}
+
+// Zeros where they will do, down to eight bytes.
+void Comparison::ShrinkImage(std::size_t begin, std::size_t end) {
+  DataImage image = image_;
+  std::fill(image.begin() + static_cast<std::ptrdiff_t>(begin),
+            image.begin() + static_cast<std::ptrdiff_t>(end), std::uint8_t{0});
+  if (image == image_ || TryImage(image) || end - begin <= 8) return;
+  const std::size_t middle = (begin + end) / 2;
+  ShrinkImage(begin, middle);
+  ShrinkImage(middle, end);
+}
+
+// Instructions of a sequence become NOPs where they do not matter; where no branch is left, those
+// go too. Single instructions move to where vectors stand.
+void Comparison::ShrinkCode() {
+  constexpr std::uint8_t kNop = 0x90;
+  const auto attempt = [&](const TestCase& test, const MachineState& state) {
+    const TestCase before = test_;
+    const MachineState state_before = start_.state;
+    test_ = test;
+    native_->Place(test.mode, test.rip, test.code);
+    guest_.Place(test.rip, test.code);
+    if (DiffersFrom(state, image_)) return;
+    test_ = before;
+    start_.state = state_before;
+    native_->Place(test_.mode, test_.rip, test_.code);
+    guest_.Place(test_.rip, test_.code);
+  };
+  if (test_.is_sequence) {
+    std::size_t at = 0;
+    bool has_branch = false;
+    for (const DecodedInstruction& instruction : std::vector(test_.instructions)) {
+      TestCase test = test_;
+      std::fill_n(test.code.begin() + static_cast<std::ptrdiff_t>(at), instruction.info.length,
+                  kNop);
+      attempt(test, start_.state);
+      has_branch = has_branch || (test_.code[at] != kNop &&
+                                  instruction.info.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE);
+      at += instruction.info.length;
+    }
+    for (std::size_t i = has_branch ? 0 : test_.code.size(); i-- > 0;) {
+      if (test_.code[i] != kNop) continue;
+      TestCase test = test_;
+      test.code.erase(test.code.begin() + static_cast<std::ptrdiff_t>(i));
+      attempt(test, start_.state);
+    }
+  }
+  TestCase test = test_;
+  MachineState state = start_.state;
+  test.rip = state.rip = kCodeAddress;
+  attempt(test, state);
+}
+
+std::string Comparison::ShrinkToVector() {
+  // Patches become a part of the image.
+  DataImage image = image_;
+  Apply(start_.patches, image);
+  if (!TryImage(image)) return "(does not differ when it is run again)\n";
+  for (int i = 0; i < 2; ++i) {
+    ShrinkCode();
+    ShrinkState();
+    ShrinkImage(0, kDataBytes);
+  }
+  DiffersFrom(MachineState(start_.state), image_);
+  return FormatVector(test_.mode, test_.code, start_.state, image_, native_left_, native_->data(),
+                      test_.tolerance) +
+         "\n" + Describe();
+}
+
+}  // namespace glovebox::engine::x86

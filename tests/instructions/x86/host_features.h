@@ -1,0 +1,13 @@
+// Which extensions the host's CPU has, so that what it lacks is skipped aloud.
+#pragma once
+
+#include <Zydis/Zydis.h>
+
+#include <string_view>
+
+namespace glovebox::engine::x86 {
+
+// Empty where the host runs instructions of the set; else what it lacks.
+std::string_view MissingOnHost(ZydisISASet set);
+
+}  // namespace glovebox::engine::x86
