@@ -223,11 +223,33 @@ void TameCompareExchange(const DecodedInstruction& instruction, Scene& scene, Ra
   }
 }
 
-// Selectors: null, those of user code and data (Linux' GDT), others.
-std::uint64_t RandomSelector(Random& random) {
-  constexpr std::uint64_t kSelectors[] = {0,    3,    0x2B, 0x2B, 0x63, 0x6B,
-                                          0x28, 0x23, 0x33, 0x10, 0x73};
-  return random.Pick(kSelectors);
+// Selectors: null, those of user code and data (Linux' GDT), others. Those with a base only for FS
+// and GS in 32-bit code, where ours refuse them elsewhere (engine/isa/x86/segments.h).
+std::uint64_t RandomSelector(CpuMode mode, ZydisRegister reg, Random& random) {
+  constexpr std::uint64_t kSelectors[] = {0, 3, 0x2B, 0x2B, 0x2B, 0x28, 0x23, 0x33, 0x10, 0x73};
+  const bool is_flat = reg != ZYDIS_REGISTER_FS && reg != ZYDIS_REGISTER_GS;
+  if ((mode == CpuMode::kProtected32 && is_flat) || random.Chance(70)) {
+    return random.Pick(kSelectors);
+  }
+  return random.Pick(kTlsSelectors);
+}
+
+// MOV and POP to a segment register.
+void TameSegmentLoad(CpuMode mode, const DecodedInstruction& instruction, Scene& scene,
+                     Random& random) {
+  const ZydisDecodedOperand& segment = instruction.operands[0];
+  if (segment.type != ZYDIS_OPERAND_TYPE_REGISTER ||
+      ZydisRegisterGetClass(segment.reg.value) != ZYDIS_REGCLASS_SEGMENT ||
+      (segment.actions & ZYDIS_OPERAND_ACTION_WRITE) == 0) {
+    return;
+  }
+  const std::uint64_t selector = RandomSelector(mode, segment.reg.value, random);
+  if (scene.has_memory()) {
+    scene.Store(scene.address(), selector, 2);
+    return;
+  }
+  const int from = GprNumber(instruction.operands[1].reg.value);
+  if (from >= 0) scene.gpr(from) = selector | random.Next() << 16;
 }
 
 }  // namespace
@@ -328,20 +350,7 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
     default:
       break;
   }
-  const ZydisDecodedOperand& first = instruction.operands[0];
-  const bool loads_segment = instruction.info.operand_count > 1 &&
-                             first.type == ZYDIS_OPERAND_TYPE_REGISTER &&
-                             ZydisRegisterGetClass(first.reg.value) == ZYDIS_REGCLASS_SEGMENT &&
-                             (first.actions & ZYDIS_OPERAND_ACTION_WRITE) != 0;
-  if (loads_segment) {
-    const std::uint64_t selector = RandomSelector(random);
-    if (scene.has_memory()) scene.Store(scene.address(), selector, 2);
-    const ZydisDecodedOperand& from = instruction.operands[1];
-    if (from.type == ZYDIS_OPERAND_TYPE_REGISTER && GprNumber(from.reg.value) >= 0 &&
-        GprNumber(from.reg.value) != kRsp) {
-      scene.gpr(GprNumber(from.reg.value)) = selector | random.Next() << 16;
-    }
-  }
+  TameSegmentLoad(mode, instruction, scene, random);
   // Few enough iterations to stay inside; the last ones sometimes reach a border.
   if (instruction.Has(kRepeated) && instruction.info.meta.category == ZYDIS_CATEGORY_STRINGOP) {
     scene.gpr(kRcx) = random.Chance(80) ? random.Below(40) : random.Below(700);

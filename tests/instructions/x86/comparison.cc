@@ -20,7 +20,7 @@ void Comparison::SetImage(NativeMachine& native, const DataImage& image) {
 void Comparison::Begin(const TestCase& test) {
   native_->Place(test.mode, test.rip, test.code);
   guest_.Place(test.rip, test.code);
-  test_ = test;
+  test_ = &test;
 }
 
 bool Comparison::DataDiffers() const {
@@ -29,7 +29,7 @@ bool Comparison::DataDiffers() const {
 
 Outcome Comparison::Run(const Start& start, bool in_blocks) {
   start_ = start;
-  in_blocks_ = in_blocks || test_.is_sequence;
+  in_blocks_ = in_blocks || test_->is_sequence;
   why_.clear();
   native_left_ = guest_left_ = start.state;
   native_->Run(native_left_, start.patches);
@@ -39,13 +39,13 @@ Outcome Comparison::Run(const Start& start, bool in_blocks) {
   // What faults half way through several accesses may have done the first of them.
   const bool may_be_torn = native_left_.ending != Ending::kReachedInt3 &&
                            native_left_.ending == guest_left_.ending &&
-                           test_.tolerance.ignore_fault_address;
-  bool same = Same(native_left_, guest_left_, test_.tolerance);
+                           test_->tolerance.ignore_fault_address;
+  bool same = Same(native_left_, guest_left_, test_->tolerance);
   if (!may_be_torn && DataDiffers()) {
     why_ = DataDifferences(native_->data(), guest_.data());
     same = false;
   }
-  if (!test_.is_sequence) return same ? Outcome::kSame : Outcome::kDifferent;
+  if (!test_->is_sequence) return same ? Outcome::kSame : Outcome::kDifferent;
 
   const std::uint64_t retired = guest_.retired();
   MachineState stepped = start.state;
@@ -62,12 +62,12 @@ Outcome Comparison::Run(const Start& start, bool in_blocks) {
 }
 
 std::string Comparison::Describe() const {
-  return Differences(native_left_, guest_left_, test_.tolerance) + why_;
+  return Differences(native_left_, guest_left_, test_->tolerance) + why_;
 }
 
 bool Comparison::DiffersFrom(const MachineState& state, const DataImage& image) {
-  if (!test_.is_sequence && !test_.instructions.empty() &&
-      !AreInside(test_.mode, test_.instructions.front(), state)) {
+  if (!test_->is_sequence && !test_->instructions.empty() &&
+      !AreInside(test_->mode, test_->instructions.front(), state)) {
     return false;
   }
   native_->SetImage(image);
@@ -95,17 +95,17 @@ bool Comparison::TryImage(const DataImage& image) {
 }
 
 void Comparison::ShrinkState() {
-  const MachineState plain = VectorStart(test_.mode);
+  const MachineState plain = VectorStart(shrunk_.mode);
   const auto attempt = [&](const auto& change) {
     MachineState state = start_.state;
     change(state);
     TryState(state);
   };
-  const ReservedRegisters reserved = Reserved(test_.mode);
+  const ReservedRegisters reserved = Reserved(shrunk_.mode);
   for (std::size_t i = 0; i < 16; ++i) {
     const int number = static_cast<int>(i);
-    const bool is_reserved = test_.is_sequence && (number == reserved.inside || number == kRsp ||
-                                                   number == reserved.near_border);
+    const bool is_reserved = shrunk_.is_sequence && (number == reserved.inside || number == kRsp ||
+                                                     number == reserved.near_border);
     if (!is_reserved) attempt([&](MachineState& s) { s.gpr[i] = plain.gpr[i]; });
   }
   attempt([&](MachineState& s) { s.rflags = plain.rflags; });
@@ -152,43 +152,45 @@ void Comparison::ShrinkImage(std::size_t begin, std::size_t end) {
 void Comparison::ShrinkCode() {
   constexpr std::uint8_t kNop = 0x90;
   const auto attempt = [&](const TestCase& test, const MachineState& state) {
-    const TestCase before = test_;
+    const TestCase before = shrunk_;
     const MachineState state_before = start_.state;
-    test_ = test;
+    shrunk_ = test;
     native_->Place(test.mode, test.rip, test.code);
     guest_.Place(test.rip, test.code);
     if (DiffersFrom(state, image_)) return;
-    test_ = before;
+    shrunk_ = before;
     start_.state = state_before;
-    native_->Place(test_.mode, test_.rip, test_.code);
-    guest_.Place(test_.rip, test_.code);
+    native_->Place(shrunk_.mode, shrunk_.rip, shrunk_.code);
+    guest_.Place(shrunk_.rip, shrunk_.code);
   };
-  if (test_.is_sequence) {
+  if (shrunk_.is_sequence) {
     std::size_t at = 0;
     bool has_branch = false;
-    for (const DecodedInstruction& instruction : std::vector(test_.instructions)) {
-      TestCase test = test_;
+    for (const DecodedInstruction& instruction : std::vector(shrunk_.instructions)) {
+      TestCase test = shrunk_;
       std::fill_n(test.code.begin() + static_cast<std::ptrdiff_t>(at), instruction.info.length,
                   kNop);
       attempt(test, start_.state);
-      has_branch = has_branch || (test_.code[at] != kNop &&
+      has_branch = has_branch || (shrunk_.code[at] != kNop &&
                                   instruction.info.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE);
       at += instruction.info.length;
     }
-    for (std::size_t i = has_branch ? 0 : test_.code.size(); i-- > 0;) {
-      if (test_.code[i] != kNop) continue;
-      TestCase test = test_;
+    for (std::size_t i = has_branch ? 0 : shrunk_.code.size(); i-- > 0;) {
+      if (shrunk_.code[i] != kNop) continue;
+      TestCase test = shrunk_;
       test.code.erase(test.code.begin() + static_cast<std::ptrdiff_t>(i));
       attempt(test, start_.state);
     }
   }
-  TestCase test = test_;
+  TestCase test = shrunk_;
   MachineState state = start_.state;
   test.rip = state.rip = kCodeAddress;
   attempt(test, state);
 }
 
 std::string Comparison::ShrinkToVector() {
+  shrunk_ = *test_;
+  test_ = &shrunk_;
   // Patches become a part of the image.
   DataImage image = image_;
   Apply(start_.patches, image);
@@ -199,8 +201,8 @@ std::string Comparison::ShrinkToVector() {
     ShrinkImage(0, kDataBytes);
   }
   DiffersFrom(MachineState(start_.state), image_);
-  return FormatVector(test_.mode, test_.code, start_.state, image_, native_left_, native_->data(),
-                      test_.tolerance) +
+  return FormatVector(shrunk_.mode, shrunk_.code, start_.state, image_, native_left_,
+                      native_->data(), shrunk_.tolerance) +
          "\n" + Describe();
 }
 

@@ -20,6 +20,7 @@ class Comparison {
   // One native machine serves the comparisons of both modes. What memory holds before each run; to
   // be set again after ShrinkToVector.
   void SetImage(NativeMachine& native, const DataImage& image);
+  // `test` outlives its runs.
   void Begin(const TestCase& test);
   // From one state, after Begin. A sequence is run in blocks and in steps; another case in either
   // as `in_blocks` says.
@@ -44,7 +45,8 @@ class Comparison {
 
   GuestMachine guest_;
   NativeMachine* native_ = nullptr;
-  TestCase test_;
+  const TestCase* test_ = nullptr;
+  TestCase shrunk_;
   DataImage image_{};
   Start start_;
   bool in_blocks_ = false;

@@ -2,6 +2,7 @@
 // reached, in as many processes as asked for.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -36,11 +37,12 @@ struct Tally {
   std::map<std::string, std::uint64_t> not_implemented;  // forms, by mnemonic
   std::uint64_t comparisons = 0;
   std::uint64_t sequences = 0;
-  std::uint64_t faults = 0;
-  std::uint64_t invalid = 0;  // of bytes that Zydis calls invalid
+  std::array<std::uint64_t, kEndings> endings{};  // of the host's runs, by Ending
+  std::uint64_t invalid = 0;                      // of bytes that Zydis calls invalid
   std::uint64_t cases = 0;
   std::uint64_t single_cases = 0;
-  unsigned failed = 0;
+  std::uint64_t differences = 0;
+  unsigned failed = 0;  // that were told
 
   void Add(const Tally& other);
   std::string Write() const;

@@ -145,7 +145,8 @@ ZydisEncoderOperand SequenceMemory(CpuMode mode, const KindRow& kind, Random& ra
   operand.type = ZYDIS_OPERAND_TYPE_MEMORY;
   operand.mem.size = kind.size_bytes;
   const bool is_long = mode == CpuMode::kLong64;
-  const std::uint64_t offset = random.Below(64) * 8;
+  std::uint64_t offset = random.Below(64) * 8;
+  if (random.Chance(95)) offset &= ~std::uint64_t{31};  // SSE wants it so
   if (random.Below(8) == 0 && !IsVsib(kind)) {
     operand.mem.displacement = static_cast<std::int64_t>(kDataAddress + offset);
     return operand;

@@ -24,15 +24,18 @@ constexpr UncomparedRow kRows[] = {
     {ZYDIS_MNEMONIC_RDTSCP, kTime},
     {ZYDIS_MNEMONIC_RDRAND, kChance},
     {ZYDIS_MNEMONIC_RDSEED, kChance},
+    {ZYDIS_MNEMONIC_SYSRET, "AMD's CPUs have it in compatibility mode, Intel's do not", false,
+     true},
 };
 
 }  // namespace
 
 std::span<const UncomparedRow> UncomparedRows() { return kRows; }
 
-bool IsUncompared(ZydisMnemonic mnemonic) {
-  return std::ranges::any_of(kRows,
-                             [&](const UncomparedRow& row) { return row.mnemonic == mnemonic; });
+bool IsUncompared(ZydisMnemonic mnemonic, CpuMode mode) {
+  return std::ranges::any_of(kRows, [&](const UncomparedRow& row) {
+    return row.mnemonic == mnemonic && (mode == CpuMode::kLong64 ? row.in_long : row.in_protected);
+  });
 }
 
 }  // namespace glovebox::engine::x86

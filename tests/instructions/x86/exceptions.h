@@ -6,14 +6,18 @@
 #include <span>
 #include <string_view>
 
+#include "engine/isa/x86/registers.h"
+
 namespace glovebox::engine::x86 {
 
 struct UncomparedRow {
   ZydisMnemonic mnemonic;
   std::string_view reason;
+  bool in_long = true;       // not compared in 64-bit code,
+  bool in_protected = true;  // in 32-bit code
 };
 // This list only shrinks.
 std::span<const UncomparedRow> UncomparedRows();
-bool IsUncompared(ZydisMnemonic mnemonic);
+bool IsUncompared(ZydisMnemonic mnemonic, CpuMode mode);
 
 }  // namespace glovebox::engine::x86

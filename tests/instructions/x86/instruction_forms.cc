@@ -159,4 +159,13 @@ std::vector<Form> FormsOf(ZydisMnemonic mnemonic, CpuMode mode) {
   return forms;
 }
 
+FormTable::FormTable(std::span<const ZydisMnemonic> mnemonics) {
+  for (auto& of_mode : forms_) of_mode.resize(ZYDIS_MNEMONIC_MAX_VALUE + 1);
+  for (const ZydisMnemonic mnemonic : mnemonics) {
+    const auto index = static_cast<std::size_t>(mnemonic);
+    forms_[0][index] = FormsOf(mnemonic, CpuMode::kLong64);
+    forms_[1][index] = FormsOf(mnemonic, CpuMode::kProtected32);
+  }
+}
+
 }  // namespace glovebox::engine::x86

@@ -4,7 +4,9 @@
 
 #include <Zydis/Zydis.h>
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/isa/x86/registers.h"
@@ -75,7 +77,19 @@ using Form = std::vector<OperandKind>;
 
 ZydisMachineMode ZydisMode(CpuMode mode);
 
-// Those that can be encoded in `mode`, with VEX or without a prefix of that kind.
+// Those that can be encoded in `mode`, with VEX or without a prefix of that kind. Slow.
 std::vector<Form> FormsOf(ZydisMnemonic mnemonic, CpuMode mode);
+
+// The forms of many mnemonics, found once.
+class FormTable {
+ public:
+  explicit FormTable(std::span<const ZydisMnemonic> mnemonics);
+  const std::vector<Form>& Of(ZydisMnemonic mnemonic, CpuMode mode) const {
+    return forms_[mode == CpuMode::kLong64 ? 0 : 1][static_cast<std::size_t>(mnemonic)];
+  }
+
+ private:
+  std::array<std::vector<std::vector<Form>>, 2> forms_;  // by mode, by mnemonic
+};
 
 }  // namespace glovebox::engine::x86

@@ -152,20 +152,20 @@ void CompareAll(const MachineState& native, const MachineState& guest, const Tol
 }  // namespace
 
 std::string NameOf(Ending ending) {
-  constexpr std::array<const char*, 14> kNames = {"none",
-                                                  "#DE",
-                                                  "#OF",
-                                                  "#BR",
-                                                  "#UD",
-                                                  "#GP",
-                                                  "#SS",
-                                                  "#NP",
-                                                  "#PF",
-                                                  "#MF/#XM",
-                                                  "#AC",
-                                                  "#DB",
-                                                  "not implemented",
-                                                  "other"};
+  constexpr std::array<const char*, kEndings> kNames = {"none",
+                                                        "#DE",
+                                                        "#OF",
+                                                        "#BR",
+                                                        "#UD",
+                                                        "#GP",
+                                                        "#SS",
+                                                        "#NP",
+                                                        "#PF",
+                                                        "#MF/#XM",
+                                                        "#AC",
+                                                        "#DB",
+                                                        "not implemented",
+                                                        "other"};
   return kNames[static_cast<std::size_t>(ending)];
 }
 

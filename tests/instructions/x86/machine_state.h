@@ -69,6 +69,7 @@ enum class Ending : std::uint8_t {
   kNotImplemented,  // ours only
   kOther,
 };
+inline constexpr std::size_t kEndings = static_cast<std::size_t>(Ending::kOther) + 1;
 std::string NameOf(Ending ending);
 
 struct MachineState {

@@ -21,7 +21,10 @@ class Random {
     return z ^ z >> 31;
   }
   // 0 to bound - 1; bound is not 0 and small, so that the bias does not matter.
-  std::uint64_t Below(std::uint64_t bound) { return Next() % bound; }
+  std::uint64_t Below(std::uint64_t bound) {
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<std::uint64_t>(Wide{Next()} * bound >> 64);
+  }
   bool Chance(unsigned percent) { return Below(100) < percent; }
   template <typename Range>
   const auto& Pick(const Range& from) {

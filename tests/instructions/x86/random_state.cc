@@ -5,7 +5,7 @@
 namespace glovebox::engine::x86 {
 namespace {
 
-FloatState RandomFloatState(Random& random) {
+FloatState RandomFloatState(const Surroundings& around, Random& random) {
   FloatState fx;
   fx.control = static_cast<std::uint16_t>(0x40 | random.Below(4) << 10);  // rounding
   fx.control |= random.Chance(60) ? 0x300 : random.Below(4) << 8;         // precision
@@ -22,12 +22,12 @@ FloatState RandomFloatState(Random& random) {
   }
   fx.valid = static_cast<std::uint8_t>(random.Chance(70) ? 0xFF : random.Next());
   if (random.Chance(30)) fx.valid = 0x3F & static_cast<std::uint8_t>(random.Next());
-  for (auto& st : fx.st) st = InterestingExtended(random);
+  for (auto& st : fx.st) st = random.Pick(around.extended);
   fx.mxcsr = static_cast<std::uint32_t>(random.Below(4) << 13 | random.Below(0x40));
   // Overflow and underflow stay masked: sse_float.h says how their exact results differ.
   fx.mxcsr |= random.Chance(97) ? 0x1F80 : (random.Below(0x40) | 0x18) << 7;
   if (random.Chance(15)) fx.mxcsr |= random.Chance(50) ? 0x8000 : 0x8040;
-  for (auto& xmm : fx.xmm) xmm = InterestingVector(random);
+  for (auto& xmm : fx.xmm) xmm = random.Pick(around.vectors);
   return fx;
 }
 
@@ -61,7 +61,8 @@ void ChooseSegments(CpuMode mode, MachineState& state, Random& random) {
 
 }  // namespace
 
-MachineState RandomState(CpuMode mode, std::uint64_t rip, Random& random) {
+MachineState RandomState(CpuMode mode, std::uint64_t rip, const Surroundings& around,
+                         Random& random) {
   MachineState state;
   state.rip = rip;
   const std::size_t registers = mode == CpuMode::kLong64 ? 16 : 8;
@@ -71,18 +72,18 @@ MachineState RandomState(CpuMode mode, std::uint64_t rip, Random& random) {
   }
   state.rflags = 0x202 | (random.Next() & (kStatusFlags | kDf));
   ChooseSegments(mode, state, random);
-  state.fx = RandomFloatState(random);
-  for (auto& high : state.ymm_high) high = InterestingVector(random);
+  state.fx = RandomFloatState(around, random);
+  for (auto& high : state.ymm_high) high = random.Pick(around.vectors);
   return state;
 }
 
-DataImage RandomImage(Random& random) {
-  DataImage image;
+Surroundings::Surroundings(Random& random) {
   for (std::size_t i = 0; i < image.size(); i += 16) {
     const auto value = random.Chance(20) ? InterestingExtended(random) : InterestingVector(random);
     std::memcpy(&image[i], value.data(), 16);
   }
-  return image;
+  for (auto& value : vectors) value = InterestingVector(random);
+  for (auto& value : extended) value = InterestingExtended(random);
 }
 
 std::uint64_t RandomCodeAddress(Random& random) {

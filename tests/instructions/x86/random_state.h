@@ -6,8 +6,16 @@
 
 namespace glovebox::engine::x86 {
 
-MachineState RandomState(CpuMode mode, std::uint64_t rip, Random& random);
-DataImage RandomImage(Random& random);
+// What many cases share: memory, and values to draw registers from.
+struct Surroundings {
+  explicit Surroundings(Random& random);
+  DataImage image;
+  std::array<std::array<std::uint64_t, 2>, 1024> vectors;
+  std::array<std::array<std::uint64_t, 2>, 512> extended;
+};
+
+MachineState RandomState(CpuMode mode, std::uint64_t rip, const Surroundings& around,
+                         Random& random);
 // Leaves room for code before and behind it.
 std::uint64_t RandomCodeAddress(Random& random);
 

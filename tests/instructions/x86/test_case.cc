@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tests/instructions/x86/encoding.h"
-#include "tests/instructions/x86/random_state.h"
 #include "tests/instructions/x86/sequence.h"
 #include "tests/instructions/x86/tolerance.h"
 
@@ -54,25 +53,14 @@ bool Repertoire::Contains(ZydisMnemonic mnemonic) const {
   return std::ranges::binary_search(mnemonics, mnemonic);
 }
 
-const std::vector<Form>& CaseGenerator::Forms(ZydisMnemonic mnemonic) {
-  const auto [found, is_new] = forms_.try_emplace(mnemonic);
-  if (is_new) found->second = FormsOf(mnemonic, mode_);
-  return found->second;
-}
-
 bool CaseGenerator::MayRun(const DecodedInstruction& instruction) const {
-  // In compatibility mode AMD's CPUs have SYSRET, and refuse it for its privilege; Intel's do not.
-  if (mode_ == CpuMode::kProtected32 && instruction.info.mnemonic == ZYDIS_MNEMONIC_SYSRET &&
-      !exact_) {
-    return false;
-  }
   return repertoire_.Contains(instruction.info.mnemonic) && IsOfferedEncoding(instruction) &&
          !IsOddBranch(mode_, instruction);
 }
 
 std::optional<TestCase> CaseGenerator::Single(ZydisMnemonic mnemonic, unsigned mutate_percent,
                                               Random& random) {
-  const std::vector<Form>& forms = Forms(mnemonic);
+  const std::vector<Form>& forms = forms_.Of(mnemonic, mode_);
   for (int i = 0; i < kTries && !forms.empty(); ++i) {
     auto code = EncodeRandom(mode_, mnemonic, random.Pick(forms), RandomMemory, random);
     if (!code) continue;
@@ -104,7 +92,7 @@ std::optional<TestCase> CaseGenerator::Sequence(Random& random) {
   builder.Begin(length, random);
   for (int i = 0; i < 400 && !builder.IsComplete(); ++i) {
     const ZydisMnemonic mnemonic = random.Pick(repertoire_.mnemonics);
-    const std::vector<Form>& forms = Forms(mnemonic);
+    const std::vector<Form>& forms = forms_.Of(mnemonic, mode_);
     if (forms.empty()) continue;
     const auto code = EncodeRandom(mode_, mnemonic, random.Pick(forms), SequenceMemory, random);
     if (!code) continue;
@@ -117,11 +105,11 @@ std::optional<TestCase> CaseGenerator::Sequence(Random& random) {
   return test;
 }
 
-std::optional<Start> CaseGenerator::StateFor(const TestCase& test, const DataImage& image,
+std::optional<Start> CaseGenerator::StateFor(const TestCase& test, const Surroundings& around,
                                              Random& random) const {
   for (int i = 0; i < kTries; ++i) {
     Start start;
-    start.state = RandomState(mode_, test.rip, random);
+    start.state = RandomState(mode_, test.rip, around, random);
     if (test.is_sequence) {
       AimSequence(mode_, start.state, random);
       return start;
@@ -129,7 +117,7 @@ std::optional<Start> CaseGenerator::StateFor(const TestCase& test, const DataIma
     if (test.instructions.empty()) return start;
     const DecodedInstruction& instruction = test.instructions.front();
     AimAddresses(mode_, instruction, start, random);
-    Tame(mode_, instruction, image, start, random);
+    Tame(mode_, instruction, around.image, start, random);
     if (AreInside(mode_, instruction, start.state)) return start;
   }
   return {};

@@ -4,10 +4,8 @@
 #include <Zydis/Zydis.h>
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "tests/instructions/x86/addresses.h"
@@ -15,6 +13,7 @@
 #include "tests/instructions/x86/instruction_forms.h"
 #include "tests/instructions/x86/machine_state.h"
 #include "tests/instructions/x86/random.h"
+#include "tests/instructions/x86/random_state.h"
 
 namespace glovebox::engine::x86 {
 
@@ -28,7 +27,7 @@ struct TestCase {
   bool is_sequence = false;
 };
 
-// What may be drawn: the mnemonics of the table that the host has and that do no harm.
+// What may be drawn in one mode: the mnemonics of the table that the host has and that do no harm.
 struct Repertoire {
   std::vector<ZydisMnemonic> mnemonics;  // sorted
   bool Contains(ZydisMnemonic mnemonic) const;
@@ -37,8 +36,8 @@ struct Repertoire {
 class CaseGenerator {
  public:
   // `exact`: see ToleranceFor.
-  CaseGenerator(CpuMode mode, const Repertoire& repertoire, bool exact)
-      : mode_(mode), repertoire_(repertoire), exact_(exact) {}
+  CaseGenerator(CpuMode mode, const Repertoire& repertoire, const FormTable& forms, bool exact)
+      : mode_(mode), repertoire_(repertoire), forms_(forms), exact_(exact) {}
 
   // One instruction of `mnemonic`, or what changing some of its bits has made of it. Empty where it
   // has no form that can be tried.
@@ -48,18 +47,16 @@ class CaseGenerator {
   std::optional<TestCase> Sequence(Random& random);
 
   // A state to run `test` from. Empty where its addresses cannot be made harmless.
-  std::optional<Start> StateFor(const TestCase& test, const DataImage& image, Random& random) const;
-
-  bool HasForms(ZydisMnemonic mnemonic) { return !Forms(mnemonic).empty(); }
+  std::optional<Start> StateFor(const TestCase& test, const Surroundings& around,
+                                Random& random) const;
 
  private:
-  const std::vector<Form>& Forms(ZydisMnemonic mnemonic);
   bool MayRun(const DecodedInstruction& instruction) const;
 
   CpuMode mode_;
   const Repertoire& repertoire_;
+  const FormTable& forms_;
   bool exact_;
-  std::map<ZydisMnemonic, std::vector<Form>> forms_;
 };
 
 }  // namespace glovebox::engine::x86
