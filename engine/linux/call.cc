@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/linux/return_page.h"
 #include "engine/linux/syscalls/table.h"
 
 namespace glovebox::engine {
@@ -104,9 +105,27 @@ SyscallResult Serve(Task& task) {
   return kENOSYS;
 }
 
+// What do_fast_syscall_32 does (arch/x86/entry/common.c): the stack pointer comes from ebp, the
+// sixth argument from there, and the way back leads into the return page. False: that word cannot
+// be read, and the call is over.
+bool EnterBySysenter(Task& task) {
+  x86::Vcpu& cpu = task.cpu();
+  const GuestAddr stack = cpu.gpr(x86::kRbp);
+  cpu.SetGpr(x86::kRsp, stack);
+  cpu.SetRip(task.program->return_page + OffsetOf(ReturnCode::kSysenter));
+  const auto argument = task.memory().Read(GuestPtr<const std::uint32_t>{stack});
+  if (argument) {
+    cpu.SetGpr(x86::kRbp, *argument);
+  } else {
+    cpu.SetGpr(x86::kRax, static_cast<std::uint32_t>(-static_cast<std::int32_t>(kEFAULT)));
+  }
+  return argument.has_value();
+}
+
 }  // namespace
 
 void BeginCall(Task& task, SyscallEntry entry) {
+  if (entry == SyscallEntry::kSysenter && !EnterBySysenter(task)) return;
   CallInFlight call;
   call.abi = entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
   const Convention& convention = kConventions[static_cast<std::size_t>(call.abi)];

@@ -1,5 +1,8 @@
 #include "engine/linux/deliver.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "engine/linux/signal_frame.h"
 #include "engine/linux/syscalls/describe.h"
 
@@ -67,6 +70,64 @@ int FloatCode(std::uint32_t raised) {
   return kFpeFloatInvalid;
 }
 
+// What each exception becomes: arch/x86/kernel/traps.c. Those of kSiKernel tell no address.
+struct ExceptionRow {
+  ExceptionKind kind;
+  std::uint8_t trap;
+  int signal;
+  int code;
+  bool tells_rip;
+};
+constexpr ExceptionRow kExceptions[] = {
+    {ExceptionKind::kDivideError, 0, kSIGFPE, kFpeIntDiv, true},
+    {ExceptionKind::kSingleStep, 1, kSIGTRAP, kTrapTrace, true},
+    {ExceptionKind::kDebugTrap, 1, kSIGTRAP, kTrapBrkpt, true},
+    {ExceptionKind::kBreakpoint, 3, kSIGTRAP, kSiKernel, false},
+    {ExceptionKind::kOverflow, 4, kSIGSEGV, kSiKernel, false},
+    {ExceptionKind::kBoundRange, 5, kSIGSEGV, kSiKernel, false},
+    {ExceptionKind::kInvalidOpcode, 6, kSIGILL, kIllOpn, true},
+    {ExceptionKind::kNotImplemented, 6, kSIGILL, kIllOpn, true},
+    {ExceptionKind::kSegmentNotPresent, 11, kSIGBUS, kSiKernel, false},
+    {ExceptionKind::kStackFault, 12, kSIGBUS, kSiKernel, false},
+    {ExceptionKind::kGeneralProtection, 13, kSIGSEGV, kSiKernel, false},
+    {ExceptionKind::kFloatingPoint, 16, kSIGFPE, kFpeFloatInvalid, true},
+    {ExceptionKind::kAlignmentCheck, 17, kSIGBUS, kBusAdrAln, false},
+};
+
+const ExceptionRow& RowOf(ExceptionKind kind) {
+  return *std::ranges::find(kExceptions, kind, &ExceptionRow::kind);
+}
+
+// #XM rather than #MF: an exception of SSE is of this instruction, so it goes first.
+bool IsSimdException(const x86::Vcpu& cpu) {
+  constexpr std::size_t kMxcsrOffset = 24;
+  x86::FxsaveArea fx;
+  cpu.SaveFx(fx);
+  std::uint32_t mxcsr = 0;
+  std::memcpy(&mxcsr, fx.data() + kMxcsrOffset, sizeof mxcsr);
+  return (mxcsr & ~(mxcsr >> 7) & 0x3f) != 0;
+}
+
+// The error code of a page fault: Intel SDM vol. 3A, 4.7.
+std::uint64_t PageFaultError(const MemoryFault& fault) {
+  enum ErrorBit : std::uint64_t { kPresent = 1, kWrite = 2, kUser = 4, kFetch = 16 };
+  std::uint64_t error = kUser;
+  if (fault.kind == MemoryFaultKind::kProtection) error |= kPresent;
+  if (fault.access == Access::kWrite) error |= kWrite;
+  if (fault.access == Access::kExecute) error |= kFetch;
+  return error;
+}
+
+void RaisePageFault(Task& task, const MemoryFault& fault) {
+  constexpr std::uint64_t kPageFault = 14;
+  task.last_trap = {kPageFault, PageFaultError(fault), fault.address};
+  const bool beyond_file = fault.kind == MemoryFaultKind::kBeyondFile;
+  const int code = beyond_file                                  ? kBusAdrErr
+                   : fault.kind == MemoryFaultKind::kProtection ? kSegvAccErr
+                                                                : kSegvMapErr;
+  task.signals.Force(FaultInfo(beyond_file ? kSIGBUS : kSIGSEGV, code, fault.address));
+}
+
 }  // namespace
 
 void DeliverSignals(Task& task) {
@@ -98,52 +159,19 @@ void DeliverSignals(Task& task) {
 }
 
 void RaiseFault(Task& task, const Stop& stop) {
-  const GuestAddr rip = task.cpu().rip();
-  if (stop.kind == StopKind::kMemoryFault) {
-    switch (stop.memory.kind) {
-      case MemoryFaultKind::kBeyondFile:
-        task.signals.Force(FaultInfo(kSIGBUS, kBusAdrErr, stop.memory.address));
-        return;
-      case MemoryFaultKind::kProtection:
-        task.signals.Force(FaultInfo(kSIGSEGV, kSegvAccErr, stop.memory.address));
-        return;
-      default:
-        task.signals.Force(FaultInfo(kSIGSEGV, kSegvMapErr, stop.memory.address));
-        return;
-    }
-  }
-  switch (stop.exception) {
-    case ExceptionKind::kDivideError:
-      task.signals.Force(FaultInfo(kSIGFPE, kFpeIntDiv, rip));
-      return;
-    case ExceptionKind::kFloatingPoint:
-      task.signals.Force(FaultInfo(kSIGFPE, FloatCode(task.cpu().UnmaskedFloatExceptions()), rip));
-      return;
-    case ExceptionKind::kBreakpoint:
-      task.signals.Force(SenderInfo(kSIGTRAP, kSiKernel, 0, 0));
-      return;
-    case ExceptionKind::kSingleStep:
-      task.signals.Force(FaultInfo(kSIGTRAP, kTrapTrace, rip));
-      return;
-    case ExceptionKind::kDebugTrap:
-      task.signals.Force(FaultInfo(kSIGTRAP, kTrapBrkpt, rip));
-      return;
-    case ExceptionKind::kAlignmentCheck:
-      task.signals.Force(FaultInfo(kSIGBUS, kBusAdrAln, 0));
-      return;
-    case ExceptionKind::kStackFault:
-    case ExceptionKind::kSegmentNotPresent:
-      task.signals.Force(SenderInfo(kSIGBUS, kSiKernel, 0, 0));
-      return;
-    case ExceptionKind::kOverflow:
-    case ExceptionKind::kBoundRange:
-    case ExceptionKind::kGeneralProtection:
-      task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
-      return;
-    case ExceptionKind::kInvalidOpcode:
-    case ExceptionKind::kNotImplemented:
-      task.signals.Force(FaultInfo(kSIGILL, kIllOpn, rip));
-      return;
+  if (stop.kind == StopKind::kMemoryFault) return RaisePageFault(task, stop.memory);
+  const ExceptionRow& row = RowOf(stop.exception);
+  task.last_trap.number = row.trap;
+  task.last_trap.error = stop.error_code;
+  if (stop.exception == ExceptionKind::kFloatingPoint) {
+    constexpr std::uint64_t kSimdTrap = 19;
+    if (IsSimdException(task.cpu())) task.last_trap.number = kSimdTrap;
+    const int code = FloatCode(task.cpu().UnmaskedFloatExceptions());
+    task.signals.Force(FaultInfo(row.signal, code, task.cpu().rip()));
+  } else if (row.code == kSiKernel) {
+    task.signals.Force(SenderInfo(row.signal, kSiKernel, 0, 0));
+  } else {
+    task.signals.Force(FaultInfo(row.signal, row.code, row.tells_rip ? task.cpu().rip() : 0));
   }
 }
 

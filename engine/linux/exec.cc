@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/isa/x86/cpuid.h"
+#include "engine/linux/return_page.h"
 #include "engine/loader/elf.h"
 #include "engine/loader/script.h"
 
@@ -109,6 +110,21 @@ LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, std::uint8_t word_b
   return program;
 }
 
+// See return_page.h. The highest mapping of all, as a vDSO mostly is.
+LoadResult<GuestAddr> MapReturnPage(AddressSpace& memory) {
+  MapRequest request;
+  request.size_bytes = kPageSize;
+  request.protection = kProtRead | kProtExec;
+  request.name = "[vdso]";
+  const auto page = memory.Map(request);
+  if (!page) return FailLoad(kENOMEM, "no room for the page that system calls return to");
+  const auto code = std::as_bytes(std::span(kReturnCode));
+  if (memory.Poke(*page, code) != code.size())
+    return std::unexpected(
+        LoadError{kENOMEM, "the program needs more memory than the limit", true});
+  return *page;
+}
+
 void Enter(Task& task, std::unique_ptr<Program> program) {
   x86::Registers registers;
   registers.rip = program->image.entry;
@@ -146,6 +162,11 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
       MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs().root, request.file));
   if (!image) return std::unexpected(Named(image.error(), request.filename));
   program.image = *image;
+  if (program.abi == abi::AbiId::kI386) {
+    const auto page = MapReturnPage(*program.space);
+    if (!page) return std::unexpected(Named(page.error(), request.filename));
+    program.return_page = *page;
+  }
   program.brk_start = program.brk = image->brk_start;
   program.executable = request.file;
   program.command =

@@ -11,7 +11,7 @@
 #include "engine/base/errno.h"
 #include "engine/base/result.h"
 #include "engine/base/types.h"
-#include "engine/linux/abi/i386.h"
+#include "engine/linux/abi/i386_signal.h"
 #include "engine/linux/abi/layout.h"
 #include "engine/memory/address_space.h"
 

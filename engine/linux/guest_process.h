@@ -30,7 +30,8 @@ struct Program {
   LoadedImage image;
   BuiltStack stack;
   PathRef executable;
-  std::string command;  // /proc/self/comm, at most 15 bytes
+  std::string command;        // /proc/self/comm, at most 15 bytes
+  GuestAddr return_page = 0;  // of i386 programs: return_page.h
   GuestAddr brk_start = 0;
   GuestAddr brk = 0;
 

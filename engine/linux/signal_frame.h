@@ -1,20 +1,29 @@
-// What a signal handler finds on its stack, and the way back: x86-64.
+// What a signal handler finds on its stack, and the way back.
 #pragma once
+
+#include <cstdint>
 
 #include "engine/linux/task.h"
 
 namespace glovebox::engine {
 
-// Makes the task enter the handler of `action` for `info`. False where the frame does not fit its
-// stack: Linux then sends SIGSEGV by force. Source: arch/x86/kernel/signal.c, __setup_rt_frame;
-// System V ABI x86-64, 3.2.2 (red zone).
+// Makes the task enter the handler of `action` for `info`, with a frame as the ABI of its program
+// has it. False where the frame does not fit its stack: Linux then sends SIGSEGV by force. Source:
+// arch/x86/kernel/signal.c, setup_rt_frame.
 bool PushSignalFrame(Task& task, const Sigaction& action, const abi::Siginfo& info);
 
-// rt_sigreturn(2): takes the registers and the mask from the frame. False where the frame cannot be
-// read or is not one.
-bool PopSignalFrame(Task& task);
+// Which frame a return is from: i386 has two, x86-64 the second only.
+enum class FrameKind : std::uint8_t { kPlain, kInfo };
 
-// Is the stack pointer on the alternate stack?
-bool OnAlternateStack(const Task& task, GuestAddr stack_pointer);
+// sigreturn(2), rt_sigreturn(2): takes registers, mask and alternate stack from the frame. False
+// where the frame cannot be read or is not one.
+bool PopSignalFrame(Task& task, FrameKind kind);
+
+// sigaltstack(2), once its structure is read. `stack_pointer` decides whether the stack is in use.
+// Errors: EPERM, EINVAL, ENOMEM.
+Result<void, Errno> SetAlternateStack(Task& task, const abi::SignalStack& to,
+                                      GuestAddr stack_pointer);
+// As sigaltstack(2) tells it.
+abi::SignalStack AlternateStack(const Task& task, GuestAddr stack_pointer);
 
 }  // namespace glovebox::engine

@@ -40,6 +40,13 @@ struct CallInFlight {
   std::optional<Nanoseconds> deadline;
 };
 
+// What the CPU last complained about: stays until the next time, as signal frames show it.
+struct LastTrap {
+  std::uint64_t number = 0;   // Intel SDM vol. 3A, table 6-1
+  std::uint64_t error = 0;    // the error code that hardware pushes
+  std::uint64_t address = 0;  // of the last page fault: CR2
+};
+
 class Task {
  public:
   // The first thread of `the_process`, with tables of its own.
@@ -61,6 +68,7 @@ class Task {
   bool dumpable = true;
   std::uint64_t parent_death_signal = 0;
   std::uint64_t personality = 0;
+  LastTrap last_trap;
   std::optional<CallInFlight> call;
 
   FdTable& fds() const { return *fd_table; }

@@ -224,6 +224,7 @@ SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set,
                                 GuestPtr<abi::Siginfo> info, GuestPtr<const abi::Timespec> timeout,
                                 Size size);
 SyscallResult SysRtSigreturn(Task& task);
+SyscallResult SysSigreturn(Task& task);
 SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
                              GuestPtr<abi::SignalStack> old);
 SyscallResult SysKill(Task& task, Pid pid, Signal signal);

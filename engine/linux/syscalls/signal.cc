@@ -31,6 +31,11 @@ SyscallResult QueueInfo(Task& task, int signal, GuestPtr<const abi::Siginfo> inf
   return task.signals.Send(*value) ? SyscallResult(0) : kEAGAIN;
 }
 
+SyscallResult ReturnFrom(Task& task, FrameKind kind) {
+  if (!PopSignalFrame(task, kind)) task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
+  return SyscallResult::NoReturn();
+}
+
 }  // namespace
 
 SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action,
@@ -130,28 +135,17 @@ SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set,
   return SyscallResult::Block({*task.call->deadline, Wait::kEvent, OnSignal::kInterrupt, 0});
 }
 
-SyscallResult SysRtSigreturn(Task& task) {
-  if (!PopSignalFrame(task)) task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
-  return SyscallResult::NoReturn();
-}
+SyscallResult SysRtSigreturn(Task& task) { return ReturnFrom(task, FrameKind::kInfo); }
+SyscallResult SysSigreturn(Task& task) { return ReturnFrom(task, FrameKind::kPlain); }
 
 SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
                              GuestPtr<abi::SignalStack> old) {
-  constexpr std::int32_t kOnStack = 1, kDisable = 2;
-  constexpr std::uint64_t kMinBytes = 2048;  // MINSIGSTKSZ
-  constexpr auto kAutoDisarm = static_cast<std::int32_t>(0x80000000);
-  const bool on_stack = OnAlternateStack(task, task.cpu().gpr(x86::kRsp));
-  abi::SignalStack before = task.signals.alternate;
-  if (on_stack) before.flags |= kOnStack;
+  const GuestAddr stack_pointer = task.cpu().gpr(x86::kRsp);
+  const abi::SignalStack before = AlternateStack(task, stack_pointer);
   if (stack) {
     const auto to = task.memory().Read(stack);
     if (!to) return to.error();
-    if (on_stack) return kEPERM;
-    const std::int32_t mode = to->flags & ~kAutoDisarm;
-    if (mode != 0 && mode != kOnStack && mode != kDisable) return kEINVAL;
-    if (mode != kDisable && to->size < kMinBytes) return kENOMEM;
-    task.signals.alternate = mode == kDisable ? abi::SignalStack{0, kDisable, 0, 0}
-                                              : abi::SignalStack{to->pointer, 0, 0, to->size};
+    if (const auto set = SetAlternateStack(task, *to, stack_pointer); !set) return set.error();
   }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
