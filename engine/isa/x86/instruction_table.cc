@@ -28,10 +28,10 @@ class Index {
 }  // namespace
 
 std::span<const std::span<const InstructionRow>> AllRows() {
-  static const std::array<std::span<const InstructionRow>, 14> kFamilies = {
+  static const std::array<std::span<const InstructionRow>, 15> kFamilies = {
       StringRows(),  ArithmeticRows(), BitRows(),        MoveRows(), ControlRows(),
       SystemRows(),  SseRows(),        X87Rows(),        Sse4Rows(), CryptoRows(),
-      AvxMoveRows(), AvxFloatRows(),   AvxIntegerRows(), FmaRows(),
+      AvxMoveRows(), AvxFloatRows(),   AvxIntegerRows(), FmaRows(),  XsaveRows(),
   };
   return kFamilies;
 }

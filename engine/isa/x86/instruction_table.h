@@ -84,6 +84,7 @@ std::span<const InstructionRow> AvxFloatRows();    // instructions_avx_float.cc
 std::span<const InstructionRow> AvxIntegerRows();  // instructions_avx_integer.cc
 std::span<const InstructionRow> AvxMoveRows();     // instructions_avx_move.cc
 std::span<const InstructionRow> FmaRows();         // instructions_fma.cc
+std::span<const InstructionRow> XsaveRows();       // instructions_xsave.cc
 
 // Null where the mnemonic has no row. MOVSD and CMPSD are each two instructions to Zydis: string
 // instructions (ZYDIS_CATEGORY_STRINGOP) are looked for in StringRows alone, others never there.

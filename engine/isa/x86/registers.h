@@ -72,4 +72,9 @@ using VectorRegisters = std::array<std::array<std::uint64_t, 4>, 16>;
 // The legacy region of FXSAVE64 (Intel SDM vol. 1, table 10-2): x87, MXCSR, XMM0 to XMM15.
 using FxsaveArea = std::array<std::byte, 512>;
 
+// The same, a header, and the upper halves of the vector registers: all that XSAVE keeps, in the
+// standard format (Intel SDM vol. 1, 13.4).
+inline constexpr std::size_t kXsaveBytes = 832;
+using XsaveArea = std::array<std::byte, kXsaveBytes>;
+
 }  // namespace glovebox::engine::x86

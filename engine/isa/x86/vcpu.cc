@@ -11,6 +11,7 @@
 #include "engine/isa/x86/fx_state.h"
 #include "engine/isa/x86/mxcsr.h"
 #include "engine/isa/x86/rflags.h"
+#include "engine/isa/x86/xsave.h"
 #include "engine/isa/x86/segments.h"
 
 namespace glovebox::engine::x86 {
@@ -153,6 +154,16 @@ VectorRegisters Vcpu::GetVectors() const {
 }
 void Vcpu::SetVectors(const VectorRegisters& vectors) {
   for (std::uint8_t i = 0; i < vectors.size(); ++i) WriteVector(state_->cpu, i, vectors[i]);
+}
+
+void Vcpu::SaveXstate(XsaveArea& area) const {
+  area = {};
+  XSavePlan(state_->cpu, XSaveKind::kStandard, kXcr0).Write(state_->cpu, area.data());
+}
+bool Vcpu::RestoreXstate(const XsaveArea& area, std::uint64_t wanted) {
+  XHeader header;
+  std::memcpy(&header, &area[kXHeaderAt], sizeof(header));
+  return header.IsValid() && XRestore(state_->cpu, header, wanted & kXcr0, area.data());
 }
 
 void Vcpu::ResetFx() {

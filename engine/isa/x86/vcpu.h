@@ -78,6 +78,11 @@ class Vcpu {
   void SaveFx(FxsaveArea& area) const;
   // False, with nothing changed, where reserved MXCSR bits are set (#GP on hardware).
   bool RestoreFx(const FxsaveArea& area);
+  // As XSAVE with all components, into an area of zeros.
+  void SaveXstate(XsaveArea& area) const;
+  // As XRSTOR of the components `wanted` (bits of XCR0). False, with nothing changed, where XRSTOR
+  // would be #GP.
+  bool RestoreXstate(const XsaveArea& area, std::uint64_t wanted);
   // YMM0 to YMM15, whole; SaveFx and RestoreFx see their low halves.
   VectorRegisters GetVectors() const;
   void SetVectors(const VectorRegisters& vectors);

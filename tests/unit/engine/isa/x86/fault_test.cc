@@ -231,14 +231,14 @@ TEST(Fault, BadAndMissingInstructionsAreNamed) {
   EXPECT_EQ(stop.exception, ExceptionKind::kInvalidOpcode);
   EXPECT_EQ(stop.instruction.mnemonic, "(bad)");
 
-  machine.Code({0xc5, 0xf0, 0x58, 0xc2});  // vaddps xmm0, xmm1, xmm2
+  machine.Code({0xc4, 0xe2, 0x71, 0x50, 0xc2});  // {vex} vpdpbusd xmm0, xmm1, xmm2
   machine.cpu->SetRip(kCode);
   stop = machine.Run();
   EXPECT_EQ(stop.exception, ExceptionKind::kNotImplemented);
-  EXPECT_EQ(stop.instruction.mnemonic, "vaddps");
-  EXPECT_EQ(stop.instruction.length_bytes, 4);
+  EXPECT_EQ(stop.instruction.mnemonic, "vpdpbusd");
+  EXPECT_EQ(stop.instruction.length_bytes, 5);
   EXPECT_EQ(stop.instruction.address, kCode);
-  EXPECT_EQ(stop.instruction.bytes[1], 0xf0);
+  EXPECT_EQ(stop.instruction.bytes[1], 0xe2);
 }
 
 TEST(Fault, PrivilegedInstructionsAreRefused) {

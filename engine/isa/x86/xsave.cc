@@ -1,0 +1,143 @@
+#include "engine/isa/x86/xsave.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "engine/isa/x86/fx_state.h"
+
+namespace glovebox::engine::x86 {
+namespace {
+
+// Parts of the legacy region (Intel SDM vol. 1, table 10-2): control, status, tags and pointers of
+// the x87; MXCSR and its mask; the registers of each.
+constexpr XRange kX87Control = {0, 24};
+constexpr XRange kMxcsrPart = {24, 8};
+constexpr XRange kX87Registers = {32, 128};
+constexpr std::size_t kXmmAt = 160;
+constexpr std::size_t kLaneBytes = 16;
+
+using Legacy = std::array<std::byte, kFxImageBytes>;
+
+Legacy LegacyOf(const Cpu& cpu) {
+  Legacy image;
+  SaveFxImage(cpu, image.data());
+  return image;
+}
+
+const Legacy& InitialLegacy() {
+  static const Legacy kInitial = LegacyOf(Cpu());
+  return kInitial;
+}
+
+// 32-bit code sees and saves eight vector registers.
+std::size_t VectorCount(const Cpu& cpu) { return cpu.mode == CpuMode::kLong64 ? 16 : 8; }
+
+// The parts of components, MXCSR excepted.
+void AddComponents(XRanges& ranges, const Cpu& cpu, std::uint64_t components) {
+  const std::size_t vectors_bytes = VectorCount(cpu) * kLaneBytes;
+  if ((components & kXX87) != 0) {
+    ranges.Add(kX87Control.at, kX87Control.size_bytes);
+    ranges.Add(kX87Registers.at, kX87Registers.size_bytes);
+  }
+  if ((components & kXSse) != 0) ranges.Add(kXmmAt, vectors_bytes);
+  if ((components & kXAvx) != 0) ranges.Add(kXAvxAt, vectors_bytes);
+}
+
+bool IsZero(std::span<const std::byte> bytes) {
+  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+void Copy(XRange range, const std::byte* from, std::byte* to) {
+  std::memcpy(to + range.at, from + range.at, range.size_bytes);
+}
+
+// In the standard format MXCSR goes with SSE and with AVX, in the compacted one it is SSE's
+// (Intel SDM vol. 1, 13.7, 13.8, 13.10).
+bool TakesMxcsr(bool compacted, std::uint64_t wanted, std::uint64_t present) {
+  return compacted ? (wanted & present & kXSse) != 0 : (wanted & (kXSse | kXAvx)) != 0;
+}
+
+}  // namespace
+
+std::uint64_t XComponentsInUse(const Cpu& cpu) {
+  const Legacy legacy = LegacyOf(cpu);
+  const auto differs = [&](XRange range) {
+    return std::memcmp(&legacy[range.at], &InitialLegacy()[range.at], range.size_bytes) != 0;
+  };
+  std::uint64_t used = 0;
+  if (differs(kX87Control) || differs(kX87Registers)) used |= kXX87;
+  for (const VectorRegister& vector : cpu.vector) {
+    if (!IsZero(std::span(vector.bytes).first(kLaneBytes))) used |= kXSse;
+    if (!IsZero(std::span(vector.bytes).last(kLaneBytes))) used |= kXAvx;
+  }
+  return used;
+}
+
+XSavePlan::XSavePlan(const Cpu& cpu, XSaveKind kind, std::uint64_t wanted)
+    : kind_(kind), wanted_(wanted), present_(XComponentsInUse(cpu) & wanted) {
+  // An MXCSR of its own makes SSE present although its registers are not in use.
+  if ((wanted & kXSse) != 0 && cpu.mxcsr != kMxcsrReset) present_ |= kXSse;
+  const bool compacted = kind == XSaveKind::kCompacted;
+  ranges_.Add(kXHeaderAt, compacted ? 16 : 8);
+  AddComponents(ranges_, cpu, kind == XSaveKind::kStandard ? wanted : present_);
+  if (TakesMxcsr(compacted, wanted, present_)) ranges_.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
+}
+
+void XSavePlan::Write(const Cpu& cpu, std::byte* area) const {
+  std::array<std::byte, kXsaveBytes> image{};
+  SaveFxImage(cpu, image.data());
+  for (std::size_t i = 0; i < cpu.vector.size(); ++i) {
+    std::memcpy(&image[kXAvxAt + i * kLaneBytes], &cpu.vector[i].bytes[kLaneBytes], kLaneBytes);
+  }
+  XHeader header;
+  std::memcpy(&header.present, area + kXHeaderAt, sizeof(header.present));
+  header.present =
+      kind_ == XSaveKind::kCompacted ? present_ : (header.present & ~wanted_) | present_;
+  header.compacted = std::uint64_t{1} << 63 | wanted_;
+  std::memcpy(&image[kXHeaderAt], &header, sizeof(header));
+  for (const XRange& range : ranges_) Copy(range, image.data(), area);
+}
+
+bool XHeader::IsValid() const {
+  const auto is_zero = [](std::uint64_t word) { return word == 0; };
+  if (IsCompacted()) {
+    const std::uint64_t components = compacted << 1 >> 1;
+    return (components & ~kXcr0) == 0 && (present & ~components) == 0 &&
+           std::ranges::all_of(reserved, is_zero);
+  }
+  // Of the reserved words only the first is looked at.
+  return compacted == 0 && (present & ~kXcr0) == 0 && reserved[0] == 0;
+}
+
+XRanges XRestoreRanges(const Cpu& cpu, const XHeader& header, std::uint64_t wanted) {
+  XRanges ranges;
+  AddComponents(ranges, cpu, wanted & header.present);
+  if (TakesMxcsr(header.IsCompacted(), wanted, header.present)) {
+    ranges.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
+  }
+  return ranges;
+}
+
+bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::byte* area) {
+  // What is wanted and not present becomes initial, everything else of the legacy region is as it
+  // was.
+  std::array<std::byte, kXsaveBytes> image{};
+  SaveFxImage(cpu, image.data());
+  XRanges cleared;
+  AddComponents(cleared, cpu, wanted & ~header.present & (kXX87 | kXSse));
+  if (header.IsCompacted() && (wanted & ~header.present & kXSse) != 0) {
+    cleared.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
+  }
+  for (const XRange& range : cleared) Copy(range, InitialLegacy().data(), image.data());
+  for (const XRange& range : XRestoreRanges(cpu, header, wanted)) Copy(range, area, image.data());
+  if (!RestoreFxImage(cpu, image.data())) return false;
+  if ((wanted & kXAvx) == 0) return true;
+  // Zeros where AVX is not present.
+  for (std::size_t i = 0; i < VectorCount(cpu); ++i) {
+    std::memcpy(&cpu.vector[i].bytes[kLaneBytes], &image[kXAvxAt + i * kLaneBytes], kLaneBytes);
+  }
+  return true;
+}
+
+}  // namespace glovebox::engine::x86
