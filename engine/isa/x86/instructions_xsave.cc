@@ -42,13 +42,13 @@ struct Restore {
     if (area % kAlignment != 0) return c.Raise(ExceptionKind::kGeneralProtection);
     XHeader header;
     if (!c.Load(area + kXHeaderAt, header)) return c.Missed();
-    if (!header.IsValid()) return c.Raise(ExceptionKind::kGeneralProtection);
+    if (!header.HasKnownFormat()) return c.Raise(ExceptionKind::kGeneralProtection);
     const std::uint64_t wanted = Wanted(c.cpu);
-    for (const XRange& range : XRestoreRanges(c.cpu, header, wanted)) {
+    for (const XRange& range : XRestoreRanges(header, wanted)) {
       if (!c.Readable(area + range.at, range.size_bytes)) return c.Missed();
     }
     CollectMxcsrFlags(c.cpu);
-    if (!XRestore(c.cpu, header, wanted, c.memory + area)) {
+    if (!header.IsValid() || !XRestore(c.cpu, header, wanted, c.memory + area)) {
       return c.Raise(ExceptionKind::kGeneralProtection);
     }
     WriteHostMxcsr(c.cpu, HostMxcsr(c.cpu.mxcsr));

@@ -34,18 +34,25 @@ const Legacy& InitialLegacy() {
 std::size_t VectorCount(const Cpu& cpu) { return cpu.mode == CpuMode::kLong64 ? 16 : 8; }
 
 // The parts of components, MXCSR excepted.
-void AddComponents(XRanges& ranges, const Cpu& cpu, std::uint64_t components) {
-  const std::size_t vectors_bytes = VectorCount(cpu) * kLaneBytes;
+void AddComponents(XRanges& ranges, std::uint64_t components) {
+  constexpr std::size_t kVectorsBytes = 16 * kLaneBytes;
   if ((components & kXX87) != 0) {
     ranges.Add(kX87Control.at, kX87Control.size_bytes);
     ranges.Add(kX87Registers.at, kX87Registers.size_bytes);
   }
-  if ((components & kXSse) != 0) ranges.Add(kXmmAt, vectors_bytes);
-  if ((components & kXAvx) != 0) ranges.Add(kXAvxAt, vectors_bytes);
+  if ((components & kXSse) != 0) ranges.Add(kXmmAt, kVectorsBytes);
+  if ((components & kXAvx) != 0) ranges.Add(kXAvxAt, kVectorsBytes);
 }
 
 bool IsZero(std::span<const std::byte> bytes) {
   return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+// Without the vector registers that the mode has not.
+XRange Present(const Cpu& cpu, XRange range) {
+  const bool vectors = range.at == kXmmAt || range.at == kXAvxAt;
+  if (!vectors) return range;
+  return {range.at, static_cast<std::uint32_t>(VectorCount(cpu) * kLaneBytes)};
 }
 
 void Copy(XRange range, const std::byte* from, std::byte* to) {
@@ -80,7 +87,7 @@ XSavePlan::XSavePlan(const Cpu& cpu, XSaveKind kind, std::uint64_t wanted)
   if ((wanted & kXSse) != 0 && cpu.mxcsr != kMxcsrReset) present_ |= kXSse;
   const bool compacted = kind == XSaveKind::kCompacted;
   ranges_.Add(kXHeaderAt, compacted ? 16 : 8);
-  AddComponents(ranges_, cpu, kind == XSaveKind::kStandard ? wanted : present_);
+  AddComponents(ranges_, kind == XSaveKind::kStandard ? wanted : present_);
   if (TakesMxcsr(compacted, wanted, present_)) ranges_.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
 }
 
@@ -96,24 +103,24 @@ void XSavePlan::Write(const Cpu& cpu, std::byte* area) const {
       kind_ == XSaveKind::kCompacted ? present_ : (header.present & ~wanted_) | present_;
   header.compacted = std::uint64_t{1} << 63 | wanted_;
   std::memcpy(&image[kXHeaderAt], &header, sizeof(header));
-  for (const XRange& range : ranges_) Copy(range, image.data(), area);
+  for (const XRange& range : ranges_) Copy(Present(cpu, range), image.data(), area);
 }
 
 bool XHeader::IsValid() const {
   const auto is_zero = [](std::uint64_t word) { return word == 0; };
   if (IsCompacted()) {
-    const std::uint64_t components = compacted << 1 >> 1;
-    return (components & ~kXcr0) == 0 && (present & ~components) == 0 &&
+    return HasKnownFormat() && (present & ~CompactedComponents()) == 0 &&
            std::ranges::all_of(reserved, is_zero);
   }
   // Of the reserved words only the first is looked at.
   return compacted == 0 && (present & ~kXcr0) == 0 && reserved[0] == 0;
 }
 
-XRanges XRestoreRanges(const Cpu& cpu, const XHeader& header, std::uint64_t wanted) {
+XRanges XRestoreRanges(const XHeader& header, std::uint64_t wanted) {
+  const std::uint64_t looked_at = header.IsCompacted() ? wanted & header.compacted : wanted;
   XRanges ranges;
-  AddComponents(ranges, cpu, wanted & header.present);
-  if (TakesMxcsr(header.IsCompacted(), wanted, header.present)) {
+  AddComponents(ranges, looked_at);
+  if (TakesMxcsr(header.IsCompacted(), looked_at, looked_at)) {
     ranges.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
   }
   return ranges;
@@ -124,13 +131,15 @@ bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::
   // was.
   std::array<std::byte, kXsaveBytes> image{};
   SaveFxImage(cpu, image.data());
-  XRanges cleared;
-  AddComponents(cleared, cpu, wanted & ~header.present & (kXX87 | kXSse));
-  if (header.IsCompacted() && (wanted & ~header.present & kXSse) != 0) {
-    cleared.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
-  }
-  for (const XRange& range : cleared) Copy(range, InitialLegacy().data(), image.data());
-  for (const XRange& range : XRestoreRanges(cpu, header, wanted)) Copy(range, area, image.data());
+  const auto copy = [&](std::uint64_t components, bool mxcsr, const std::byte* from) {
+    XRanges ranges;
+    AddComponents(ranges, components);
+    if (mxcsr) ranges.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
+    for (const XRange& range : ranges) Copy(Present(cpu, range), from, image.data());
+  };
+  const std::uint64_t absent = wanted & ~header.present & (kXX87 | kXSse);
+  copy(absent, header.IsCompacted() && (absent & kXSse) != 0, InitialLegacy().data());
+  copy(wanted & header.present, TakesMxcsr(header.IsCompacted(), wanted, header.present), area);
   if (!RestoreFxImage(cpu, image.data())) return false;
   if ((wanted & kXAvx) == 0) return true;
   // Zeros where AVX is not present.

@@ -55,7 +55,8 @@ class XSavePlan {
  public:
   XSavePlan(const Cpu& cpu, XSaveKind kind, std::uint64_t wanted);
 
-  // What is written, the header included.
+  // What must be writable, the header included: all of it is written, but for the room of vector
+  // registers that 32-bit code has not.
   const XRanges& ranges() const { return ranges_; }
   // Writes it, over an area all of whose ranges are writable.
   void Write(const Cpu& cpu, std::byte* area) const;
@@ -74,13 +75,17 @@ struct XHeader {
   std::array<std::uint64_t, 6> reserved{};
 
   bool IsCompacted() const { return compacted >> 63 != 0; }
+  std::uint64_t CompactedComponents() const { return compacted << 1 >> 1; }
+  // False: #GP, before anything else of the area is looked at.
+  bool HasKnownFormat() const { return !IsCompacted() || (CompactedComponents() & ~kXcr0) == 0; }
   // False: #GP.
   bool IsValid() const;
 };
 static_assert(sizeof(XHeader) == kXHeaderBytes);
 
-// What XRSTOR reads of the components `wanted` besides the header.
-XRanges XRestoreRanges(const Cpu& cpu, const XHeader& header, std::uint64_t wanted);
+// What must be readable for an XRSTOR of the components `wanted` besides the header. As on
+// hardware: present or not, and whether or not the header is valid.
+XRanges XRestoreRanges(const XHeader& header, std::uint64_t wanted);
 // XRSTOR from an area all of whose ranges are readable. False, with nothing changed: #GP because of
 // reserved MXCSR bits.
 bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::byte* area);

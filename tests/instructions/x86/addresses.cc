@@ -167,6 +167,7 @@ class Scene {
   std::uint64_t address() const { return address_; }
   std::uint8_t pointer_bytes() const { return mode_ == CpuMode::kLong64 ? 8 : 4; }
 
+  MachineState& state() { return start_.state; }
   std::uint64_t& gpr(int number) { return start_.state.gpr[static_cast<std::size_t>(number)]; }
   void Store(std::uint64_t address, std::uint64_t value, std::uint8_t size_bytes) {
     if (address - kDataAddress < kWritableBytes) {
@@ -219,6 +220,48 @@ void TameCompareExchange(const DecodedInstruction& instruction, Scene& scene, Ra
       break;
     default:
       scene.gpr(kRax) = scene.Load(scene.address(), scene.pointer_bytes());
+      break;
+  }
+}
+
+// The components that the guest's CPU has, none of them in its initial state: CPUs may take such a
+// one for used (Intel SDM vol. 1, 13.6).
+void TameXsave(Scene& scene, Random& random) {
+  scene.gpr(kRax) = (random.Next() & 7) | random.Next() << 32;  // the upper half means nothing
+  scene.gpr(kRdx) = 0;
+  MachineState& state = scene.state();
+  if (state.fx.control == 0x037F) state.fx.control = 0x027F;
+  state.fx.xmm[3][1] |= 1;
+  state.ymm_high[5][0] |= 1;
+}
+
+// A header that may be wrong in one place.
+void TameXrstor(Scene& scene, Random& random) {
+  scene.gpr(kRax) = (random.Next() & 7) | random.Next() << 32;
+  scene.gpr(kRdx) = 0;
+  const std::uint64_t area = scene.address();
+  const std::uint64_t header = area + 512;
+  const std::uint64_t compacted = random.Chance(50) ? std::uint64_t{1} << 63 | random.Below(8) : 0;
+  std::uint64_t present = random.Below(8);
+  if (compacted != 0 && random.Chance(80)) present &= compacted;
+  // Hosts load registers of the compacted format before they look at MXCSR; ours is precise.
+  if (compacted != 0 || random.Chance(90)) scene.Store(area + 24, random.Next() & 0xFFFF, 4);
+  scene.Store(header, present, 8);
+  scene.Store(header + 8, compacted, 8);
+  for (std::uint64_t at = 16; at < 64; at += 8) scene.Store(header + at, 0, 8);
+  // Components that the host may have and the guest has not are between.
+  constexpr std::uint64_t kNobodysComponent = std::uint64_t{1} << 62;
+  switch (random.Below(16)) {
+    case 0:
+      scene.Store(header, present | kNobodysComponent, 8);
+      break;
+    case 1:
+      scene.Store(header + 8, compacted | kNobodysComponent, 8);
+      break;
+    case 2:
+      scene.Store(header + 16 + random.Below(48), std::uint64_t{1} << random.Below(8), 1);
+      break;
+    default:
       break;
   }
 }
@@ -341,6 +384,18 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
         scene.Store(scene.address(), random.Below(2) - 1, 4);
         scene.Store(scene.address() + 4, InterestingInteger(random), 4);
       }
+      break;
+    case ZYDIS_MNEMONIC_XSAVE:
+    case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+      TameXsave(scene, random);
+      break;
+    case ZYDIS_MNEMONIC_XRSTOR:
+    case ZYDIS_MNEMONIC_XRSTOR64:
+      TameXrstor(scene, random);
       break;
     case ZYDIS_MNEMONIC_DIV:
     case ZYDIS_MNEMONIC_IDIV:
