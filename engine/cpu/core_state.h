@@ -80,6 +80,8 @@ struct CoreState {
     const Uop* original = nullptr;  // null: not active
     std::array<Uop, 3> units;
     std::int64_t saved_budget = 0;
+    std::int64_t saved_penalty = 0;
+    bool counted_itself = false;  // it took what it retired off the budget (REP)
     std::array<GuestAddr, 4> pages{};
     std::size_t page_count = 0;
   } out_of_place;

@@ -148,6 +148,7 @@ const Uop* Runner::RunOutOfPlace(const Uop* uop) {
   std::copy_n(uop, units, out.units.begin());
   out.units[units] = Uop{.handler = &RunHandler<CoreState, SteppedOutBody>};
   out.saved_budget = core_.budget;
+  out.saved_penalty = core_.penalty;
   out.page_count = 0;
   core_.budget = kOutOfPlaceBudget;
   return out.units.data();
@@ -156,7 +157,9 @@ const Uop* Runner::RunOutOfPlace(const Uop* uop) {
 void Runner::EndOutOfPlace() {
   CoreState::OutOfPlace& out = core_.out_of_place;
   if (out.original == nullptr) return;
-  core_.budget = out.saved_budget + (core_.budget - kOutOfPlaceBudget);
+  const std::int64_t spent = kOutOfPlaceBudget - core_.budget;
+  out.counted_itself = spent != core_.penalty - out.saved_penalty;
+  core_.budget = out.saved_budget - spent;
   for (std::size_t i = 0; i < out.page_count; ++i) {
     std::uint8_t& flag = memory_.flags()[out.pages[i] >> kPageShift];
     if ((flag & kHasCode) != 0) flag &= static_cast<std::uint8_t>(~kPlain);
@@ -192,7 +195,7 @@ std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
     return Stop{.kind = limit ? StopKind::kMemoryLimit : StopKind::kMemoryFault,
                 .memory = core_.fault};
   }
-  ++retired;
+  if (!core_.out_of_place.counted_itself) ++retired;
   core_.rip = block.RipOf(index + 1);
   return std::nullopt;
 }

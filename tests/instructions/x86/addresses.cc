@@ -102,40 +102,6 @@ bool IsOutOfUsersReach(std::uint64_t address) {
   return address >= std::uint64_t{1} << 56 && address < ~std::uint64_t{0} - (1 << 20);
 }
 
-void AimOne(CpuMode mode, const DecodedInstruction& instruction, const ZydisDecodedOperand& operand,
-            MachineState& state, Random& random) {
-  const int base = GprNumber(operand.mem.base);
-  const int index = GprNumber(operand.mem.index);
-  std::uint64_t target = RandomAddress(std::max<std::uint64_t>(operand.size / 8, 1), random);
-  if (IsHiddenStack(operand) && random.Chance(95)) {
-    target = kDataAddress + 2048 + random.Below(1024) * 8;
-  } else if (mode == CpuMode::kLong64 && random.Below(64) == 0) {
-    target = random.Next() | std::uint64_t{1} << 63;  // mostly not canonical
-  }
-  if (IsVsibOperand(operand)) {
-    const int number = ZydisRegisterGetId(operand.mem.index);
-    const std::size_t count = IndexCount(instruction, operand);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto spread = static_cast<std::int64_t>(random.Below(random.Chance(80) ? 200 : 4000));
-      SetIndexElement(state, number, IndexBytes(instruction), i, spread - 100);
-    }
-    if (base < 0) return;
-  } else if (index >= 0 && base >= 0) {
-    state.gpr[static_cast<std::size_t>(index)] = random.Below(129) - 64;
-    if (index == base) return;  // AreInside decides
-  }
-  const std::uint64_t off = target - ElementAddress(mode, instruction, operand, state, 0);
-  if (base >= 0) {
-    state.gpr[static_cast<std::size_t>(base)] += off;
-  } else if (index >= 0) {
-    const std::uint64_t scale = std::max<unsigned>(operand.mem.scale, 1);
-    state.gpr[static_cast<std::size_t>(index)] += off / scale;
-  }
-  if (mode == CpuMode::kProtected32) {
-    for (std::uint64_t& gpr : state.gpr) gpr = Cut(gpr, 32);
-  }
-}
-
 bool IsPrefetch(const DecodedInstruction& instruction) {
   return instruction.info.meta.category == ZYDIS_CATEGORY_PREFETCH ||
          instruction.info.meta.category == ZYDIS_CATEGORY_NOP ||
@@ -330,12 +296,45 @@ std::uint64_t AddressOf(CpuMode mode, const DecodedInstruction& instruction,
   return ElementAddress(mode, instruction, operand, state, 0);
 }
 
+void AimAt(CpuMode mode, const DecodedInstruction& instruction, const ZydisDecodedOperand& operand,
+           std::uint64_t target, MachineState& state, Random& random) {
+  const int base = GprNumber(operand.mem.base);
+  const int index = GprNumber(operand.mem.index);
+  if (IsVsibOperand(operand)) {
+    const int number = ZydisRegisterGetId(operand.mem.index);
+    const std::size_t count = IndexCount(instruction, operand);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto spread = static_cast<std::int64_t>(random.Below(random.Chance(80) ? 200 : 4000));
+      SetIndexElement(state, number, IndexBytes(instruction), i, spread - 100);
+    }
+    if (base < 0) return;
+  } else if (index >= 0 && base >= 0) {
+    state.gpr[static_cast<std::size_t>(index)] = random.Below(129) - 64;
+    if (index == base) return;  // AreInside decides
+  }
+  const std::uint64_t off = target - ElementAddress(mode, instruction, operand, state, 0);
+  if (base >= 0) {
+    state.gpr[static_cast<std::size_t>(base)] += off;
+  } else if (index >= 0) {
+    const std::uint64_t scale = std::max<unsigned>(operand.mem.scale, 1);
+    state.gpr[static_cast<std::size_t>(index)] += off / scale;
+  }
+  if (mode == CpuMode::kProtected32) {
+    for (std::uint64_t& gpr : state.gpr) gpr = Cut(gpr, 32);
+  }
+}
+
 void AimAddresses(CpuMode mode, const DecodedInstruction& instruction, Start& start,
                   Random& random) {
   for (const ZydisDecodedOperand& operand : instruction.All()) {
-    if (operand.type == ZYDIS_OPERAND_TYPE_MEMORY) {
-      AimOne(mode, instruction, operand, start.state, random);
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+    std::uint64_t target = RandomAddress(std::max<std::uint64_t>(operand.size / 8, 1), random);
+    if (IsHiddenStack(operand) && random.Chance(95)) {
+      target = kDataAddress + 2048 + random.Below(1024) * 8;
+    } else if (mode == CpuMode::kLong64 && random.Below(64) == 0) {
+      target = random.Next() | std::uint64_t{1} << 63;  // mostly not canonical
     }
+    AimAt(mode, instruction, operand, target, start.state, random);
   }
 }
 

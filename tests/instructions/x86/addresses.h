@@ -26,6 +26,10 @@ std::uint64_t RandomTarget(Random& random);
 std::uint64_t AddressOf(CpuMode mode, const DecodedInstruction& instruction,
                         const ZydisDecodedOperand& operand, const MachineState& state);
 
+// Moves the base (or index) of one memory operand so that it points to `target`, as far as its form
+// allows it.
+void AimAt(CpuMode mode, const DecodedInstruction& instruction, const ZydisDecodedOperand& operand,
+           std::uint64_t target, MachineState& state, Random& random);
 // Moves the base (or index) of each memory operand so that it points to a random address. `image`
 // and patches are what memory holds.
 void AimAddresses(CpuMode mode, const DecodedInstruction& instruction, Start& start,

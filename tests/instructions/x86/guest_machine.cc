@@ -59,6 +59,56 @@ Ending EndingOf(ExceptionKind kind) {
 
 }  // namespace
 
+void LoadState(Vcpu& vcpu, const MachineState& state) {
+  for (const SegmentRegister reg : kSetSegments) {
+    if (vcpu.selector(reg) != state.selectors[reg]) {
+      GB_CHECK(vcpu.LoadSegment(reg, state.selectors[reg]));
+    }
+  }
+  Registers registers = vcpu.Get();
+  registers.gpr = state.gpr;
+  registers.rip = state.rip;
+  registers.rflags = state.rflags;
+  if (vcpu.mode() == CpuMode::kLong64) {
+    registers.fs_base = state.fs_base;
+    registers.gs_base = state.gs_base;
+  }
+  vcpu.Set(registers);
+  alignas(64) FxsaveArea area_fx{};
+  std::memcpy(area_fx.data(), &state.fx, sizeof(state.fx));
+  GB_CHECK(vcpu.RestoreFx(area_fx));
+  VectorRegisters vectors;
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    const auto& low = state.fx.xmm[i];
+    const auto& high = state.ymm_high[i];
+    vectors[i] = {low[0], low[1], high[0], high[1]};
+  }
+  vcpu.SetVectors(vectors);
+}
+
+void StoreState(const Vcpu& vcpu, MachineState& state) {
+  const Registers registers = vcpu.Get();
+  state.gpr = registers.gpr;
+  state.rip = registers.rip;
+  state.rflags = registers.rflags;
+  state.fs_base = registers.fs_base;
+  state.gs_base = registers.gs_base;
+  for (const SegmentRegister reg : kSetSegments) state.selectors[reg] = vcpu.selector(reg);
+  alignas(64) FxsaveArea area_fx;
+  vcpu.SaveFx(area_fx);
+  std::memcpy(&state.fx, area_fx.data(), sizeof(state.fx));
+  const VectorRegisters vectors = vcpu.GetVectors();
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    state.ymm_high[i] = {vectors[i][2], vectors[i][3]};
+  }
+}
+
+void SetTlsDescriptors(Vcpu& vcpu) {
+  for (std::size_t i = 0; i < std::size(kTlsBases); ++i) {
+    vcpu.SetTlsDescriptor(i, DataDescriptor(kTlsBases[i]));
+  }
+}
+
 GuestMachine::GuestMachine(CpuMode mode) : meter_(kMemoryLimit) {
   auto memory = AddressSpace::Make({.window_bytes = 4_GiB}, meter_);
   GB_CHECK(memory.has_value());
@@ -69,9 +119,7 @@ GuestMachine::GuestMachine(CpuMode mode) : meter_(kMemoryLimit) {
   const std::vector<std::byte> traps(kCodeBytes, std::byte{kInt3});
   GB_CHECK(memory_->Poke(kCodeAddress, traps) == traps.size());
   vcpu_ = std::make_unique<Vcpu>(*memory_, mode);
-  for (std::size_t i = 0; i < std::size(kTlsBases); ++i) {
-    vcpu_->SetTlsDescriptor(i, DataDescriptor(kTlsBases[i]));
-  }
+  SetTlsDescriptors(*vcpu_);
   SetImage(image_);
 }
 
@@ -137,49 +185,13 @@ void GuestMachine::Run(MachineState& state, std::span<const Patch> patches, bool
   }
   Apply(patches, {area, kDataBytes});
 
-  for (const SegmentRegister reg : kSetSegments) {
-    if (vcpu_->selector(reg) != state.selectors[reg]) {
-      GB_CHECK(vcpu_->LoadSegment(reg, state.selectors[reg]));
-    }
-  }
-  Registers registers = vcpu_->Get();
-  registers.gpr = state.gpr;
-  registers.rip = state.rip;
-  registers.rflags = state.rflags;
-  if (vcpu_->mode() == CpuMode::kLong64) {
-    registers.fs_base = state.fs_base;
-    registers.gs_base = state.gs_base;
-  }
-  vcpu_->Set(registers);
-  alignas(64) FxsaveArea area_fx{};
-  std::memcpy(area_fx.data(), &state.fx, sizeof(state.fx));
-  GB_CHECK(vcpu_->RestoreFx(area_fx));
-  VectorRegisters vectors;
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    const auto& low = state.fx.xmm[i];
-    const auto& high = state.ymm_high[i];
-    vectors[i] = {low[0], low[1], high[0], high[1]};
-  }
-  vcpu_->SetVectors(vectors);
-
+  LoadState(*vcpu_, state);
   const std::uint64_t start = vcpu_->icount();
   retired_ = 0;
   state.ending = RunToEnd(in_blocks, state);
   retired_ += vcpu_->icount() - start;
 
-  registers = vcpu_->Get();
-  state.gpr = registers.gpr;
-  state.rip = registers.rip;
-  state.rflags = registers.rflags;
-  state.fs_base = registers.fs_base;
-  state.gs_base = registers.gs_base;
-  for (const SegmentRegister reg : kSetSegments) state.selectors[reg] = vcpu_->selector(reg);
-  vcpu_->SaveFx(area_fx);
-  std::memcpy(&state.fx, area_fx.data(), sizeof(state.fx));
-  vectors = vcpu_->GetVectors();
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    state.ymm_high[i] = {vectors[i][2], vectors[i][3]};
-  }
+  StoreState(*vcpu_, state);
 }
 
 }  // namespace glovebox::engine::x86

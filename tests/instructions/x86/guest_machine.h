@@ -12,6 +12,13 @@
 
 namespace glovebox::engine::x86 {
 
+// Between a Vcpu and the state that tests look at. Memory, endings and fs_base and gs_base in
+// 32-bit mode, which follow from the selectors, are not touched.
+void LoadState(Vcpu& vcpu, const MachineState& state);
+void StoreState(const Vcpu& vcpu, MachineState& state);
+// Entries of the descriptor table that kTlsSelectors name.
+void SetTlsDescriptors(Vcpu& vcpu);
+
 class GuestMachine {
  public:
   explicit GuestMachine(CpuMode mode);

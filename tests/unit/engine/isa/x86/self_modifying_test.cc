@@ -38,6 +38,21 @@ TEST(SelfModifying, DataBesideCodeOnItsPageCanBeWrittenForLong) {
             static_cast<std::uint32_t>(200'000ull * 200'001 / 2));
 }
 
+TEST(SelfModifying, ARepIntoAPageWithCodeRetiresOneInstructionPerIteration) {
+  Machine machine;
+  machine.cpu->SetGpr(kRdi, kCode + 0x800);
+  machine.cpu->SetGpr(kRcx, 5);
+  machine.Code({0xf3, 0xaa, 0x0f, 0x05});  // rep stosb; syscall
+  for (std::uint64_t done = 1; done <= 5; ++done) {
+    EXPECT_EQ(machine.Run(1).kind, StopKind::kBudget);
+    EXPECT_EQ(machine.cpu->icount(), done);
+    EXPECT_EQ(machine[kRcx], 5 - done);
+  }
+  EXPECT_EQ(machine.cpu->rip(), kCode + 2);
+  EXPECT_EQ(machine.Run(1).kind, StopKind::kSyscall);
+  EXPECT_EQ(machine.cpu->icount(), 6u);
+}
+
 TEST(SelfModifying, CodeThatIsWrittenCalledAndWrittenAgainIsAlwaysTheLatest) {
   Machine machine;
   machine.cpu->SetGpr(kRdi, kData);
