@@ -131,6 +131,7 @@ class Scene {
   bool has_memory() const { return memory_ != nullptr; }
   // Of the first operand in memory.
   std::uint64_t address() const { return address_; }
+  std::uint64_t rip() const { return start_.state.rip; }
   std::uint8_t pointer_bytes() const { return mode_ == CpuMode::kLong64 ? 8 : 4; }
 
   MachineState& state() { return start_.state; }
@@ -166,10 +167,10 @@ void TameBitOffset(const DecodedInstruction& instruction, Scene& scene, Random& 
 void TameJump(const DecodedInstruction& instruction, Scene& scene, Random& random) {
   const ZydisDecodedOperand& target = instruction.operands[0];
   if (target.type == ZYDIS_OPERAND_TYPE_MEMORY) {
-    scene.Store(scene.address(), RandomTarget(random), scene.pointer_bytes());
+    scene.Store(scene.address(), RandomTarget(scene.rip(), random), scene.pointer_bytes());
   } else if (target.type == ZYDIS_OPERAND_TYPE_REGISTER) {
     const int number = GprNumber(target.reg.value);
-    if (number != kRsp) scene.gpr(number) = RandomTarget(random);
+    if (number != kRsp) scene.gpr(number) = RandomTarget(scene.rip(), random);
   }
 }
 
@@ -287,8 +288,12 @@ std::uint64_t RandomAddress(std::uint64_t size_bytes, Random& random) {
   }
 }
 
-std::uint64_t RandomTarget(Random& random) {
-  return kCodeAddress + 64 + random.Below(kCodeBytes - 128);
+std::uint64_t RandomTarget(std::uint64_t rip, Random& random) {
+  std::uint64_t target = 0;
+  do {
+    target = kCodeAddress + 64 + random.Below(kCodeBytes - 128);
+  } while (target - (rip - 64) < 128);
+  return target;
 }
 
 std::uint64_t AddressOf(CpuMode mode, const DecodedInstruction& instruction,
@@ -356,7 +361,7 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
       scene.gpr(kRbp) = kDataAddress + 4096 + random.Below(512) * 8;
       break;
     case ZYDIS_MNEMONIC_RET:
-      scene.Store(scene.gpr(kRsp), RandomTarget(random), scene.pointer_bytes());
+      scene.Store(scene.gpr(kRsp), RandomTarget(scene.rip(), random), scene.pointer_bytes());
       break;
     case ZYDIS_MNEMONIC_POPF:
     case ZYDIS_MNEMONIC_POPFD:

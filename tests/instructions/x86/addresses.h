@@ -19,8 +19,8 @@ struct Start {
 
 // Mostly inside of the writable pages, aligned or not; sometimes across a border or beyond one.
 std::uint64_t RandomAddress(std::uint64_t size_bytes, Random& random);
-// Within the code area.
-std::uint64_t RandomTarget(Random& random);
+// Within the code area, away from the code at `rip`.
+std::uint64_t RandomTarget(std::uint64_t rip, Random& random);
 
 // The address of an operand (of its first element, for a gather).
 std::uint64_t AddressOf(CpuMode mode, const DecodedInstruction& instruction,

@@ -367,7 +367,7 @@ int RunDifferential(const DifferentialOptions& options) {
       tally->comparisons, tally->sequences, tally->invalid, plan.all().size(), tally->differences,
       options.seed, tally->cases, seconds, static_cast<double>(tally->comparisons) / seconds);
   const bool whole = CoverageIsWhole(*tally, plan, modes);
-  return tally->differences == 0 && whole ? 0 : 1;
+  return tally->differences == 0 && tally->not_implemented.empty() && whole ? 0 : 1;
 }
 
 }  // namespace glovebox::engine::x86

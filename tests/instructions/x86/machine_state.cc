@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -30,18 +31,16 @@ bool NearFloats(const Half& native, const Half& guest, int bits) {
   return near;
 }
 
-// Normal numbers of the same sign, by the distance of their significands.
+// Numbers of the same sign, by the distance of their significands; denormals (whose exponent counts
+// as 1) by at most one unit.
 bool NearExtended(const Half& native, const Half& guest, int bits) {
   if (((native[1] ^ guest[1]) & 0x8000) != 0) return false;
-  const auto exponent = [](const Half& x) { return static_cast<int>(x[1] & 0x7FFF); };
+  const auto exponent = [](const Half& x) { return std::max(1, static_cast<int>(x[1] & 0x7FFF)); };
   const int apart = exponent(guest) - exponent(native);
   if (apart < -1 || apart > 1) return false;
-  const auto scaled = [](const Half& x, int shift) {
-    return static_cast<long double>(x[0]) * (shift > 0 ? 2 : 1);
-  };
-  const long double a = scaled(native, -apart);
-  const long double b = scaled(guest, apart);
-  return std::abs(a - b) <= std::ldexp(std::abs(a), -bits);
+  const long double a = static_cast<long double>(native[0]) * (apart < 0 ? 2 : 1);
+  const long double b = static_cast<long double>(guest[0]) * (apart > 0 ? 2 : 1);
+  return std::abs(a - b) <= std::max<long double>(1, std::ldexp(a, -bits));
 }
 
 class Report {

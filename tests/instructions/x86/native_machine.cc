@@ -40,7 +40,7 @@ constexpr Vector kVectors[] = {
     {Ending::kBound, 5},
     {Ending::kInvalidOpcode, 6},
     {Ending::kSegmentNotPresent, 11},
-    {Ending::kGeneralProtection, 12},
+    {Ending::kStackFault, 12},
     {Ending::kGeneralProtection, 13},
     {Ending::kPageFault, 14},
     {Ending::kFloatingPoint, 16},
