@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "engine/linux/cpuinfo.h"
 #include "engine/vfs/device.h"
 #include "engine/vfs/open_file.h"
 #include "engine/vfs/resolve.h"
@@ -233,11 +234,7 @@ void AddProcess(Directory& directory, Task& task) {
 }
 
 void AddMachine(Directory& proc, Kernel& kernel) {
-  AddFile(proc, "cpuinfo", 0444, [] {
-    return "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel name\t: Glovebox "
-           "virtual CPU\n"
-           "cpu MHz\t\t: 1000.000\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n\n";
-  });
+  AddFile(proc, "cpuinfo", 0444, CpuInfo);
   AddFile(proc, "meminfo", 0444, [&kernel] {
     const MemoryMeter& meter = kernel.memory_meter;
     const std::uint64_t free_kib = (meter.limit_bytes() - meter.used_bytes()) / 1024;

@@ -5,52 +5,15 @@
 #include <cstddef>
 #include <string_view>
 
+#include "engine/isa/x86/cpu_features.h"
+#include "engine/isa/x86/xsave.h"
+
 namespace glovebox::engine::x86 {
 namespace {
 
-// Features, by the register that shows them. Offered is what has instruction rows, and nothing
-// else. Intel SDM vol. 2A, CPUID, tables 3-10 and 3-11.
-enum Leaf1Edx : std::uint32_t {
-  kFpu = 1u << 0,
-  kTsc = 1u << 4,
-  kCx8 = 1u << 8,
-  kCmov = 1u << 15,
-  kClfsh = 1u << 19,
-  kMmx = 1u << 23,
-  kFxsr = 1u << 24,
-  kSse = 1u << 25,
-  kSse2 = 1u << 26,
-};
-enum Leaf1Ecx : std::uint32_t {
-  kSse3 = 1u << 0,
-  kPclmulqdq = 1u << 1,
-  kSsse3 = 1u << 9,
-  kCx16 = 1u << 13,
-  kSse41 = 1u << 19,
-  kSse42 = 1u << 20,
-  kMovbe = 1u << 22,
-  kPopcnt = 1u << 23,
-  kAes = 1u << 25,
-};
-constexpr std::uint32_t kOfferedLeaf1Ecx =
-    kSse3 | kPclmulqdq | kSsse3 | kCx16 | kSse41 | kSse42 | kMovbe | kPopcnt | kAes;
-enum Leaf7Ebx : std::uint32_t {
-  kBmi1 = 1u << 3,
-  kBmi2 = 1u << 8,
-  kAdx = 1u << 19,
-  kSha = 1u << 29,
-};
-constexpr std::uint32_t kOfferedLeaf7Ebx = kBmi1 | kBmi2 | kAdx | kSha;
-enum ExtendedEdx : std::uint32_t {
-  kSyscall = 1u << 11,
-  kNx = 1u << 20,
-  kRdtscp = 1u << 27,
-  kLongMode = 1u << 29,
-};
-enum ExtendedEcx : std::uint32_t { kLahf = 1u << 0, kLzcnt = 1u << 5 };
-
-// Family 6, model 15, stepping 11: a Core 2, which had about these features.
-constexpr std::uint32_t kSignature = 0x000006fb;
+// Family 6, model 0x3c, stepping 3: a Haswell, the first with x86-64-v3. Intel SDM vol. 2A, CPUID,
+// figure 3-6.
+constexpr std::uint32_t kSignature = 0x000306c3;
 constexpr std::string_view kVendor = "GenuineIntel";
 constexpr std::string_view kBrand = "Glovebox virtual CPU";
 constexpr std::uint32_t kCacheLine = 64;
@@ -88,6 +51,21 @@ CpuidResult CacheParameters(std::uint32_t subleaf) {
           .edx = 0};
 }
 
+// Leaf 0xd: Intel SDM vol. 1, 13.2.
+CpuidResult ExtendedState(std::uint32_t subleaf) {
+  constexpr std::uint32_t kAvxComponent = 2;
+  switch (subleaf) {
+    case 0:  // what XCR0 may hold; the bytes of an area with what is enabled, and with everything
+      return {kXcr0, kXsaveBytes, kXsaveBytes, 0};
+    case 1:  // the bytes of a compacted area with what is enabled
+      return {FeatureBits(FeatureWord::kD1Eax), kXsaveBytes, 0, 0};
+    case kAvxComponent:
+      return {kXAvxBytes, kXAvxAt, 0, 0};
+    default:
+      return {};
+  }
+}
+
 CpuidResult BrandPart(std::uint32_t part) {
   const std::size_t at = part * 16;
   return {FourBytes(kBrand, at), FourBytes(kBrand, at + 4), FourBytes(kBrand, at + 8),
@@ -99,20 +77,24 @@ CpuidResult BrandPart(std::uint32_t part) {
 CpuidResult Cpuid(std::uint32_t leaf, std::uint32_t subleaf) {
   switch (leaf) {
     case 0:
-      return {7, FourBytes(kVendor, 0), FourBytes(kVendor, 8), FourBytes(kVendor, 4)};
+      return {0xd, FourBytes(kVendor, 0), FourBytes(kVendor, 8), FourBytes(kVendor, 4)};
     case 1:
-      return {kSignature, (kCacheLine / 8) << 8 | 1u << 16, kOfferedLeaf1Ecx,
-              kFpu | kTsc | kCx8 | kCmov | kClfsh | kMmx | kFxsr | kSse | kSse2};
+      return {kSignature, (kCacheLine / 8) << 8 | 1u << 16, FeatureBits(FeatureWord::k1Ecx),
+              FeatureBits(FeatureWord::k1Edx)};
     case 2:
       return {0x00feff01, 0, 0, 0};  // "see leaf 4" (0xff), no TLB information (0xfe)
     case 4:
       return CacheParameters(subleaf);
     case 7:  // structured extended features; no further subleaf
-      return subleaf == 0 ? CpuidResult{0, kOfferedLeaf7Ebx, 0, 0} : CpuidResult{};
+      if (subleaf != 0) return {};
+      return {0, FeatureBits(FeatureWord::k7Ebx), FeatureBits(FeatureWord::k7Ecx), 0};
+    case 0xd:
+      return ExtendedState(subleaf);
     case 0x80000000:
       return {0x80000008, 0, 0, 0};
     case 0x80000001:
-      return {kSignature, 0, kLahf | kLzcnt, kSyscall | kNx | kRdtscp | kLongMode};
+      return {kSignature, 0, FeatureBits(FeatureWord::k80000001Ecx),
+              FeatureBits(FeatureWord::k80000001Edx)};
     case 0x80000002:
     case 0x80000003:
     case 0x80000004:
