@@ -146,6 +146,16 @@ const Uop* Runner::RunOutOfPlace(const Uop* uop) {
   GB_CHECK(units < out.units.size());
   out.original = uop;
   std::copy_n(uop, units, out.units.begin());
+  // In its block it may have left flags alone that what follows overwrites. What follows may be
+  // what it changes, so it is decoded once more, by itself. Where it has exits of its own, which
+  // only the block's are linked of, no flags are at stake.
+  Translation alone;
+  const bool decoded = !translator_.Translate(block.RipOf(index), 1, alone).has_value();
+  const bool has_exit =
+      decoded && std::ranges::any_of(alone.jumps, [&](std::uint32_t at) { return at < units; });
+  if (decoded && !has_exit && alone.marks[1].uop == units) {
+    std::copy_n(alone.uops.begin(), units, out.units.begin());
+  }
   out.units[units] = Uop{.handler = &RunHandler<CoreState, SteppedOutBody>};
   out.saved_budget = core_.budget;
   out.saved_penalty = core_.penalty;

@@ -53,6 +53,16 @@ TEST(SelfModifying, ARepIntoAPageWithCodeRetiresOneInstructionPerIteration) {
   EXPECT_EQ(machine.cpu->icount(), 6u);
 }
 
+TEST(SelfModifying, FlagsThatTheReplacedInstructionWouldHaveOverwrittenAreSeen) {
+  Machine machine;
+  // stc; add [rip], eax, which makes "setc dl" of "add edx, 1"; nop; syscall
+  machine.Code({0xf9, 0x01, 0x05, 0, 0, 0, 0, 0x83, 0xc2, 0x01, 0x90, 0x0f, 0x05});
+  machine.cpu->SetGpr(kRax, 0x90c2920f - 0x9001c283);  // the addition carries nothing
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine.Peek<std::uint32_t>(kCode + 7), 0x90c2920fu);
+  EXPECT_EQ(machine[kRdx], 0u);
+}
+
 TEST(SelfModifying, CodeThatIsWrittenCalledAndWrittenAgainIsAlwaysTheLatest) {
   Machine machine;
   machine.cpu->SetGpr(kRdi, kData);
