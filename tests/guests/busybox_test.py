@@ -1,6 +1,6 @@
 """Debian's static busybox does in a box what it does on Linux, byte for byte: busybox_cases.json, natively and by boxrun.
 
-usage: busybox_test.py BOXRUN fast|ci [CASE...]
+usage: busybox_test.py [--busybox=FILE] BOXRUN fast|ci [CASE...]
 """
 import concurrent.futures
 import functools
@@ -12,12 +12,13 @@ import tempfile
 import guest_cases
 
 
-def boxed(boxrun, case):
+def boxed(boxrun, busybox, case):
     """What the engine makes of it; boxrun writes a report of each box that there was."""
     with tempfile.TemporaryDirectory() as scratch:
         root, report = pathlib.Path(scratch) / "files", pathlib.Path(scratch) / "report.json"
         root.mkdir()
-        files = [f"--file={root / path}:{guest_cases.DIRECTORY}/{path}" for path in case.write_files(root)]
+        files = [f"--file={busybox}:{guest_cases.BUSYBOX}"]
+        files += [f"--file={root / path}:{guest_cases.DIRECTORY}/{path}" for path in case.write_files(root)]
         outcome = guest_cases.run(
             [boxrun, "--report", str(report), "--cwd", guest_cases.DIRECTORY, "--stdin", "-", *files, "--", *case.argv],
             case.stdin())
@@ -26,19 +27,23 @@ def boxed(boxrun, case):
     return guest_cases.without_note(outcome, rb"boxrun: killed by signal \d+")
 
 
-def compare(boxrun, case):
-    native = guest_cases.natively(case)
-    return guest_cases.difference(case.name, native, boxed(boxrun, case))
+def compare(boxrun, busybox, case):
+    native = guest_cases.natively(case, busybox)
+    return guest_cases.difference(case.name, native, boxed(boxrun, busybox, case))
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[2] not in ("fast", "ci"):
+    arguments = sys.argv[1:]
+    busybox = guest_cases.BUSYBOX
+    if arguments and arguments[0].startswith("--busybox="):
+        busybox = arguments.pop(0).partition("=")[2]
+    if len(arguments) < 2 or arguments[1] not in ("fast", "ci"):
         print(__doc__, file=sys.stderr)
         return 64
-    boxrun, tier, names = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    boxrun, tier, names = os.path.abspath(arguments[0]), arguments[1], arguments[2:]
     cases = [case for case in guest_cases.load() if case.tier == tier and (not names or case.name in names)]
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
-        differences = [text for text in pool.map(functools.partial(compare, boxrun), cases) if text]
+        differences = [text for text in pool.map(functools.partial(compare, boxrun, busybox), cases) if text]
     for text in differences:
         sys.stdout.write(text)
     print(f"{len(cases) - len(differences)} of {len(cases)} cases are equal")

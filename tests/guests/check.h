@@ -6,6 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+
+// Calls whose raw numbers have other names on i386. Raw calls take `long` where the library has a
+// time_t: that may be wider.
+#ifdef __x86_64__
+enum { kSelect = SYS_select, kFstatat = SYS_newfstatat, kClockGettime = SYS_clock_gettime };
+#else
+enum { kSelect = SYS__newselect, kFstatat = SYS_fstatat64, kClockGettime = 265 };
+#endif
 
 static int failures;
 

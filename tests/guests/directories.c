@@ -191,7 +191,7 @@ static void Properties(void) {
   CHECK_ERRNO(access("p", 8), EINVAL);
   CHECK_ERRNO(chmod("missing", 0600), ENOENT);
   CHECK_ERRNO(fstat(999, &st), EBADF);
-  CHECK_ERRNO(syscall(SYS_newfstatat, AT_FDCWD, "", &st, 0), ENOENT);
+  CHECK_ERRNO(syscall(kFstatat, AT_FDCWD, "", &st, 0), ENOENT);
   CHECK_EQ(fstatat(AT_FDCWD, "", &st, AT_EMPTY_PATH), 0);
   CHECK(S_ISDIR(st.st_mode));
   struct statfs fs;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <fenv.h>
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -81,17 +82,17 @@ static void Flags(void) {
 
 static void Converting(void) {
   volatile double nan = NAN, big = 1e300, minus = -1e300, fraction = -0.75;
-  int64_t wide;
+  long wide;
   int32_t narrow;
   double x = nan;
   __asm__("cvttsd2si %1, %0" : "=r"(wide) : "x"(x));
-  CHECK_EQ(wide, INT64_MIN);  // "integer indefinite"
+  CHECK_EQ(wide, LONG_MIN);  // "integer indefinite"
   x = big;
   __asm__("cvttsd2si %1, %0" : "=r"(narrow) : "x"(x));
   CHECK_EQ(narrow, INT32_MIN);
   x = minus;
   __asm__("cvtsd2si %1, %0" : "=r"(wide) : "x"(x));
-  CHECK_EQ(wide, INT64_MIN);
+  CHECK_EQ(wide, LONG_MIN);
   CHECK_EQ((int)fraction, 0);
   volatile uint64_t large = 0xfffffffffffff800;
   CHECK(large == (uint64_t)(double)large);

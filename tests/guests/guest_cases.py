@@ -130,15 +130,15 @@ def run(argv, stdin, **options):
     return Outcome(status, done.stdout, done.stderr)
 
 
-def natively(case):
-    """What Linux makes of it."""
+def natively(case, busybox=BUSYBOX):
+    """What Linux makes of it, with the file `busybox` of the host in busybox' place."""
     with tempfile.TemporaryDirectory() as scratch:
         root = pathlib.Path(scratch)
         root.chmod(0o755)
         for name, mode in ROOT_DIRECTORIES.items():
             (root / name).mkdir()
             (root / name).chmod(mode)
-        (root / "bin/busybox").write_bytes(pathlib.Path(BUSYBOX).read_bytes())
+        (root / "bin/busybox").write_bytes(pathlib.Path(busybox).read_bytes())
         (root / "bin/busybox").chmod(0o755)
         case.write_files(root / DIRECTORY.lstrip("/"))
         own_user = [] if os.geteuid() == 0 else ["--map-root-user"]

@@ -63,7 +63,7 @@ static void Anonymous(void) {
   CHECK_ERRNO((intptr_t)mmap(NULL, 4096, PROT_READ, MAP_ANONYMOUS, -1, 0), EINVAL);
   CHECK_ERRNO((intptr_t)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, -1, 0), EBADF);
   CHECK_ERRNO((intptr_t)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 12), EINVAL);
-  CHECK_ERRNO((intptr_t)mmap(NULL, (size_t)1 << 60, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+  CHECK_ERRNO((intptr_t)mmap(NULL, SIZE_MAX - 65535, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
               ENOMEM);
 }
 

@@ -148,17 +148,25 @@ static void AlternateStack(void) {
   CHECK_EQ(sigaltstack(&to, NULL), 0);
 }
 
-// The registers, vector registers included, survive a handler that changes them all.
+// The registers, vector registers included, survive a handler that changes them all; what it writes
+// into the frame is there after the return.
+#ifdef __x86_64__
+enum { kSeenRegister = REG_RBX, kChangedRegister = REG_R12 };
+#else
+enum { kSeenRegister = REG_ESI, kChangedRegister = REG_EDI };
+#endif
+
 static void Scramble(int signal, siginfo_t* info, void* context) {
   (void)info;
   volatile double x = signal;
   for (int i = 0; i < 10; ++i) x = x * 1.5 + i;
-  __asm__ volatile(
-      "pxor %%xmm0,%%xmm0; pxor %%xmm8,%%xmm8; pxor %%xmm15,%%xmm15; fldz; fstp %%st(0)" ::
-          : "xmm0", "xmm8", "xmm15");
+  __asm__ volatile("pxor %%xmm0,%%xmm0; pxor %%xmm7,%%xmm7; fldz; fstp %%st(0)" ::: "xmm0", "xmm7");
+#ifdef __x86_64__
+  __asm__ volatile("pxor %%xmm8,%%xmm8; pxor %%xmm15,%%xmm15" ::: "xmm8", "xmm15");
+#endif
   ucontext_t* u = context;
-  CHECK_EQ(u->uc_mcontext.gregs[REG_RBX], 0x1234567);
-  u->uc_mcontext.gregs[REG_R12] = 77;  // seen after the return
+  CHECK_EQ(u->uc_mcontext.gregs[kSeenRegister], 0x1234567);
+  u->uc_mcontext.gregs[kChangedRegister] = 77;
   ++count;
 }
 
@@ -166,7 +174,8 @@ static void Context(void) {
   Install(SIGUSR1, Scramble, 0);
   count = 0;
   uint64_t in[2] = {0x1111222233334444, 0x5555666677778888}, out[2] = {0, 0};
-  uint64_t r12 = 1;
+  long changed = 1;
+#ifdef __x86_64__
   __asm__ volatile(
       "movdqu %[in], %%xmm8\n"
       "mov $0x1234567, %%rbx\n"
@@ -178,13 +187,30 @@ static void Context(void) {
       "mov $62, %%eax\n"
       "syscall\n"  // kill
       "movdqu %%xmm8, %[out]\n"
-      "mov %%r12, %[r12]\n"
-      : [out] "=m"(out), [r12] "=m"(r12)
+      "mov %%r12, %[changed]\n"
+      : [out] "=m"(out), [changed] "=m"(changed)
       : [in] "m"(in)
       : "rax", "rbx", "rcx", "rdi", "rsi", "r11", "r12", "xmm8", "memory");
+#else
+  __asm__ volatile(
+      "movdqu %[in], %%xmm7\n"
+      "mov $0x1234567, %%esi\n"
+      "mov $5, %%edi\n"
+      "mov $20, %%eax\n"
+      "int $0x80\n"  // getpid
+      "mov %%eax, %%ebx\n"
+      "mov $10, %%ecx\n"  // SIGUSR1
+      "mov $37, %%eax\n"
+      "int $0x80\n"  // kill
+      "movdqu %%xmm7, %[out]\n"
+      "mov %%edi, %[changed]\n"
+      : [out] "=m"(out), [changed] "=m"(changed)
+      : [in] "m"(in)
+      : "eax", "ebx", "ecx", "esi", "edi", "xmm7", "memory");
+#endif
   CHECK_EQ(count, 1);
   CHECK(out[0] == in[0] && out[1] == in[1]);
-  CHECK_EQ(r12, 77);
+  CHECK_EQ(changed, 77);
 }
 
 static sigjmp_buf back;
@@ -199,7 +225,6 @@ static void Jump(int signal, siginfo_t* info, void* context) {
 static void Faults(void) {
   volatile int* volatile low =
       (volatile int*)16;  // volatile: the compiler would warn of what we mean
-  volatile int* volatile beyond = (volatile int*)0x8000000000000010;
   Install(SIGSEGV, Jump, 0);
   Install(SIGFPE, Jump, 0);
   Install(SIGILL, Jump, 0);
@@ -208,10 +233,13 @@ static void Faults(void) {
   CHECK_EQ(last, SIGSEGV);
   CHECK_EQ(code, SEGV_MAPERR);
   CHECK(address == (void*)16);
+#ifdef __x86_64__
+  volatile int* volatile beyond = (volatile int*)0x8000000000000010;
   if (sigsetjmp(back, 1) == 0) *beyond = 1;  // not canonical
   CHECK_EQ(last, SIGSEGV);
   CHECK_EQ(code, SI_KERNEL);
   CHECK(address == NULL);
+#endif
   if (sigsetjmp(back, 1) == 0) __asm__ volatile("ud2");
   CHECK_EQ(last, SIGILL);
   CHECK_EQ(code, ILL_ILLOPN);
@@ -256,7 +284,7 @@ static void Alarming(void) {
   struct itimerval cpu = {{0, 0}, {0, 5000}};
   count = 0;
   CHECK_EQ(setitimer(ITIMER_VIRTUAL, &cpu, NULL), 0);
-  for (long i = 0; count == 0 && i < 4000000000; ++i) __asm__ volatile("");
+  for (long long i = 0; count == 0 && i < 4000000000; ++i) __asm__ volatile("");
   CHECK_EQ(count, 1);
 }
 

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
+#include <link.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -34,12 +35,12 @@ static void Image(char** argv) {
   CHECK_EQ(getauxval(AT_SECURE), 0);
   CHECK_EQ(getauxval(AT_BASE), 0);
   CHECK(getauxval(AT_HWCAP) != 0);
-  CHECK(strcmp((const char*)getauxval(AT_PLATFORM), "x86_64") == 0);
+  CHECK(strcmp((const char*)getauxval(AT_PLATFORM), sizeof(long) == 8 ? "x86_64" : "i686") == 0);
   CHECK(getauxval(AT_RANDOM) != 0);
   const char* name = (const char*)getauxval(AT_EXECFN);
   CHECK(name != NULL && strstr(name, "startup") != NULL);
-  const Elf64_Phdr* headers = (const Elf64_Phdr*)getauxval(AT_PHDR);
-  CHECK_EQ(getauxval(AT_PHENT), sizeof(Elf64_Phdr));
+  const ElfW(Phdr)* headers = (const ElfW(Phdr)*)getauxval(AT_PHDR);
+  CHECK_EQ(getauxval(AT_PHENT), sizeof(ElfW(Phdr)));
   int loads = 0;
   for (unsigned long i = 0; i < getauxval(AT_PHNUM); ++i) loads += headers[i].p_type == PT_LOAD;
   CHECK(loads >= 2);
@@ -55,7 +56,7 @@ static void Image(char** argv) {
   CHECK_EQ(mxcsr & ~0x3fu, 0x1f80);
   CHECK_EQ(control, 0x37f);
   unsigned long flags;
-  __asm__ volatile("pushfq; pop %0" : "=r"(flags));
+  __asm__ volatile("pushf; pop %0" : "=r"(flags));
   CHECK_EQ(flags & 0x400, 0);  // direction
 }
 
