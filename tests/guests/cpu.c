@@ -77,7 +77,7 @@ static void the_sources_agree(void) {
   __get_cpuid(1, &eax, &ebx, &ecx, &edx);
   const unsigned compared = 1u << 8 | 1u << 15 | 1u << 23 | 7u << 24;  // cx8 cmov mmx fxsr sse sse2
   CHECK(((aux(AT_HWCAP) ^ edx) & compared) == 0);
-  CHECK(strcmp((const char*)aux(AT_PLATFORM), "x86_64") == 0);
+  CHECK(strcmp((const char*)aux(AT_PLATFORM), sizeof(long) == 8 ? "x86_64" : "i686") == 0);
   CHECK((aux(AT_HWCAP2) >> 1 & 1) <= (unsigned)cpuid_bit(7, 0, 'b', 0));  // FSGSBASE
   __builtin_cpu_init();
   CHECK(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -148,6 +148,9 @@ __attribute__((target("avx2"))) static void on_signal(int number, siginfo_t* inf
   CHECK(number == SIGUSR1);
   CHECK((uc->uc_flags & 1) != 0);  // UC_FP_XSTATE
   unsigned char* area = (unsigned char*)uc->uc_mcontext.fpregs;
+#ifdef __i386__
+  area += 112;  // what FSAVE writes stands before
+#endif
   CHECK(((uintptr_t)area & 63) == 0);
   struct {
     uint32_t magic1, extended_size;
@@ -162,18 +165,18 @@ __attribute__((target("avx2"))) static void on_signal(int number, siginfo_t* inf
   CHECK(magic2 == kMagic2);
   unsigned char upper[16], wanted[16];
   memset(wanted, 0x5a, sizeof wanted);
-  memcpy(upper, area + kYmmOffset + 7 * 16, sizeof upper);
+  memcpy(upper, area + kYmmOffset + 6 * 16, sizeof upper);
   CHECK(memcmp(upper, wanted, sizeof upper) == 0);
   // What the handler writes there comes back, what it does to the registers does not.
-  memset(area + kYmmOffset + 8 * 16, 0xa5, 16);
-  __asm__ volatile("vpxor %%ymm7, %%ymm7, %%ymm7\n\tvzeroupper" ::: "xmm7");
+  memset(area + kYmmOffset + 7 * 16, 0xa5, 16);
+  __asm__ volatile("vpxor %%ymm6, %%ymm6, %%ymm6\n\tvzeroupper" ::: "xmm6");
   entered = 1;
 }
 
 __attribute__((target("avx2"))) static void signals_keep_ymm(void) {
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
   sigaction(SIGUSR1, &action, NULL);
-  unsigned char before[32], seven[32], eight[32], patched[32];
+  unsigned char before[32], six[32], seven[32], patched[32];
   memset(before, 0x5a, sizeof before);
   memset(patched, 0x5a, 16);
   memset(patched + 16, 0xa5, 16);
@@ -181,15 +184,24 @@ __attribute__((target("avx2"))) static void signals_keep_ymm(void) {
   long result;
   // kill(2) between loading the registers and looking at them.
   __asm__ volatile(
-      "vmovdqu %3, %%ymm7\n\tvmovdqu %3, %%ymm8\n\t"
+      "vmovdqu %3, %%ymm6\n\tvmovdqu %3, %%ymm7\n\t"
+#ifdef __x86_64__
       "syscall\n\t"
-      "vmovdqu %%ymm7, %1\n\tvmovdqu %%ymm8, %2\n\tvzeroupper"
-      : "=a"(result), "=m"(seven), "=m"(eight)
+#else
+      "int $0x80\n\t"
+#endif
+      "vmovdqu %%ymm6, %1\n\tvmovdqu %%ymm7, %2\n\tvzeroupper"
+      : "=a"(result), "=m"(six), "=m"(seven)
+#ifdef __x86_64__
       : "m"(before), "0"(62L), "D"(pid), "S"((long)SIGUSR1)
-      : "rcx", "r11", "memory", "xmm7", "xmm8");
+      : "rcx", "r11", "memory", "xmm6", "xmm7");
+#else
+      : "m"(before), "0"(37L), "b"(pid), "c"((long)SIGUSR1)
+      : "memory", "xmm6", "xmm7");
+#endif
   CHECK(result == 0 && entered);
-  CHECK(memcmp(seven, before, sizeof seven) == 0);
-  CHECK(memcmp(eight, patched, sizeof eight) == 0);
+  CHECK(memcmp(six, before, sizeof six) == 0);
+  CHECK(memcmp(seven, patched, sizeof seven) == 0);
 }
 
 int main(void) {
