@@ -20,6 +20,7 @@ enum class LimitId : std::uint8_t {
   kDisk,
   kOpenFiles,
   kMappings,
+  kTasks,
   kWallTime,
 };
 
@@ -51,6 +52,8 @@ inline constexpr std::array kLimits{
              "EMFILE; it is RLIMIT_NOFILE"},
     LimitRow{LimitId::kMappings, "mappings", LimitUnit::kCount, 32'000, 32'000, true,
              "ENOMEM from mmap, mprotect and munmap"},
+    LimitRow{LimitId::kTasks, "tasks", LimitUnit::kCount, 1024, 16'384, true,
+             "EAGAIN from fork and clone: processes and threads together; it is RLIMIT_NPROC"},
     LimitRow{LimitId::kWallTime, "wall", LimitUnit::kMilliseconds, 3'600'000, 30ull * 86'400'000,
              false, "nothing: the box ends wherever it is"},
 };

@@ -9,15 +9,16 @@
 #include "engine/linux/exec.h"
 #include "engine/linux/kernel.h"
 #include "engine/linux/proc.h"
+#include "engine/linux/process_table.h"
 #include "engine/linux/streams.h"
 #include "engine/linux/syscalls/arguments.h"
+#include "engine/linux/syscalls/table.h"
 #include "engine/linux/task.h"
 #include "engine/process.h"
 
 namespace glovebox::engine {
 namespace {
 
-constexpr std::uint32_t kFirstPid = 2;  // WorldId::kPid
 // Instructions between two looks at the host's clock: a fraction of a millisecond with the slowest
 // build.
 constexpr std::uint64_t kInstructionsPerLook = 100'000;
@@ -26,8 +27,9 @@ class LinuxBox : public Box {
  public:
   LinuxBox(const BoxSpec& spec, WorldValues world, TreeSource& tree, BoxHost& host)
       : kernel_(spec, std::move(world), tree, host),
-        process_(kernel_, kFirstPid),
-        task_(kernel_, process_, kFirstPid) {}
+        first_(kernel_.processes().AddProcess(kernel_, nullptr)) {
+    kernel_.scheduler.Add(*first_);
+  }
 
   Result<RunState, Error> Run(Icount until) override {
     kernel_.BeginSlice();
@@ -42,7 +44,12 @@ class LinuxBox : public Box {
                   "signal " + std::to_string(signal_number) + " does not exist", "number");
     }
     // As from a process outside: pid 0 of no namespace of the guest's.
-    process_.Send(SenderInfo(signal_number, kSiUser, 0, 0));
+    // To the group in the foreground, as a terminal does.
+    for (const auto& [id, task] : kernel_.processes().tasks()) {
+      Process& process = task->process;
+      if (process.pid == id && process.group == first_->process.group)
+        process.Send(SenderInfo(signal_number, kSiUser, 0, 0));
+    }
     return kernel_.icount();
   }
 
@@ -69,33 +76,105 @@ class LinuxBox : public Box {
  private:
   RunState Drive(Icount until) {
     if (!started_) Start();
+    Scheduler& scheduler = kernel_.scheduler;
     while (!kernel_.ended() && !kernel_.failure()) {
-      if (task_.call) {
-        const CallProgress progress = AdvanceCall(task_);
-        if (progress == CallProgress::kWaitsForInput) return RunState::kWaitsForInput;
-        if (progress == CallProgress::kMoreToDo) return RunState::kRunning;
-        NoteProgram();
+      kernel_.processes().Bury();
+      scheduler.WakeDue(kernel_.Now());
+      FireTimers();
+      Task* const task = scheduler.Pick();
+      if (task == nullptr) {
+        if (!Idle() || kernel_.SliceIsOver()) break;
         continue;
       }
-      process_.FireTimers();
-      DeliverSignals(task_);
-      CheckMemoryLimit();
-      if (kernel_.ended()) break;
+      task->TakeCpu();
+      if (scheduler.turn() != turn_) {
+        turn_ = scheduler.turn();
+        turn_end_ = kernel_.icount() + kernel_.world.Number(WorldId::kQuantum);
+      }
+      if (task->call) {
+        const CallProgress progress = AdvanceCall(*task);
+        Account(*task);
+        if (progress == CallProgress::kWaitsForInput) return RunState::kWaitsForInput;
+        if (progress == CallProgress::kMoreToDo) return RunState::kRunning;
+        continue;
+      }
+      DeliverSignals(*task);
+      CheckMemoryLimit(*task);
+      if (kernel_.ended() || scheduler.current() != task) continue;
       if (kernel_.icount() >= kernel_.spec.limits[LimitId::kInstructions]) {
         kernel_.EndByLimit(LimitId::kInstructions);
         break;
       }
       if (kernel_.icount() >= until || kernel_.SliceIsOver()) return RunState::kRunning;
-      Serve(RunCpu(until));
+      if (kernel_.icount() >= turn_end_ && scheduler.HasOthers()) {
+        scheduler.Yield();
+        continue;
+      }
+      const Stop stop = RunCpu(*task, until);
+      Account(*task);
+      Serve(*task, stop);
     }
     return kernel_.ended() ? RunState::kEnded : RunState::kRunning;
+  }
+
+  // Every task waits: time jumps to the next deadline or timer. False: there is none, and the box
+  // has ended as a deadlock.
+  bool Idle() {
+    const Nanoseconds wake = std::min(kernel_.scheduler.NextDeadline(), NextTimer(nullptr));
+    if (wake == kNever) {
+      EndAsDeadlock();
+      return false;
+    }
+    kernel_.JumpTo(wake);
+    return true;
+  }
+
+  void EndAsDeadlock() {
+    Termination termination;
+    termination.kind = Termination::Kind::kDeadlock;
+    for (const auto& [id, task] : kernel_.processes().tasks()) {
+      if (task->scheduling.state == Scheduling::State::kEnded) continue;
+      if (!termination.detail.empty()) termination.detail += "; ";
+      termination.detail += DescribeWait(*task);
+    }
+    termination.detail += "; no timer, signal or other task can end that";
+    kernel_.End(std::move(termination));
+  }
+
+  static std::string DescribeWait(const Task& task) {
+    const std::string name = "task " + std::to_string(task.tid) + " (" + task.command + ")";
+    if (task.process.stop_signal != 0)
+      return name + " was stopped by " + SignalName(task.process.stop_signal);
+    return name + " waits in " +
+           std::string(task.call && task.call->row != nullptr ? task.call->row->name : "?");
+  }
+
+  // Of all processes; clocks of CPU time move for the process of `running` alone.
+  Nanoseconds NextTimer(const Task* running) {
+    Nanoseconds next = kNever;
+    for (const auto& [pid, process] : kernel_.timed_processes) {
+      const bool waits = running == nullptr || &running->process != process;
+      next = std::min(next, process->NextTimer(waits));
+    }
+    return next;
+  }
+  void FireTimers() {
+    for (const auto& [pid, process] : kernel_.timed_processes) process->FireTimers();
+  }
+
+  // Adds the time since the last call to the CPU time of a task.
+  void Account(Task& task) {
+    const Nanoseconds spent = kernel_.CpuTime() - accounted_;
+    accounted_ += spent;
+    task.cpu_ns += spent;
+    task.process.cpu_ns += spent;
   }
 
   void Start() {
     started_ = true;
     PutStreams();
-    const auto mounted = kernel_.files().Mount("dev", MakeDev(task_));
-    const auto mounted_proc = kernel_.files().Mount("proc", MakeProc(task_));
+    const auto mounted = kernel_.files().Mount("dev", MakeDev(*first_));
+    const auto mounted_proc = kernel_.files().Mount("proc", MakeProc(kernel_));
     if (!mounted || !mounted_proc) return;  // the root cannot be read: failure() says why
     if (const auto loaded = LoadProgram(); !loaded) {
       const LoadError& error = loaded.error();
@@ -109,7 +188,6 @@ class LinuxBox : public Box {
       termination.detail = error.detail;
       kernel_.End(std::move(termination));
     }
-    NoteProgram();
   }
 
   void PutStreams() {
@@ -120,37 +198,37 @@ class LinuxBox : public Box {
         std::make_shared<OutputInode>(services, kernel_, OutputStream::kStderr)};
     for (int fd = 0; fd < 3; ++fd) {
       const auto& inode = nodes[fd];
-      inode->uid = task_.credentials.uid;
-      inode->gid = task_.credentials.gid;
+      inode->uid = first_->credentials.uid;
+      inode->gid = first_->credentials.gid;
       auto file = inode->Open({inode, nullptr, {}}, fd == 0 ? kOpenReadOnly : kOpenWriteOnly);
-      if (file) task_.fds().Put(fd, {std::move(*file), false});
+      if (file) first_->fds().Put(fd, {std::move(*file), false});
     }
   }
 
   LoadResult<void> LoadProgram() {
     const BoxSpec& spec = kernel_.spec;
-    const auto directory = task_.Resolve(kAtFdCwd, spec.working_directory, {});
+    const auto directory = first_->Resolve(kAtFdCwd, spec.working_directory, {});
     if (!directory || !directory->ref.inode->is(kTypeDirectory)) {
       return FailLoad(
           directory ? kENOTDIR : directory.error(),
           "the working directory " + spec.working_directory + " is not a directory of the root");
     }
-    task_.fs().working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
+    first_->fs().working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
     ExecRequest request{{}, {}, spec.argv, spec.env};
     const std::string& program = spec.program.empty() ? spec.argv.front() : spec.program;
-    auto found = FindProgram(task_, program, spec.env, &request.filename);
+    auto found = FindProgram(*first_, program, spec.env, &request.filename);
     if (!found) return std::unexpected(found.error());
     request.file = std::move(*found);
     TellStart(request);
-    return Execute(task_, std::move(request));
+    return Execute(*first_, std::move(request));
   }
 
   // strace(1) starts with it. Only an event: no call of the guest's, so neither hashed nor counted.
   void TellStart(const ExecRequest& request) {
     if (!kernel_.spec.trace_syscalls) return;
     TraceEvent event;
-    event.pid = task_.process.pid;
-    event.tid = task_.tid;
+    event.pid = first_->process.pid;
+    event.tid = first_->tid;
     event.name = "execve";
     std::string argv;
     for (const std::string& argument : request.argv)
@@ -161,37 +239,34 @@ class LinuxBox : public Box {
     kernel_.host().OnTrace(event);
   }
 
-  // After execve a new CPU counts from 0.
-  void NoteProgram() {
-    if (task_.program.get() == noted_) return;
-    noted_ = task_.program.get();
-    icount_base_ = kernel_.icount();
-  }
-
-  Stop RunCpu(Icount until) {
+  Stop RunCpu(Task& task, Icount until) {
     const Icount now = kernel_.icount();
     const Icount end = std::min(until, kernel_.spec.limits[LimitId::kInstructions]);
     std::uint64_t budget = std::min(end - now, kInstructionsPerLook);
-    // Timers go off at their instruction.
-    if (const Nanoseconds timer = process_.NextTimer(false); timer != kNever) {
-      budget = std::min(budget, std::max<std::uint64_t>(timer - std::min(timer, kernel_.Now()), 1));
+    if (kernel_.scheduler.HasOthers()) budget = std::min(budget, turn_end_ - now);
+    // Timers go off, and sleepers wake, at their instruction.
+    const Nanoseconds next = std::min(NextTimer(&task), kernel_.scheduler.NextDeadline());
+    if (next != kNever) {
+      budget = std::min(budget, std::max<std::uint64_t>(next - std::min(next, kernel_.Now()), 1));
     }
-    x86::Vcpu& cpu = task_.cpu();
-    cpu.SetTscOffset(kernel_.time_offset() + icount_base_);
+    x86::Vcpu& cpu = task.cpu();
+    // The time-stamp counter shows virtual time, whatever this CPU has run of it.
+    const Icount before = cpu.icount();
+    cpu.SetTscOffset(kernel_.time_offset() + now - before);
     running_.store(&cpu, std::memory_order_relaxed);
     Stop stop = cpu.Run(budget);
     running_.store(nullptr, std::memory_order_relaxed);
-    kernel_.SetIcount(icount_base_ + cpu.icount());
+    kernel_.SetIcount(now + (cpu.icount() - before));
     return stop;
   }
 
-  void Serve(const Stop& stop) {
+  void Serve(Task& task, const Stop& stop) {
     switch (stop.kind) {
       case StopKind::kBudget:
       case StopKind::kYield:
         return;
       case StopKind::kSyscall:
-        BeginCall(task_, stop.entry);
+        BeginCall(task, stop.entry);
         return;
       case StopKind::kMemoryLimit:
         kernel_.EndByLimit(LimitId::kMemory);
@@ -199,24 +274,24 @@ class LinuxBox : public Box {
       case StopKind::kException:
         if (stop.exception == ExceptionKind::kNotImplemented && !unimplemented_)
           unimplemented_ = stop.instruction;
-        RaiseFault(task_, stop);
+        RaiseFault(task, stop);
         return;
       case StopKind::kMemoryFault:
-        RaiseFault(task_, stop);
+        RaiseFault(task, stop);
         return;
     }
   }
 
-  void CheckMemoryLimit() {
-    if (task_.memory().hit_memory_limit()) kernel_.EndByLimit(LimitId::kMemory);
+  void CheckMemoryLimit(Task& task) {
+    if (task.program && task.memory().hit_memory_limit()) kernel_.EndByLimit(LimitId::kMemory);
   }
 
   Kernel kernel_;
-  Process process_;
-  Task task_;
+  const std::shared_ptr<Task> first_;  // of the process whose end is the box'
   bool started_ = false;
-  const Program* noted_ = nullptr;
-  Icount icount_base_ = 0;
+  std::uint64_t turn_ = 0;     // of the scheduler, to which turn_end_ belongs
+  Icount turn_end_ = 0;        // when somebody else is to get the CPU
+  Nanoseconds accounted_ = 0;  // CPU time that was given to tasks
   std::atomic<x86::Vcpu*> running_ = nullptr;
   std::optional<InstructionReport> unimplemented_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/linux/deliver.h"
 #include "engine/linux/return_page.h"
 #include "engine/linux/syscalls/table.h"
 
@@ -39,6 +40,7 @@ std::string ResultText(const SyscallRow* row, const SyscallResult& result) {
 
 void Print(Task& task, CallInFlight& call, bool finished, std::int64_t result) {
   if (call.row == nullptr || call.row->entry.print == nullptr) return;
+  if (!task.program) return;  // it has ended in the call
   call.row->entry.print({task.space(), call.arguments, call.layout, finished, result},
                         call.printed);
 }
@@ -61,6 +63,8 @@ void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
 }
 
 void Finish(Task& task, const SyscallResult& result) {
+  task.kernel.futexes.Forget(task);
+  task.signals.awaited = 0;
   Record(task, *task.call, result);
   if (result.kind() == SyscallResult::Kind::kValue) {
     const std::uint64_t mask = kConventions[static_cast<std::size_t>(task.program->abi)].mask;
@@ -83,17 +87,6 @@ void Interrupt(Task& task, const BlockOn& block) {
     return;
   }
   Finish(task, kEINTR);
-}
-
-void EndAsDeadlock(Task& task) {
-  Termination termination;
-  termination.kind = Termination::Kind::kDeadlock;
-  termination.detail =
-      fmt::format("task {} waits in {}, and no timer, signal or other task can end that", task.tid,
-                  task.call->row->name);
-  Record(task, *task.call, SyscallResult::NoReturn());
-  task.call.reset();
-  task.kernel.End(std::move(termination));
 }
 
 SyscallResult Serve(Task& task) {
@@ -146,36 +139,30 @@ void BeginCall(Task& task, SyscallEntry entry) {
 }
 
 CallProgress AdvanceCall(Task& task) {
-  Kernel& kernel = task.kernel;
-  while (true) {
-    const SyscallResult result = Serve(task);
-    switch (result.kind()) {
-      case SyscallResult::Kind::kValue:
-      case SyscallResult::Kind::kNoReturn:
-        Finish(task, result);
-        return CallProgress::kDone;
-      case SyscallResult::Kind::kAgain:
-        return CallProgress::kMoreToDo;
-      case SyscallResult::Kind::kBlocked:
-        break;
-    }
-    if (kernel.ended() || kernel.failure()) return CallProgress::kDone;
+  const SyscallResult result = Serve(task);
+  switch (result.kind()) {
+    case SyscallResult::Kind::kValue:
+    case SyscallResult::Kind::kNoReturn:
+      Finish(task, result);
+      return CallProgress::kDone;
+    case SyscallResult::Kind::kAgain:
+      return CallProgress::kMoreToDo;
+    case SyscallResult::Kind::kBlocked:
+      break;
+  }
+  if (task.kernel.ended() || task.kernel.failure()) return CallProgress::kDone;
+  if (result.block().on_signal != OnSignal::kNothing) {
     task.signals.DiscardIgnored();
+    // Stops in mid-call: who is continued waits on, and has not noticed.
+    StopByDefault(task);
     if (task.signals.HasDeliverable()) {
       Interrupt(task, result.block());
       return CallProgress::kDone;
     }
-    if (result.block().wait == Wait::kInput) return CallProgress::kWaitsForInput;
-    const Nanoseconds wake = std::min(result.block().deadline, task.process.NextTimer(true));
-    if (wake == kNever) {
-      EndAsDeadlock(task);
-      return CallProgress::kDone;
-    }
-    kernel.JumpTo(wake);
-    task.process.FireTimers();
-    // A guest whose handlers re-arm timers for ever must not keep the host here.
-    if (kernel.SliceIsOver()) return CallProgress::kMoreToDo;
   }
+  if (result.block().wait == Wait::kInput) return CallProgress::kWaitsForInput;
+  task.kernel.scheduler.Block(task, result.block());
+  return CallProgress::kBlocked;
 }
 
 }  // namespace glovebox::engine

@@ -7,6 +7,7 @@ namespace glovebox::engine {
 
 enum class CallProgress : std::uint8_t {
   kDone,           // the registers hold the result (or the box has ended)
+  kBlocked,        // the task waits; the call is tried again when it is woken
   kMoreToDo,       // the slice is over; nothing that the guest sees has happened
   kWaitsForInput,  // bytes of stdin are not there yet; nothing that the guest sees has happened
 };
@@ -15,8 +16,7 @@ enum class CallProgress : std::uint8_t {
 // kind decides whose table and structures the call follows.
 void BeginCall(Task& task, SyscallEntry entry);
 
-// Serves the call, or goes on serving it. Where every task waits, time jumps to the next timer or
-// deadline; where there is none, the box ends as a deadlock.
+// Serves the call, or goes on serving it.
 CallProgress AdvanceCall(Task& task);
 
 }  // namespace glovebox::engine

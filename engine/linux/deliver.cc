@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/linux/exit.h"
 #include "engine/linux/signal_frame.h"
 #include "engine/linux/syscalls/describe.h"
 
@@ -24,14 +25,6 @@ void Record(Task& task, const abi::Siginfo& info) {
   kernel.host().OnTrace(event);
 }
 
-void EndBySignal(Task& task, int signal, bool core) {
-  Termination termination;
-  termination.kind = Termination::Kind::kSignaled;
-  termination.code = signal;
-  termination.core_dumped = core;
-  task.kernel.End(std::move(termination));
-}
-
 void ActByDefault(Task& task, int signal) {
   switch (DefaultActionOf(signal)) {
     case DefaultAction::kIgnore:
@@ -39,17 +32,18 @@ void ActByDefault(Task& task, int signal) {
       return;
     case DefaultAction::kTerminate:
     case DefaultAction::kCore:
-      EndBySignal(task, signal, DefaultActionOf(signal) == DefaultAction::kCore);
+      EndProcess(
+          task.process,
+          {.code = 0, .signal = signal, .core = DefaultActionOf(signal) == DefaultAction::kCore});
       return;
-    case DefaultAction::kStop: {
-      Termination termination;
-      termination.kind = Termination::Kind::kDeadlock;
-      termination.detail = "task " + std::to_string(task.tid) + " was stopped by " +
-                           SignalName(signal) + ", and nobody is there to continue it";
-      task.kernel.End(std::move(termination));
+    case DefaultAction::kStop:
+      StopProcess(task.process, signal);
       return;
-    }
   }
+}
+
+bool HasEnded(const Task& task) {
+  return task.kernel.ended() || task.scheduling.state == Scheduling::State::kEnded;
 }
 
 // The si_code of a floating point exception: the first row that the raised ones (IE DE ZE OE UE PE)
@@ -130,8 +124,19 @@ void RaisePageFault(Task& task, const MemoryFault& fault) {
 
 }  // namespace
 
+void StopByDefault(Task& task) {
+  while (task.signals.HasDeliverable()) {
+    const int signal = task.signals.NextDeliverable();
+    const bool stops = task.signals.action(signal).handler == kHandlerDefault &&
+                       DefaultActionOf(signal) == DefaultAction::kStop;
+    if (!stops) return;
+    Record(task, *task.signals.Take(~task.signals.blocked()));
+    StopProcess(task.process, signal);
+  }
+}
+
 void DeliverSignals(Task& task) {
-  while (!task.kernel.ended()) {
+  while (!HasEnded(task) && !task.scheduling.stopped) {
     const auto info = task.signals.Take(~task.signals.blocked());
     if (!info) break;
     const Sigaction action = task.signals.action(info->signal);
@@ -152,6 +157,7 @@ void DeliverSignals(Task& task) {
       task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
     }
   }
+  if (HasEnded(task)) return;
   if (task.signals.saved_mask) {
     task.signals.SetBlocked(*task.signals.saved_mask);
     task.signals.saved_mask.reset();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/isa/x86/cpuid.h"
+#include "engine/linux/exit.h"
 #include "engine/linux/return_page.h"
 #include "engine/loader/elf.h"
 #include "engine/loader/script.h"
@@ -126,12 +127,20 @@ LoadResult<GuestAddr> MapReturnPage(AddressSpace& memory) {
 }
 
 void Enter(Task& task, std::unique_ptr<Program> program) {
+  EndOtherThreads(task);
+  task.LeaveCpu();
   x86::Registers registers;
   registers.rip = program->image.entry;
   registers.gpr[x86::kRsp] = program->stack.stack_pointer;
   program->cpu->Set(registers);
+  program->cpu_holder = &task;
+  task.command = program->command;
+  task.kernel.futexes.HandleDeathOf(task);
   task.program = std::move(program);
+  task.kernel.scheduler.WakeAll(&task);  // a parent that called vfork(2)
+  task.process.has_executed = true;
   task.signals.ResetHandlers();
+  if (task.fd_table.use_count() > 1) task.fd_table = std::make_shared<FdTable>(task.fds());
   task.fds().CloseOnExec();
   task.clear_child_tid = 0;
   task.robust_list = 0;

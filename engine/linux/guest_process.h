@@ -30,8 +30,9 @@ struct Program {
   LoadedImage image;
   BuiltStack stack;
   PathRef executable;
-  std::string command;        // /proc/self/comm, at most 15 bytes
-  GuestAddr return_page = 0;  // of i386 programs: return_page.h
+  std::string command;         // its file's name, at most 15 bytes
+  Task* cpu_holder = nullptr;  // whose state the CPU has; CLONE_VM
+  GuestAddr return_page = 0;   // of i386 programs: return_page.h
   GuestAddr brk_start = 0;
   GuestAddr brk = 0;
 
@@ -78,25 +79,51 @@ struct IntervalTimer {
 
 class Task;
 
+struct ExitStatus {
+  int code = 0;    // of exit(2), its lowest eight bits
+  int signal = 0;  // not 0: it was ended by a signal
+  bool core = false;  // whose default action is to dump core
+};
+
 class Process {
  public:
-  Process(Kernel& the_kernel, std::uint32_t id);
+  // `the_parent` is null for the first process of the box; a child inherits from it.
+  Process(Kernel& the_kernel, std::uint32_t id, Process* the_parent);
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   Kernel& kernel;
   const std::uint32_t pid;
+  Process* parent;
+  std::vector<Process*> children;  // in the order of their making, zombies too
   std::uint32_t group;
   std::uint32_t session;
-  std::vector<Task*> threads;  // in the order of their making; the first is the leader
-  PendingSignals pending;      // of the process as a whole
+  // In the order of their making. The first is the leader: ended or not, it is there as long as its
+  // process is.
+  std::vector<Task*> threads;
+  PendingSignals pending;  // of the process as a whole
   std::array<abi::Rlimit, kResourceCount> limits{};
   std::array<IntervalTimer, kTimerCount> timers;
+
+  int exit_signal = 0;  // what the parent gets when the process ends; 0: nothing
+  bool is_subreaper = false;
+  bool has_executed = false;  // execve(2) after fork(2): setpgid(2) of the parent comes too late
+  // CPU time in virtual nanoseconds: of all its threads, and of children that were waited for.
+  Nanoseconds cpu_ns = 0;
+  Nanoseconds children_cpu_ns = 0;
+
+  bool ended = false;  // a zombie, once its threads are gone
+  ExitStatus status;
+  int stop_signal = 0;     // not 0: stopped by it
+  bool stop_seen = false;  // wait(2) has told of the stop
+  bool continued = false;  // wait(2) has not told yet that it was continued
 
   // To the process: any of its threads may take it. False where the queue of a real-time signal is
   // full. Ignored signals vanish.
   bool Send(const abi::Siginfo& info);
 
+  // What stops a process and what continues it undo each other already when they are sent.
+  void NoteStopOrContinue(int signal);
   // Drops a signal that nobody wants any more, from all queues.
   void Drop(int signal);
 

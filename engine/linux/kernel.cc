@@ -1,5 +1,7 @@
 #include "engine/linux/kernel.h"
 
+#include "engine/linux/process_table.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -27,8 +29,13 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
       services_(std::make_shared<VfsServices>(
           VfsServices{BlobCache(tree), DiskMeter(spec.limits[LimitId::kDisk]),
                       [this] { return WallNanoseconds(); },
-                      [this](std::span<std::byte> out) { random.Fill(out); }})),
-      files_(services_, spec.root) {}
+                      [this](std::span<std::byte> out) { random.Fill(out); },
+                      [this](const void* channel) { scheduler.FileEvent(channel); }})),
+      files_(services_, spec.root),
+      processes_(std::make_unique<ProcessTable>()) {
+}
+
+Kernel::~Kernel() = default;
 
 void Kernel::BeginSlice() {
   nudged_.store(false, std::memory_order_relaxed);

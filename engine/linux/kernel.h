@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "engine/base/random.h"
+#include "engine/linux/futex.h"
+#include "engine/linux/scheduler.h"
 #include "engine/linux/trace.h"
 #include "engine/linux/world_values.h"
 #include "engine/memory/meter.h"
@@ -19,10 +21,14 @@
 
 namespace glovebox::engine {
 
+class Process;
+class ProcessTable;
+
 // Threads: the box's, but for Nudge.
 class Kernel {
  public:
   Kernel(const BoxSpec& spec, WorldValues world_values, TreeSource& tree, BoxHost& host);
+  ~Kernel();
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
@@ -65,6 +71,9 @@ class Kernel {
   // What the tree source or the host failed with; the box is useless then.
   const std::optional<Error>& failure() const;
 
+  // Processes that have armed an interval timer, by number.
+  std::map<std::uint32_t, Process*> timed_processes;
+
   // --- accounts ---
   void CountSyscall() { ++syscall_count_; }
   void CountAbsent(std::string_view name) { ++absent_[name]; }
@@ -76,6 +85,10 @@ class Kernel {
   BoxHost& host() { return host_; }
   const std::shared_ptr<VfsServices>& services() const { return services_; }
   Filesystem& files() { return files_; }
+  ProcessTable& processes() { return *processes_; }
+
+  FutexTable futexes;
+  Scheduler scheduler;
 
   const BoxSpec spec;
   const WorldValues world;
@@ -100,7 +113,9 @@ class Kernel {
   std::map<std::string_view, std::uint64_t> absent_;
   std::map<std::pair<abi::AbiId, std::uint64_t>, std::string> unknown_names_;
   std::shared_ptr<VfsServices> services_;
-  Filesystem files_;  // last: its nodes ask for the time as they are made
+  Filesystem files_;  // its nodes ask for the time as they are made
+  // Last: what tasks hold goes before what they hold it of.
+  const std::unique_ptr<ProcessTable> processes_;
 };
 
 }  // namespace glovebox::engine

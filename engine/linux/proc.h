@@ -12,6 +12,6 @@ namespace glovebox::engine {
 std::shared_ptr<Directory> MakeDev(Task& task);
 
 // What programs and C libraries look at in proc(5): the process itself, the machine, some of sys.
-std::shared_ptr<Directory> MakeProc(Task& task);
+std::shared_ptr<Directory> MakeProc(Kernel& kernel);
 
 }  // namespace glovebox::engine

@@ -71,6 +71,11 @@ void SignalHandlers::Reset() {
 
 // --- SignalState ---
 
+void SignalState::Inherit(const SignalState& from, bool share_handlers) {
+  blocked_ = from.saved_mask.value_or(from.blocked_);
+  handlers_ = share_handlers ? from.handlers_ : std::make_shared<SignalHandlers>(*from.handlers_);
+}
+
 bool SignalState::Send(const abi::Siginfo& info) {
   // A blocked signal stays pending even where it is ignored: it may be waited for.
   if (IsIgnored(info.signal) && (blocked_ & SetOf(info.signal)) == 0) return true;

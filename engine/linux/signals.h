@@ -185,6 +185,9 @@ class SignalState {
   SignalState(std::shared_ptr<SignalHandlers> handlers, PendingSignals& shared)
       : handlers_(std::move(handlers)), shared_(shared) {}
 
+  // clone(2): the mask, and the handlers or a copy of them.
+  void Inherit(const SignalState& from, bool share_handlers);
+
   // To this thread. False where the queue of a real-time signal is full. Ignored signals vanish.
   bool Send(const abi::Siginfo& info);
   // As a fault does: a blocked or ignored signal gets its default action back, so that it cannot be
@@ -202,6 +205,8 @@ class SignalState {
   // Drops what is unblocked but ignored: it ends no wait.
   void DiscardIgnored();
   void Drop(int signal);
+  // Would it be taken at once: by a handler, or by sigtimedwait(2)?
+  bool Wants(int signal) const { return (blocked_ & ~awaited & SetOf(signal)) == 0; }
   SignalSet blocked() const { return blocked_; }
   void SetBlocked(SignalSet set) { blocked_ = set & ~kUnblockable; }
 
@@ -214,6 +219,7 @@ class SignalState {
 
   // sigsuspend, ppoll: the mask to come back to once the call is over.
   std::optional<SignalSet> saved_mask;
+  SignalSet awaited = 0;  // what sigtimedwait waits for
   abi::SignalStack alternate{0, 2 /* SS_DISABLE */, 0, 0};
 
  private:

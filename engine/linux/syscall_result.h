@@ -17,13 +17,15 @@ inline constexpr Nanoseconds kNever = ~Nanoseconds{0};
 enum class OnSignal : std::uint8_t {
   kRestartIfAsked,  // EINTR, or again where the handler has SA_RESTART
   kInterrupt,       // always EINTR
+  kNothing,         // the call goes on to its end
 };
 
 struct BlockOn {
   Nanoseconds deadline = kNever;  // when the call is to be tried again at the latest
   Wait wait = Wait::kEvent;
   OnSignal on_signal = OnSignal::kInterrupt;
-  std::int64_t partial = 0;  // not 0: what the call returns when it is interrupted
+  std::int64_t partial = 0;       // not 0: what the call returns when it is interrupted
+  const void* channel = nullptr;  // whose events are waited for: Scheduler
 };
 
 class SyscallResult {

@@ -1,19 +1,31 @@
 #include "engine/linux/task.h"
 
 namespace glovebox::engine {
-Task::Task(Kernel& the_kernel, Process& the_process, std::uint32_t id)
+Task::Task(Kernel& the_kernel, std::shared_ptr<Process> the_process, std::uint32_t id)
     : kernel(the_kernel),
-      process(the_process),
+      process(*the_process),
       tid(id),
       fd_table(std::make_shared<FdTable>()),
       fs_context(std::make_shared<FsContext>()),
-      signals(std::make_shared<SignalHandlers>(), the_process.pending) {
+      signals(std::make_shared<SignalHandlers>(), process.pending),
+      process_(std::move(the_process)) {
   process.threads.push_back(this);
   const auto uid = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kUid));
   const auto gid = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kGid));
   credentials = {uid, uid, uid, uid, gid, gid, gid, gid, {}};
   fs().root = fs().working_directory = kernel.files().root();
   fs().umask = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kUmask));
+}
+
+void Task::TakeCpu() {
+  if (program->cpu_holder == this) return;
+  if (program->cpu_holder != nullptr) program->cpu->Save(program->cpu_holder->context);
+  program->cpu->Load(context);
+  program->cpu_holder = this;
+}
+
+void Task::LeaveCpu() {
+  if (program && program->cpu_holder == this) program->cpu_holder = nullptr;
 }
 
 Result<std::shared_ptr<Directory>, Errno> Task::DirectoryOf(int dirfd) const {
@@ -43,8 +55,16 @@ Result<Resolved, Errno> Task::ResolveGuest(int dirfd, GuestPtr<const char> path,
   return Resolve(dirfd, *text, options);
 }
 
+bool Task::Receive(const abi::Siginfo& info) {
+  if (scheduling.state == Scheduling::State::kEnded) return true;
+  process.NoteStopOrContinue(info.signal);
+  if (!signals.Send(info)) return false;
+  if (signals.Wants(info.signal)) kernel.scheduler.Wake(*this);
+  return true;
+}
+
 void Task::Send(int signal, int code) {
-  signals.Send(SenderInfo(signal, code, process.pid, credentials.uid));
+  Receive(SenderInfo(signal, code, process.pid, credentials.uid));
 }
 
 }  // namespace glovebox::engine

@@ -11,9 +11,11 @@
 
 #include "engine/isa/x86/vcpu.h"
 #include "engine/linux/fd_table.h"
+#include "engine/linux/futex.h"
 #include "engine/linux/guest_memory.h"
 #include "engine/linux/guest_process.h"
 #include "engine/linux/kernel.h"
+#include "engine/linux/scheduler.h"
 #include "engine/linux/signals.h"
 #include "engine/linux/syscall_result.h"
 #include "engine/linux/trace.h"
@@ -38,6 +40,7 @@ struct CallInFlight {
   std::uint64_t progress = 0;
   std::optional<std::uint64_t> total;  // bytes that a transfer is about, once it has begun
   std::optional<Nanoseconds> deadline;
+  std::shared_ptr<OpenFile> opening;  // open(2) of a FIFO, while the other end is not there
 };
 
 // What the CPU last complained about: stays until the next time, as signal frames show it.
@@ -49,14 +52,14 @@ struct LastTrap {
 
 class Task {
  public:
-  // The first thread of `the_process`, with tables of its own.
-  Task(Kernel& the_kernel, Process& the_process, std::uint32_t id);
+  // A thread of `the_process` with tables of its own, not scheduled yet.
+  Task(Kernel& the_kernel, std::shared_ptr<Process> the_process, std::uint32_t id);
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
   Kernel& kernel;
   Process& process;
-  const std::uint32_t tid;
+  std::uint32_t tid;                      // execve(2) makes it that of the process
   std::shared_ptr<Program> program;       // null before the first execve; CLONE_VM
   std::shared_ptr<FdTable> fd_table;      // CLONE_FILES
   std::shared_ptr<FsContext> fs_context;  // CLONE_FS
@@ -64,12 +67,22 @@ class Task {
   SignalState signals;
   std::uint64_t clear_child_tid = 0;
   std::uint64_t robust_list = 0;
+  std::string command;  // /proc/PID/comm, at most 15 bytes
   bool no_new_privileges = false;
   bool dumpable = true;
   std::uint64_t parent_death_signal = 0;
   std::uint64_t personality = 0;
   LastTrap last_trap;
   std::optional<CallInFlight> call;
+  Scheduling scheduling;
+  std::optional<FutexKey> futex;  // that it waits for
+  x86::ThreadContext context;     // while another task has the CPU of its address space
+  Nanoseconds cpu_ns = 0;         // of this thread
+
+  const std::shared_ptr<Process>& shared_process() const { return process_; }
+  // Makes the CPU of its address space that of the task.
+  void TakeCpu();
+  void LeaveCpu();
 
   FdTable& fds() const { return *fd_table; }
   FsContext& fs() const { return *fs_context; }
@@ -89,6 +102,11 @@ class Task {
 
   // Sends a signal to this task, from inside.
   void Send(int signal, int code);
+  // A signal for this thread alone; wakes it. False where the queue of a real-time signal is full.
+  bool Receive(const abi::Siginfo& info);
+
+ private:
+  std::shared_ptr<Process> process_;
 };
 
 inline constexpr int kAtFdCwd = -100;

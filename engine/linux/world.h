@@ -15,6 +15,7 @@ enum class WorldId : std::uint8_t {
   kInstructionTime,
   kSyscallTime,
   kByteTime,
+  kQuantum,
   kHostname,
   kDomainname,
   kMachineId,
@@ -76,6 +77,8 @@ inline constexpr std::array kWorld{
              "gets somewhere"},
     WorldRow{WorldId::kByteTime, "bytes_per_ns", "4", WorldKind::kNumber, 1, 1'000'000,
              "bytes that a system call moves in one nanosecond of virtual time"},
+    WorldRow{WorldId::kQuantum, "quantum_insns", "100000", WorldKind::kNumber, 1, 1'000'000'000,
+             "instructions of a task's turn while others are ready: a tenth of a millisecond"},
     WorldRow{WorldId::kHostname, "hostname", "glovebox", WorldKind::kText, 0, 0,
              "uname(2); says where one is"},
     WorldRow{WorldId::kDomainname, "domainname", "(none)", WorldKind::kText, 0, 0,
@@ -134,8 +137,10 @@ inline constexpr std::array kWorld{
              "stack, heap, mappings and position-independent programs are placed at random, by the "
              "seed, so that "
              "programs that depend on addresses are found by another seed"},
-    WorldRow{WorldId::kScheduling, "scheduling", "one task", WorldKind::kFact, 0, 0,
-             "when every task waits, time jumps to the next timer: sleeps are free"},
+    WorldRow{WorldId::kScheduling, "scheduling", "round robin", WorldKind::kFact, 0, 0,
+             "tasks take turns of quantum_insns instructions; a wait, sched_yield(2) and the end "
+             "give up the rest of a turn; when every task waits, time jumps to the next timer: "
+             "sleeps are free"},
     WorldRow{WorldId::kClocks, "clocks", "one", WorldKind::kFact, 0, 0,
              "CLOCK_REALTIME is start_time plus virtual time, CLOCK_MONOTONIC and CLOCK_BOOTTIME "
              "are virtual time; CPU "

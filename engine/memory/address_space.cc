@@ -485,6 +485,13 @@ const Mapping* AddressSpace::Find(GuestAddr address) const {
   return region != nullptr ? &region->mapping : nullptr;
 }
 
+std::optional<AddressSpace::SharedPlace> AddressSpace::SharedPlaceOf(GuestAddr address) const {
+  const Region* const region = tables_->mappings.Find(address);
+  if (region == nullptr || !region->IsSharedMemory()) return std::nullopt;
+  return SharedPlace{region->file->shared.get(),
+                     region->mapping.file_offset_bytes + (address - region->mapping.start)};
+}
+
 std::vector<Mapping> AddressSpace::Mappings() const { return tables_->mappings.All(); }
 
 // --- Accesses ---

@@ -19,6 +19,7 @@
 #include "engine/base/types.h"
 #include "engine/memory/fault.h"
 #include "engine/memory/meter.h"
+#include "engine/memory/shared_object.h"
 
 namespace glovebox::engine {
 
@@ -137,6 +138,13 @@ class AddressSpace {
   // madvise(MADV_DONTNEED): private anonymous pages read as zero again and are no longer charged;
   // private file pages show the file again.
   Result<void, MapError> Discard(GuestAddr address, std::uint64_t size_bytes);
+
+  // The place of a byte in shared memory; empty where it lies in none.
+  struct SharedPlace {
+    const SharedObject* object;
+    std::uint64_t offset_bytes;
+  };
+  std::optional<SharedPlace> SharedPlaceOf(GuestAddr address) const;
 
   // Is every page of the range mapped?
   bool IsMapped(GuestAddr address, std::uint64_t size_bytes) const;

@@ -60,6 +60,8 @@ class OpenFile {
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
+  // What open(2) waits for before it returns the file: the other end of a FIFO.
+  virtual Result<void, IoFailure> Connected() const { return {}; }
   // How many bytes a read of `wanted` may take now, 0 at the end of a stream; a pipe waits here,
   // before anything moved.
   virtual IoResult Await(std::size_t wanted) { return wanted; }

@@ -16,18 +16,36 @@ class Pipe {
   static constexpr std::size_t kCapacityBytes = 65536;
   static constexpr std::size_t kAtomicBytes = 4096;  // PIPE_BUF
 
+  explicit Pipe(std::shared_ptr<VfsServices> services) : services_(std::move(services)) {}
+
   std::size_t size() const { return bytes_.size(); }
   std::size_t room() const { return kCapacityBytes - bytes_.size(); }
   std::size_t Peek(std::span<std::byte> out) const;
   void Drop(std::size_t count);
   void Push(std::span<const std::byte> bytes);
 
-  int readers = 0;
-  int writers = 0;
-  bool was_written_to =
-      false;  // a writer was there once: an empty pipe without writers is at its end
+  int readers() const { return readers_; }
+  int writers() const { return writers_; }
+  // A writer was there once: an empty pipe without writers is at its end.
+  bool was_written_to() const { return was_written_to_; }
+  void AddEnd(bool reads, bool writes);
+  void RemoveEnd(bool reads, bool writes);
+  // Opens so far: who waits in open(2) for the other end goes on when one came, even if it has gone
+  // again.
+  std::uint64_t reader_opens() const { return reader_opens_; }
+  std::uint64_t writer_opens() const { return writer_opens_; }
 
  private:
+  void Tell() const {
+    if (services_->file_event) services_->file_event(this);
+  }
+
+  std::shared_ptr<VfsServices> services_;
+  int readers_ = 0;
+  int writers_ = 0;
+  bool was_written_to_ = false;
+  std::uint64_t reader_opens_ = 0;
+  std::uint64_t writer_opens_ = 0;
   std::deque<std::byte> bytes_;
 };
 
@@ -35,19 +53,20 @@ class Pipe {
 class PipeInode : public Inode {
  public:
   PipeInode(std::shared_ptr<VfsServices> services, std::uint32_t permissions, std::uint64_t device);
-  // As fifo(7): without O_NONBLOCK an open waits for the other end.
+  // As fifo(7); the wait for the other end is Connected's.
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
   // One end, without the wait; for pipe(2).
   std::shared_ptr<OpenFile> OpenEnd(int flags);
 
  private:
-  std::shared_ptr<Pipe> pipe_ = std::make_shared<Pipe>();
+  std::shared_ptr<Pipe> pipe_;
 };
 
 class OpenPipe : public OpenFile {
  public:
   OpenPipe(PathRef path, int flags, std::shared_ptr<Pipe> pipe);
   ~OpenPipe() override;
+  Result<void, IoFailure> Connected() const override;
   IoResult Await(std::size_t wanted) override;
   IoResult Read(std::uint64_t offset, std::span<std::byte> out) override;
   void Consume(std::size_t bytes) override { pipe_->Drop(bytes); }
@@ -58,6 +77,7 @@ class OpenPipe : public OpenFile {
 
  private:
   std::shared_ptr<Pipe> pipe_;
+  const std::uint64_t other_opens_;  // of the other end, when this one was made
 };
 
 }  // namespace glovebox::engine

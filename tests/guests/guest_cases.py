@@ -1,10 +1,10 @@
 """Cases of busybox_cases.json: what each one is made of, and how Linux runs it.
 
-A case is one process: a command, its standard input and the files that it finds, below /tmp. Linux runs it in a root that
+A case is a command, its standard input and the files that it finds, below /tmp. Linux runs it in a root that
 holds what a box holds: busybox, the files with the box' modes and times, /proc and /dev. What comes out is an Outcome;
 the tests beside this file and tests/service/end_to_end_test.py get another one from a box and compare.
 
-Fields of a case: name; `sh` (a script of builtins; its last command may be `exec APPLET`) or `argv` (behind busybox);
+Fields of a case: name; `sh` (a script) or `argv` (behind busybox);
 stdin (a content); files (path below /tmp to content); tier ("fast" unless it says "ci"); daemon (true: also through the
 daemon). A content is a string (latin-1), {"lines": n} (pseudo-random lines), {"repeat": [text, n]}, {"gzip": content},
 {"bzip2": content}, {"xz": content}, {"lzma": content}, {"tar": {path: content}} or {"base64": text}.

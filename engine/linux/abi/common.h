@@ -72,6 +72,13 @@ struct Rusage {
 };
 static_assert(sizeof(Rusage) == 144);
 
+// clone3(2)
+struct CloneArguments {
+  std::uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+  std::uint64_t set_tid, set_tid_size, cgroup;
+};
+static_assert(sizeof(CloneArguments) == 88);
+
 // times(2), in clock ticks
 struct Tms {
   std::int64_t user, system, children_user, children_system;

@@ -60,13 +60,19 @@ SyscallResult Install(Task& task, std::shared_ptr<OpenFile> file, bool close_on_
   return fd ? SyscallResult(*fd) : SyscallResult(fd.error());
 }
 
+// Goes on with a file that is open already, once it is connected.
+SyscallResult FinishOpen(Task& task, int flags) {
+  const std::shared_ptr<OpenFile> file = task.call->opening;
+  if (const auto connected = file->Connected(); !connected)
+    return BlockOrFail(*file, connected.error());
+  return Install(task, file, (flags & kOpenCloseOnExec) != 0);
+}
+
 SyscallResult OpenNode(Task& task, const PathRef& ref, int flags) {
-  const auto file = ref.inode->Open(ref, flags & ~kNotKept);
-  if (!file) {
-    if (file.error().wait == Wait::kNone) return file.error().error;
-    return SyscallResult::Block({kNever, file.error().wait, OnSignal::kRestartIfAsked, 0});
-  }
-  return Install(task, *file, (flags & kOpenCloseOnExec) != 0);
+  auto file = ref.inode->Open(ref, flags & ~kNotKept);
+  if (!file) return file.error().error;
+  task.call->opening = std::move(*file);
+  return FinishOpen(task, flags);
 }
 
 SyscallResult OpenTmpFile(Task& task, Resolved& at, int flags, std::uint32_t mode) {
@@ -81,6 +87,7 @@ SyscallResult OpenTmpFile(Task& task, Resolved& at, int flags, std::uint32_t mod
 
 SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   int flags = request.flags & kKnownOpenFlags;
+  if (task.call->opening) return FinishOpen(task, flags);
   // 64-bit programs open every file as a large one: fs/open.c, force_o_largefile.
   if (!abi::IsI386(task.call->layout)) flags |= kOpenLargeFile;
   if ((flags & kOpenPath) != 0)

@@ -103,7 +103,8 @@ SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::i
   // Non-blocking reads of the box' stdin wait all the same: whether bytes are there already is the
   // host's business.
   if (file.nonblocking() && failure.wait != Wait::kInput) return kEAGAIN;
-  return SyscallResult::Block({kNever, failure.wait, OnSignal::kRestartIfAsked, partial});
+  return SyscallResult::Block(
+      {kNever, failure.wait, OnSignal::kRestartIfAsked, partial, failure.channel});
 }
 
 Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,

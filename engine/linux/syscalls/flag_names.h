@@ -205,6 +205,36 @@ inline constexpr BitName kFutexNames[] = {
 };
 using FutexOp = Flags<kFutexNames>;
 
+// The lowest byte is the signal that the parent gets.
+inline constexpr BitName kCloneNames[] = {
+    Bit(0x100, "CLONE_VM"),
+    Bit(0x200, "CLONE_FS"),
+    Bit(0x400, "CLONE_FILES"),
+    Bit(0x800, "CLONE_SIGHAND"),
+    Bit(0x1000, "CLONE_PIDFD"),
+    Bit(0x2000, "CLONE_PTRACE"),
+    Bit(0x4000, "CLONE_VFORK"),
+    Bit(0x8000, "CLONE_PARENT"),
+    Bit(0x10000, "CLONE_THREAD"),
+    Bit(0x20000, "CLONE_NEWNS"),
+    Bit(0x40000, "CLONE_SYSVSEM"),
+    Bit(0x80000, "CLONE_SETTLS"),
+    Bit(0x100000, "CLONE_PARENT_SETTID"),
+    Bit(0x200000, "CLONE_CHILD_CLEARTID"),
+    Bit(0x400000, "CLONE_DETACHED"),
+    Bit(0x800000, "CLONE_UNTRACED"),
+    Bit(0x1000000, "CLONE_CHILD_SETTID"),
+    Bit(0x2000000, "CLONE_NEWCGROUP"),
+    Bit(0x4000000, "CLONE_NEWUTS"),
+    Bit(0x8000000, "CLONE_NEWIPC"),
+    Bit(0x10000000, "CLONE_NEWUSER"),
+    Bit(0x20000000, "CLONE_NEWPID"),
+    Bit(0x40000000, "CLONE_NEWNET"),
+    Bit(0x80000000, "CLONE_IO"),
+    BitName{0xff, 17, "SIGCHLD"},
+};
+using CloneFlags = Flags<kCloneNames>;
+
 inline constexpr BitName kWaitNames[] = {Bit(1, "WNOHANG"), Bit(2, "WUNTRACED"), Bit(4, "WEXITED"),
                                          Bit(8, "WCONTINUED")};
 using WaitFlags = Flags<kWaitNames>;

@@ -139,9 +139,17 @@ SyscallResult SysExitGroup(Task& task, int status);
 SyscallResult SysExecve(Task& task, PathPtr path, StringArray argv, StringArray env);
 SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray argv, StringArray env,
                           AtFlags flags);
-SyscallResult SysWait4(Task&, int, GuestPtr<std::int32_t>, WaitFlags flags, GuestPtr<abi::Rusage>);
-SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags flags,
-                        GuestPtr<abi::Rusage>);
+// wait.cc: What became of children: wait4(2), waitid(2).
+SyscallResult SysWait4(Task& task, int pid, GuestPtr<std::int32_t> status, WaitFlags flags,
+                       GuestPtr<abi::Rusage> usage);
+SyscallResult SysWaitid(Task& task, int which, Pid id, GuestPtr<abi::Siginfo> info, WaitFlags flags,
+                        GuestPtr<abi::Rusage> usage);
+// clone.cc: New processes and threads: clone(2), clone3(2), fork(2), vfork(2).
+SyscallResult SysClone(Task& task, CloneFlags flags, Address stack, Address parent_tid,
+                       Address child_tid, Hex tls);
+SyscallResult SysClone3(Task& task, GuestPtr<const abi::CloneArguments> arguments, Size size);
+SyscallResult SysFork(Task& task);
+SyscallResult SysVfork(Task& task);
 SyscallResult SysGetpid(Task& task);
 SyscallResult SysGettid(Task& task);
 SyscallResult SysGetppid(Task&);

@@ -39,7 +39,8 @@ void SetDeadline(Task& task, std::int64_t duration) {
 bool Expired(const Task& task) { return task.kernel.Now() >= *task.call->deadline; }
 
 SyscallResult WaitForEvents(const Task& task) {
-  return SyscallResult::Block({*task.call->deadline, Wait::kEvent, OnSignal::kInterrupt, 0});
+  return SyscallResult::Block(
+      {*task.call->deadline, Wait::kEvent, OnSignal::kInterrupt, 0, Scheduler::AnyFile()});
 }
 
 // Puts the mask of ppoll and pselect6 into force for the length of the call.

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "engine/linux/exec.h"
+#include "engine/linux/exit.h"
+#include "engine/linux/process_table.h"
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 
@@ -11,14 +13,6 @@ namespace glovebox::engine {
 namespace {
 
 constexpr std::uint32_t kLeaveId = ~0u;
-
-SyscallResult Exit(Task& task, int status) {
-  Termination termination;
-  termination.kind = Termination::Kind::kExited;
-  termination.code = status & 0xff;
-  task.kernel.End(std::move(termination));
-  return SyscallResult::NoReturn();
-}
 
 Result<std::vector<std::string>, Errno> ReadStrings(Task& task, StringArray array) {
   constexpr std::size_t kMaxStringBytes = 128_KiB;
@@ -121,6 +115,11 @@ SyscallResult SetFilesystemId(Task& task, const IdSet& ids, std::uint32_t id) {
   return old;
 }
 
+// The process that a call names: 0 is the caller's. Null: no such process.
+Process* ProcessOf(Task& task, Pid pid) {
+  return pid.value == 0 ? &task.process : task.kernel.processes().FindProcess(pid.value);
+}
+
 bool IsSelf(const Task& task, int pid) {
   return pid == 0 || pid == static_cast<int>(task.process.pid);
 }
@@ -145,39 +144,16 @@ void Fill(std::array<char, kSize>& field, const std::string& text) {
   std::memcpy(field.data(), text.data(), std::min(text.size(), kSize - 1));
 }
 
-SyscallResult FutexWait(Task& task, GuestPtr<std::uint32_t> word, std::uint64_t op,
-                        std::uint32_t expected, GuestPtr<const abi::Timespec> timeout,
-                        bool absolute) {
-  constexpr std::uint64_t kClockRealtime = 0x100;
-  constexpr std::int64_t kBillion = 1'000'000'000;
-  if (!task.call->deadline) {
-    Nanoseconds deadline = kNever;
-    if (timeout) {
-      const auto time = task.memory().Read(timeout);
-      if (!time) return time.error();
-      if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= kBillion)
-        return kEINVAL;
-      const std::int64_t seconds = std::min<std::int64_t>(time->seconds, 4'000'000'000);
-      auto ns = seconds * kBillion + time->nanoseconds;
-      const auto now = static_cast<std::int64_t>(task.kernel.Now());
-      if (absolute) ns -= (op & kClockRealtime) != 0 ? task.kernel.WallNanoseconds() : now;
-      deadline = static_cast<Nanoseconds>(now + std::max<std::int64_t>(ns, 0));
-    }
-    const auto value = task.memory().Read(word);
-    if (!value) return value.error();
-    if (*value != expected) return kEAGAIN;
-    task.call->deadline = deadline;
-  }
-  if (*task.call->deadline != kNever && task.kernel.Now() >= *task.call->deadline)
-    return kETIMEDOUT;
-  return SyscallResult::Block({*task.call->deadline, Wait::kEvent,
-                               timeout ? OnSignal::kInterrupt : OnSignal::kRestartIfAsked, 0});
-}
-
 }  // namespace
 
-SyscallResult SysExit(Task& task, int status) { return Exit(task, status); }
-SyscallResult SysExitGroup(Task& task, int status) { return Exit(task, status); }
+SyscallResult SysExit(Task& task, int status) {
+  EndThread(task, {.code = status & 0xff});
+  return SyscallResult::NoReturn();
+}
+SyscallResult SysExitGroup(Task& task, int status) {
+  EndProcess(task.process, {.code = status & 0xff});
+  return SyscallResult::NoReturn();
+}
 
 SyscallResult SysExecve(Task& task, PathPtr path, StringArray argv, StringArray env) {
   auto name = task.memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
@@ -202,41 +178,49 @@ SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray arg
   return Exec(task, std::move(*ref), std::move(*name), argv, env);
 }
 
-SyscallResult SysWait4(Task&, int, GuestPtr<std::int32_t>, WaitFlags flags, GuestPtr<abi::Rusage>) {
-  constexpr std::uint64_t kKnown = 1 | 2 | 8 | 0xe0000000;
-  return (flags.value & 0xffffffff & ~kKnown) != 0 ? kEINVAL : kECHILD;
-}
-SyscallResult SysWaitid(Task&, int which, Pid, GuestPtr<abi::Siginfo>, WaitFlags flags,
-                        GuestPtr<abi::Rusage>) {
-  if (which < 0 || which > 3 || (flags.value & (2 | 4 | 8)) == 0) return kEINVAL;
-  return kECHILD;
-}
-
 SyscallResult SysGetpid(Task& task) { return static_cast<std::int64_t>(task.process.pid); }
 SyscallResult SysGettid(Task& task) { return static_cast<std::int64_t>(task.tid); }
-SyscallResult SysGetppid(Task&) { return 1; }  // WorldId::kParentPid
+SyscallResult SysGetppid(Task& task) {
+  const Process* const parent = task.process.parent;
+  return parent != nullptr ? static_cast<std::int64_t>(parent->pid) : 1;  // WorldId::kParentPid
+}
 SyscallResult SysGetpgrp(Task& task) { return static_cast<std::int64_t>(task.process.group); }
 SyscallResult SysGetpgid(Task& task, Pid pid) {
-  return pid.value < 0 || !IsSelf(task, pid.value)
-             ? kESRCH
-             : SyscallResult(static_cast<std::int64_t>(task.process.group));
+  const Process* const process = ProcessOf(task, pid);
+  return process == nullptr ? kESRCH : SyscallResult(static_cast<std::int64_t>(process->group));
 }
 SyscallResult SysGetsid(Task& task, Pid pid) {
-  return pid.value < 0 || !IsSelf(task, pid.value)
-             ? kESRCH
-             : SyscallResult(static_cast<std::int64_t>(task.process.session));
+  const Process* const process = ProcessOf(task, pid);
+  return process == nullptr ? kESRCH : SyscallResult(static_cast<std::int64_t>(process->session));
 }
+// As kernel/sys.c orders its checks.
 SyscallResult SysSetpgid(Task& task, Pid pid, Pid group) {
   if (group.value < 0) return kEINVAL;
-  if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
-  if (task.process.session == task.process.pid) return kEPERM;
-  if (group.value != 0 && group.value != static_cast<int>(task.process.pid)) return kEPERM;
-  task.process.group = task.process.pid;
+  Process* const process = ProcessOf(task, pid);
+  if (process == nullptr) return kESRCH;
+  if (process != &task.process) {
+    if (process->parent != &task.process) return kESRCH;
+    if (process->session != task.process.session) return kEPERM;
+    if (process->has_executed) return kEACCES;
+  }
+  if (process->session == process->pid) return kEPERM;
+  const std::uint32_t to =
+      group.value == 0 ? process->pid : static_cast<std::uint32_t>(group.value);
+  if (to != process->pid) {
+    const bool exists = std::ranges::any_of(task.kernel.processes().tasks(), [&](const auto& row) {
+      return row.second->process.group == to && row.second->process.session == task.process.session;
+    });
+    if (!exists) return kEPERM;
+  }
+  process->group = to;
   return 0;
 }
 // A leader of a process group cannot make a session: setsid(2).
 SyscallResult SysSetsid(Task& task) {
-  if (task.process.group == task.process.pid) return kEPERM;
+  const bool leads = std::ranges::any_of(task.kernel.processes().tasks(), [&](const auto& row) {
+    return row.second->process.group == task.process.pid;
+  });
+  if (leads) return kEPERM;
   task.process.session = task.process.group = task.process.pid;
   return static_cast<std::int64_t>(task.process.pid);
 }
@@ -338,10 +322,14 @@ SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
 }
 
 SyscallResult SysGetrusage(Task& task, RusageWho who, GuestPtr<abi::Rusage> out) {
-  if (who.value < -1 || who.value > 1) return kEINVAL;
+  constexpr int kChildren = -1, kThread = 1;
+  if (who.value < kChildren || who.value > kThread) return kEINVAL;
+  const Process& process = task.process;
   abi::Rusage usage{};
-  if (who.value != -1) {
-    usage.user = ToTimeval(task.kernel.CpuTime());
+  usage.user = ToTimeval(who.value == kChildren ? process.children_cpu_ns
+                         : who.value == kThread ? task.cpu_ns
+                                                : process.cpu_ns);
+  if (who.value != kChildren) {
     usage.max_rss_kib = static_cast<std::int64_t>(task.kernel.memory_meter.peak_bytes() / 1024);
   }
   return FromResult(task.memory().Write(out, usage));
@@ -353,7 +341,7 @@ SyscallResult SysSysinfo(Task& task, GuestPtr<abi::Sysinfo> out) {
   info.uptime_seconds = static_cast<std::int64_t>(task.kernel.Now() / 1'000'000'000);
   info.total_ram = meter.limit_bytes();
   info.free_ram = meter.limit_bytes() - meter.used_bytes();
-  info.processes = 1;
+  info.processes = static_cast<std::uint16_t>(task.kernel.processes().task_count());
   info.memory_unit = 1;
   return FromResult(task.memory().Write(out, info));
 }
@@ -441,6 +429,8 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
     kSetName = 15,
     kGetName,
     kGetSeccomp = 21,
+    kSetChildSubreaper = 36,
+    kGetChildSubreaper,
     kSetNoNewPrivileges = 38,
     kGetNoNewPrivileges
   };
@@ -469,16 +459,23 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
         if (*c == 0) break;
         name[i] = *c;
       }
-      task.program->command = name.data();
+      task.command = name.data();
       return 0;
     }
     case kGetName: {
       std::array<char, kNameBytes> name{};
-      Fill(name, task.program->command);
+      Fill(name, task.command);
       return FromResult(task.memory().WriteBytes(argument.value, std::as_bytes(std::span(name))));
     }
     case kGetSeccomp:
       return 0;
+    case kSetChildSubreaper:
+      task.process.is_subreaper = argument.value != 0;
+      return 0;
+    case kGetChildSubreaper: {
+      const std::int32_t is_one = task.process.is_subreaper ? 1 : 0;
+      return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, is_one));
+    }
     case kSetNoNewPrivileges:
       if (argument.value != 1) return kEINVAL;
       task.no_new_privileges = true;
@@ -516,7 +513,10 @@ SyscallResult SysPersonality(Task& task, Hex persona) {
   return old;
 }
 
-SyscallResult SysSchedYield(Task&) { return 0; }
+SyscallResult SysSchedYield(Task& task) {
+  task.kernel.scheduler.Yield();
+  return 0;
+}
 
 SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, GuestPtr<abi::Word> mask) {
   const std::uint64_t word = abi::WordBytes(mask.layout);
@@ -546,41 +546,6 @@ SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::u
     if (const auto ok = task.memory().Write(out, 0); !ok) return ok.error();
   }
   return 0;
-}
-
-SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,
-                       GuestPtr<const abi::Timespec> timeout, Address word2, std::uint32_t value3) {
-  enum Command : std::uint64_t {
-    kWait = 0,
-    kWake,
-    kRequeue = 3,
-    kCmpRequeue,
-    kWakeOp,
-    kWaitBitset = 9,
-    kWakeBitset
-  };
-  if (word.address % 4 != 0) return kEINVAL;
-  switch (op.value & 0x7f) {
-    case kWait:
-      return FutexWait(task, word, op.value, value, timeout, false);
-    case kWaitBitset:
-      return value3 == 0 ? kEINVAL : FutexWait(task, word, op.value, value, timeout, true);
-    // The only task is not waiting, so nobody is woken.
-    case kWake:
-      return 0;
-    case kWakeBitset:
-      return value3 == 0 ? kEINVAL : SyscallResult(0);
-    case kRequeue:
-      return 0;
-    case kCmpRequeue: {
-      const auto now = task.memory().Read(word);
-      if (!now) return now.error();
-      return *now == value3 ? SyscallResult(0) : kEAGAIN;
-    }
-    default:
-      task.kernel.CountAbsent("futex (an operation)");
-      return kENOSYS;
-  }
 }
 
 SyscallResult SysGetpriority(Task& task, int which, int who) {

@@ -1,6 +1,7 @@
-// Signals to oneself: rt_sigaction(2), kill(2), sigaltstack(2), pause(2) and their kin.
+// Signals: rt_sigaction(2), kill(2), sigaltstack(2), pause(2) and their kin.
 #include <algorithm>
 
+#include "engine/linux/process_table.h"
 #include "engine/linux/signal_frame.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/task.h"
@@ -12,23 +13,62 @@ constexpr std::uint64_t kSigsetBytes = 8;
 
 bool IsSignal(int number) { return number >= 1 && number <= kSignalCount; }
 
-// kill and its kin to the only process that there is. Signal 0 asks whether it exists.
-SyscallResult SendSelf(Task& task, int signal, int code) {
-  if (signal < 0 || signal > kSignalCount) return kEINVAL;
-  if (signal == 0) return 0;
-  return task.signals.Send(SenderInfo(signal, code, task.process.pid, task.credentials.uid))
-             ? SyscallResult(0)
-             : kEAGAIN;
+// kill(2), "Description": whose signals a process may send.
+bool MaySignal(const Task& task, const Process& to, int signal) {
+  const Credentials& from = task.credentials;
+  if (from.euid == 0 || &to == &task.process) return true;
+  if (signal == kSIGCONT && to.session == task.process.session) return true;
+  const Credentials& target = to.threads.front()->credentials;
+  return from.euid == target.uid || from.euid == target.suid || from.uid == target.uid ||
+         from.uid == target.suid;
 }
 
-bool IsThread(const Task& task, int tid) { return tid == static_cast<int>(task.tid); }
+SyscallResult SendTo(Task& task, Process& to, const abi::Siginfo& info) {
+  if (!MaySignal(task, to, info.signal)) return kEPERM;
+  if (info.signal == 0) return 0;
+  return to.Send(info) ? SyscallResult(0) : kEAGAIN;
+}
 
-SyscallResult QueueInfo(Task& task, int signal, GuestPtr<const abi::Siginfo> info) {
+// Every process that `chosen` takes; of several refusals the first counts, where none succeeds.
+template <typename Chosen>
+SyscallResult SendToAll(Task& task, const abi::Siginfo& info, Chosen chosen) {
+  std::vector<Process*> processes;
+  for (const auto& [id, other] : task.kernel.processes().tasks()) {
+    if (other->process.pid == id && chosen(other->process)) processes.push_back(&other->process);
+  }
+  SyscallResult result = kESRCH;
+  bool sent = false;
+  for (Process* const process : processes) {
+    const SyscallResult one = SendTo(task, *process, info);
+    if (one.value() == 0) sent = true;
+    if (result.value() == -static_cast<std::int64_t>(kESRCH)) result = one;
+  }
+  return sent ? SyscallResult(0) : result;
+}
+
+// To one thread. `group` 0: of any process.
+SyscallResult SendToThread(Task& task, int group, int tid, const abi::Siginfo& info) {
+  Task* const to = task.kernel.processes().FindTask(tid);
+  if (to == nullptr || (group != 0 && group != static_cast<int>(to->process.pid))) return kESRCH;
+  if (!MaySignal(task, to->process, info.signal)) return kEPERM;
+  if (info.signal == 0) return 0;
+  return to->Receive(info) ? SyscallResult(0) : kEAGAIN;
+}
+
+abi::Siginfo From(const Task& task, int signal, int code) {
+  return SenderInfo(signal, code, task.process.pid, task.credentials.uid);
+}
+
+// What rt_sigqueueinfo and its kin may claim: nothing that only the kernel or kill(2) says, but to
+// oneself.
+Result<abi::Siginfo, Errno> ReadInfo(Task& task, int signal, GuestPtr<const abi::Siginfo> info,
+                                     bool to_self) {
   auto value = task.memory().Read(info);
-  if (!value) return value.error();
-  if (!IsSignal(signal)) return signal == 0 ? SyscallResult(0) : kEINVAL;
+  if (!value) return std::unexpected(value.error());
   value->signal = signal;
-  return task.signals.Send(*value) ? SyscallResult(0) : kEAGAIN;
+  if ((value->code >= 0 || value->code == kSiTkill) && !to_self) return std::unexpected(kEPERM);
+  if (signal < 0 || signal > kSignalCount) return std::unexpected(kEINVAL);
+  return *value;
 }
 
 SyscallResult ReturnFrom(Task& task, FrameKind kind) {
@@ -132,6 +172,7 @@ SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set,
     return taken->signal;
   }
   if (task.kernel.Now() >= *task.call->deadline) return kEAGAIN;
+  task.signals.awaited = *wanted & ~kUnblockable;
   return SyscallResult::Block({*task.call->deadline, Wait::kEvent, OnSignal::kInterrupt, 0});
 }
 
@@ -152,37 +193,46 @@ SyscallResult SysSigaltstack(Task& task, GuestPtr<const abi::SignalStack> stack,
 
 SyscallResult SysKill(Task& task, Pid pid, Signal signal) {
   if (signal.value < 0 || signal.value > kSignalCount) return kEINVAL;
-  const int self = static_cast<int>(task.process.pid);
-  const int group = static_cast<int>(task.process.group);
-  if (pid.value == self || pid.value == 0 || pid.value == -group)
-    return SendSelf(task, signal.value, kSiUser);
-  return kESRCH;  // -1 too: everybody else is nobody
+  const abi::Siginfo info = From(task, signal.value, kSiUser);
+  if (pid.value > 0) {
+    Process* const to = task.kernel.processes().FindProcess(pid.value);
+    return to == nullptr ? kESRCH : SendTo(task, *to, info);
+  }
+  // Everybody but the sender: kill(2), "Notes".
+  if (pid.value == -1)
+    return SendToAll(task, info, [&](const Process& to) { return &to != &task.process; });
+  const std::uint32_t group =
+      pid.value == 0 ? task.process.group : 0u - static_cast<std::uint32_t>(pid.value);
+  return SendToAll(task, info, [&](const Process& to) { return to.group == group; });
 }
 
 SyscallResult SysTkill(Task& task, Pid tid, Signal signal) {
-  if (tid.value <= 0) return kEINVAL;
-  return IsThread(task, tid.value) ? SendSelf(task, signal.value, kSiTkill) : kESRCH;
+  if (tid.value <= 0 || signal.value < 0 || signal.value > kSignalCount) return kEINVAL;
+  return SendToThread(task, 0, tid.value, From(task, signal.value, kSiTkill));
 }
 
 SyscallResult SysTgkill(Task& task, Pid group, Pid tid, Signal signal) {
   if (tid.value <= 0 || group.value <= 0) return kEINVAL;
-  if (!IsThread(task, tid.value) || group.value != static_cast<int>(task.process.pid))
-    return kESRCH;
-  return SendSelf(task, signal.value, kSiTkill);
+  if (signal.value < 0 || signal.value > kSignalCount) return kEINVAL;
+  return SendToThread(task, group.value, tid.value, From(task, signal.value, kSiTkill));
 }
 
 SyscallResult SysRtSigqueueinfo(Task& task, Pid pid, Signal signal,
                                 GuestPtr<const abi::Siginfo> info) {
-  return pid.value == static_cast<int>(task.process.pid) ? QueueInfo(task, signal.value, info)
-                                                         : kESRCH;
+  const auto value =
+      ReadInfo(task, signal.value, info, pid.value == static_cast<int>(task.process.pid));
+  if (!value) return value.error();
+  Process* const to = task.kernel.processes().FindProcess(pid.value);
+  return to == nullptr ? kESRCH : SendTo(task, *to, *value);
 }
 
 SyscallResult SysRtTgsigqueueinfo(Task& task, Pid group, Pid tid, Signal signal,
                                   GuestPtr<const abi::Siginfo> info) {
   if (tid.value <= 0 || group.value <= 0) return kEINVAL;
-  return IsThread(task, tid.value) && group.value == static_cast<int>(task.process.pid)
-             ? QueueInfo(task, signal.value, info)
-             : kESRCH;
+  const auto value =
+      ReadInfo(task, signal.value, info, group.value == static_cast<int>(task.process.pid));
+  if (!value) return value.error();
+  return SendToThread(task, group.value, tid.value, *value);
 }
 
 }  // namespace glovebox::engine

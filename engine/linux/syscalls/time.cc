@@ -43,15 +43,16 @@ Result<std::int64_t, Errno> ReadClock(const Task& task, int clock) {
     case kBoottimeAlarm:
       return static_cast<std::int64_t>(kernel.Now());
     case kProcessCpu:
+      return static_cast<std::int64_t>(task.process.cpu_ns);
     case kThreadCpu:
-      return static_cast<std::int64_t>(kernel.CpuTime());
+      return static_cast<std::int64_t>(task.cpu_ns);
     default:
       break;
   }
   // clock_getcpuclockid(3): ~pid shifted by three, and what kind of CPU time. Of this process only.
   const int pid = ~(clock >> 3);
   if (clock < 0 && (clock & 3) <= 2 && (pid == 0 || pid == static_cast<int>(task.process.pid))) {
-    return static_cast<std::int64_t>(kernel.CpuTime());
+    return static_cast<std::int64_t>(task.process.cpu_ns);
   }
   return std::unexpected(kEINVAL);
 }
@@ -105,7 +106,7 @@ Result<Nanoseconds, Errno> ToNanoseconds(const abi::Timeval& time) {
 }
 
 Nanoseconds TimerClock(const Task& task, int which) {
-  return which == kTimerReal ? task.kernel.Now() : task.kernel.CpuTime();
+  return which == kTimerReal ? task.kernel.Now() : task.process.cpu_ns;
 }
 
 abi::Itimerval Describe(const Task& task, int which) {
@@ -176,6 +177,7 @@ SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags,
 
 SyscallResult SysAlarm(Task& task, std::uint32_t seconds) {
   IntervalTimer& timer = task.process.timers[kTimerReal];
+  task.kernel.timed_processes.try_emplace(task.process.pid, &task.process);
   const Nanoseconds now = task.kernel.Now();
   const Nanoseconds left =
       timer.expires == kNever ? 0 : timer.expires - std::min(timer.expires, now);
@@ -209,6 +211,7 @@ SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itime
   const abi::Itimerval before = Describe(task, which.value);
   IntervalTimer& timer = task.process.timers[static_cast<std::size_t>(which.value)];
   timer = {};
+  task.kernel.timed_processes.try_emplace(task.process.pid, &task.process);
   if (*first != 0)
     timer = {After(TimerClock(task, which.value), static_cast<std::int64_t>(*first)), *interval};
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
@@ -217,8 +220,9 @@ SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itime
 SyscallResult SysTimes(Task& task, GuestPtr<abi::Tms> out) {
   constexpr std::int64_t kNanosecondsPerTick = 10'000'000;
   if (out) {
-    const abi::Tms times{static_cast<std::int64_t>(task.kernel.CpuTime()) / kNanosecondsPerTick, 0,
-                         0, 0};
+    const abi::Tms times{
+        static_cast<std::int64_t>(task.process.cpu_ns) / kNanosecondsPerTick, 0,
+        static_cast<std::int64_t>(task.process.children_cpu_ns) / kNanosecondsPerTick, 0};
     if (const auto ok = task.memory().Write(out, times); !ok) return ok.error();
   }
   return static_cast<std::int64_t>(task.kernel.Now()) / kNanosecondsPerTick;

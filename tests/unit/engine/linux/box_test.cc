@@ -25,6 +25,7 @@ enum Number : std::uint64_t {
   kNanosleep = 35,
   kAlarm = 37,
   kFork = 57,
+  kPtrace = 101,
   kKill = 62,
   kGetdents64 = 217,
   kExitGroup = 231,
@@ -235,6 +236,20 @@ TEST_F(BoxTest, WaitThatNothingCanEndIsADeadlockThatNamesIt) {
   EXPECT_NE(report.termination->detail.find("pause"), std::string::npos);
 }
 
+TEST_F(BoxTest, ADeadlockNamesEveryTask) {
+  Program(Code().Syscall(kFork).Syscall(kPause));
+  const BoxReport report = RunIt();
+  EXPECT_EQ(report.termination->kind, Termination::Kind::kDeadlock);
+  EXPECT_NE(report.termination->detail.find("task 2 ("), std::string::npos);
+  EXPECT_NE(report.termination->detail.find("task 3 ("), std::string::npos);
+}
+
+TEST_F(BoxTest, AForkBombEndsInEagain) {
+  spec.limits.Set(LimitId::kTasks, 3);
+  Program(Code().Syscall(kFork).Syscall(kFork).Syscall(kFork).ExitWithResult());
+  EXPECT_EQ(RunIt().termination->code, 256 - 11);
+}
+
 TEST_F(BoxTest, SleepIsFreeAndMovesTheClock) {
   const std::uint64_t thousand_seconds[2] = {1000, 5};
   Program(Code().Syscall(kNanosleep, {kData, 0}).Syscall(kExitGroup, {0}),
@@ -281,11 +296,11 @@ TEST_F(BoxTest, SeedChangesAddressesAndNothingWithoutOneDiffers) {
 }
 
 TEST_F(BoxTest, AbsentSystemCallsAnswerEnosysAndAreCountedByName) {
-  Program(Code().Syscall(kFork).Syscall(kFork).Syscall(12345).ExitWithResult());
+  Program(Code().Syscall(kPtrace).Syscall(kPtrace).Syscall(12345).ExitWithResult());
   const BoxReport report = RunIt();
   EXPECT_EQ(report.termination->code, 256 - 38);
   EXPECT_EQ(report.absent_syscalls, (std::vector<std::pair<std::string, std::uint64_t>>{
-                                        {"fork", 2}, {"syscall_12345", 1}}));
+                                        {"ptrace", 2}, {"syscall_12345", 1}}));
 }
 
 TEST_F(BoxTest, TraceShowsCallsAsStraceDoesAndDoesNotChangeTheHash) {

@@ -1,0 +1,189 @@
+#include "engine/linux/exit.h"
+
+#include <algorithm>
+
+#include "engine/linux/futex.h"
+#include "engine/linux/process_table.h"
+
+namespace glovebox::engine {
+namespace {
+
+// si_code of SIGCHLD: sigaction(2).
+enum ChildCode : int {
+  kChildExited = 1,
+  kChildKilled,
+  kChildStopped = 5,
+  kChildContinued,
+};
+
+void TellParent(Process& child, int signal, int code, int status) {
+  Process* const parent = child.parent;
+  if (parent == nullptr || signal == 0) return;
+  abi::Siginfo info = SenderInfo(signal, code, child.pid, child.threads.front()->credentials.uid);
+  info.sender.value = static_cast<std::uint32_t>(status);
+  parent->Send(info);
+}
+
+void WakeWaiters(Process& child) {
+  if (child.parent != nullptr) child.kernel.scheduler.WakeAll(&child.parent->children);
+}
+
+// What a thread does last in its memory: set_tid_address(2), get_robust_list(2).
+void LeaveMemory(Task& task) {
+  if (!task.program) return;
+  task.kernel.futexes.Forget(task);
+  task.kernel.futexes.HandleDeathOf(task);
+  if (task.clear_child_tid != 0) {
+    // Who points it to nowhere harms only itself.
+    static_cast<void>(task.memory().Write(GuestPtr<std::uint32_t>{task.clear_child_tid}, 0));
+    task.kernel.futexes.Wake(task.kernel.futexes.KeyOf(task, task.clear_child_tid, false), 1,
+                             FutexTable::kAnyBit);
+  }
+  task.kernel.scheduler.WakeAll(&task);  // a parent that called vfork(2)
+  task.LeaveCpu();
+  task.program.reset();
+}
+
+// Takes a thread away from everything but the table of processes.
+void Detach(Task& task) {
+  LeaveMemory(task);
+  // Of the current one, the call that ends it is still to be recorded.
+  if (task.kernel.scheduler.current() != &task) task.call.reset();
+  task.fd_table.reset();
+  task.fs_context.reset();
+  task.kernel.scheduler.Remove(task);
+}
+
+// Children of a process that ends go to the nearest subreaper, or to the first process of the box.
+void GiveAwayChildren(Process& process) {
+  if (process.children.empty()) return;
+  for (Process* const child : process.children) {
+    for (Task* const thread : std::vector(child->threads)) {
+      const auto signal = static_cast<int>(thread->parent_death_signal);
+      if (signal != 0) thread->Receive(SenderInfo(signal, kSiUser, process.pid, 0));
+    }
+  }
+  Process* heir = process.parent;
+  while (heir != nullptr && heir->parent != nullptr && !heir->is_subreaper) heir = heir->parent;
+  for (Process* const child : process.children) {
+    child->parent = heir;
+    heir->children.push_back(child);
+    if (child->ended) {
+      child->exit_signal = kSIGCHLD;
+      TellParent(*child, kSIGCHLD, kChildExited, 0);
+    }
+  }
+  process.children.clear();
+  process.kernel.scheduler.WakeAll(&heir->children);
+}
+
+void EndBox(Kernel& kernel, const ExitStatus& status) {
+  Termination termination;
+  termination.kind = status.signal != 0 ? Termination::Kind::kSignaled : Termination::Kind::kExited;
+  termination.code = status.signal != 0 ? status.signal : status.code;
+  termination.core_dumped = status.core;
+  kernel.End(std::move(termination));
+}
+
+// No thread is left: the parent gets to know.
+void BecomeZombie(Process& process) {
+  Kernel& kernel = process.kernel;
+  process.ended = true;
+  kernel.timed_processes.erase(process.pid);
+  if (process.parent == nullptr) return EndBox(kernel, process.status);
+  GiveAwayChildren(process);
+  const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
+  const Sigaction& action = handlers.action(kSIGCHLD);
+  const bool wants_no_zombie =
+      process.exit_signal == kSIGCHLD &&
+      (action.handler == kHandlerIgnore || (action.flags & kSaNoChildWait) != 0);
+  const ExitStatus& status = process.status;
+  const int code = status.signal == 0 ? kChildExited : kChildKilled;
+  TellParent(process, process.exit_signal, code, status.signal == 0 ? status.code : status.signal);
+  WakeWaiters(process);
+  if (wants_no_zombie) Reap(process);
+}
+
+}  // namespace
+
+void EndThread(Task& task, const ExitStatus& status) {
+  Process& process = task.process;
+  const bool last = std::ranges::all_of(process.threads, [&](const Task* thread) {
+    return thread == &task || thread->scheduling.state == Scheduling::State::kEnded;
+  });
+  if (last) {
+    if (process.threads.front() == &task) process.status = status;
+    EndProcess(process, process.threads.front() == &task ? status : process.status);
+    return;
+  }
+  // The leader stays as the one whom the process is known by.
+  if (process.threads.front() == &task) process.status = status;
+  Detach(task);
+  if (process.threads.front() != &task) {
+    std::erase(process.threads, &task);
+    task.kernel.processes().Forget(task);
+  }
+}
+
+void EndProcess(Process& process, const ExitStatus& status) {
+  if (process.ended) return;
+  process.status = status;
+  // The box ends with everything in it as it is.
+  if (process.parent == nullptr) return EndBox(process.kernel, status);
+  while (process.threads.size() > 1) {
+    Task& task = *process.threads.back();
+    Detach(task);
+    process.threads.pop_back();
+    process.kernel.processes().Forget(task);
+  }
+  Detach(*process.threads.front());
+  BecomeZombie(process);
+}
+
+void EndOtherThreads(Task& task) {
+  Process& process = task.process;
+  for (Task* const other : std::vector(process.threads)) {
+    if (other == &task) continue;
+    Detach(*other);
+    process.kernel.processes().Forget(*other);
+  }
+  process.threads = {&task};
+  process.kernel.processes().Rename(task, process.pid);
+}
+
+void StopProcess(Process& process, int signal) {
+  if (process.ended || process.stop_signal != 0) return;
+  process.stop_signal = signal;
+  process.stop_seen = false;
+  for (Task* const thread : process.threads) process.kernel.scheduler.Stop(*thread);
+  if (process.parent == nullptr) return;
+  const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
+  if ((handlers.action(kSIGCHLD).flags & kSaNoChildStop) == 0)
+    TellParent(process, kSIGCHLD, kChildStopped, signal);
+  WakeWaiters(process);
+}
+
+void ContinueProcess(Process& process) {
+  if (process.ended || process.stop_signal == 0) return;
+  process.stop_signal = 0;
+  process.continued = true;
+  for (Task* const thread : process.threads) process.kernel.scheduler.Continue(*thread);
+  if (process.parent == nullptr) return;
+  const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
+  if ((handlers.action(kSIGCHLD).flags & kSaNoChildStop) == 0)
+    TellParent(process, kSIGCHLD, kChildContinued, kSIGCONT);
+  WakeWaiters(process);
+}
+
+int WaitStatusOf(const ExitStatus& status) {
+  return status.signal != 0 ? status.signal : status.code << 8;
+}
+
+void Reap(Process& process) {
+  Process& parent = *process.parent;
+  std::erase(parent.children, &process);
+  parent.children_cpu_ns += process.cpu_ns + process.children_cpu_ns;
+  process.kernel.processes().Forget(*process.threads.front());
+}
+
+}  // namespace glovebox::engine

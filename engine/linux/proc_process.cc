@@ -1,0 +1,245 @@
+// /proc/PID: what proc(5) tells of one process or thread.
+#include <fmt/format.h>
+
+#include <functional>
+#include <utility>
+
+#include "engine/linux/proc_directory.h"
+#include "engine/linux/process_table.h"
+#include "engine/vfs/resolve.h"
+
+namespace glovebox::engine {
+namespace {
+
+using Services = std::shared_ptr<VfsServices>;
+
+constexpr std::uint64_t kNanosecondsPerTick = 10'000'000;
+
+// A link of /proc that leads to a node, whatever its name is by now.
+class JumpLink : public Symlink {
+ public:
+  using Where = std::function<PathRef()>;
+  JumpLink(Services services, const std::shared_ptr<Task>& task, Where where)
+      : Symlink(std::move(services), "", kProcDevice), task_(task), where_(std::move(where)) {}
+
+  Result<std::string, Errno> Target() const override {
+    const PathRef ref = where_();
+    if (!ref.inode) return std::unexpected(kENOENT);
+    if (ref.inode->is(kTypeFifo) && !ref.parent) return fmt::format("pipe:[{}]", ref.inode->number);
+    return DisplayPath(task_->kernel.files().root(), ref);
+  }
+  Result<std::optional<PathRef>, Errno> Jump() const override {
+    PathRef ref = where_();
+    if (!ref.inode) return std::unexpected(kENOENT);
+    return ref;
+  }
+
+ private:
+  const std::shared_ptr<Task> task_;
+  Where where_;
+};
+
+// /proc/self/fd: one link for each open descriptor.
+class FdDirectory : public Directory {
+ public:
+  FdDirectory(Services services, const std::shared_ptr<Task>& task)
+      : Directory(std::move(services), 0500, kProcDevice), task_(task) {}
+
+  Result<std::shared_ptr<Inode>, Errno> Find(const std::string& name) override {
+    for (int fd = 0; task_->fd_table && fd < task_->fds().size(); ++fd) {
+      if (task_->fds().IsOpen(fd) && name == std::to_string(fd)) return Link(fd);
+    }
+    return std::unexpected(kENOENT);
+  }
+  Result<std::vector<DirectoryEntry>, Errno> List(std::uint64_t cookie, std::size_t max) override {
+    std::vector<DirectoryEntry> out;
+    for (int fd = static_cast<int>(cookie - kFirstCookie);
+         task_->fd_table && fd < task_->fds().size() && out.size() < max; ++fd) {
+      if (!task_->fds().IsOpen(fd)) continue;
+      const auto next = static_cast<std::uint64_t>(fd) + 1 + kFirstCookie;
+      out.push_back({std::to_string(fd), NumberOf(fd), kTypeSymlink, next});
+    }
+    return out;
+  }
+
+ private:
+  // Made up at each look, so the number follows from the descriptor instead of being drawn.
+  std::uint64_t NumberOf(int fd) const { return (number << 20) + static_cast<std::uint64_t>(fd); }
+  std::shared_ptr<Inode> Link(int fd) {
+    auto link = std::make_shared<JumpLink>(services(), task_, [task = task_, fd]() -> PathRef {
+      const auto file = task->fd_table ? task->fds().Get(fd) : nullptr;
+      return file ? file->path() : PathRef{};
+    });
+    --services()->next_inode;
+    link->number = NumberOf(fd);
+    return link;
+  }
+
+  const std::shared_ptr<Task> task_;
+};
+
+// proc(5), /proc/PID/maps.
+std::string Maps(Task& task) {
+  std::string text;
+  for (const Mapping& row : task.space().Mappings()) {
+    const auto bit = [&row](std::uint8_t flag, char c) {
+      return (row.protection & flag) != 0 ? c : '-';
+    };
+    std::string line =
+        fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} {} ", row.start, row.end, bit(kProtRead, 'r'),
+                    bit(kProtWrite, 'w'), bit(kProtExec, 'x'), row.shared ? 's' : 'p',
+                    row.file_offset_bytes, row.name.starts_with('/') ? "08:01" : "00:00", 0);
+    if (!row.name.empty()) line = fmt::format("{:<73}{}", line, row.name);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::uint64_t MappedBytes(Task& task) {
+  std::uint64_t total = 0;
+  for (const Mapping& row : task.space().Mappings()) total += row.end - row.start;
+  return total;
+}
+
+// A range of the program's first stack: its arguments or its environment.
+std::string StackText(Task& task, GuestAddr start, GuestAddr end) {
+  std::string text(static_cast<std::size_t>(end - start), '\0');
+  text.resize(task.space().Peek(std::as_writable_bytes(std::span(text)), start));
+  return text;
+}
+
+// State as proc(5), /proc/PID/stat has it.
+struct StateName {
+  char letter;
+  const char* name;
+};
+StateName StateOf(const Task& task) {
+  if (task.scheduling.state == Scheduling::State::kEnded) return {'Z', "zombie"};
+  if (task.scheduling.stopped) return {'T', "stopped"};
+  if (task.scheduling.state == Scheduling::State::kWaiting) return {'S', "sleeping"};
+  return {'R', "running"};
+}
+
+std::uint32_t ParentOf(const Task& task) {
+  return task.process.parent != nullptr ? task.process.parent->pid : 1;  // WorldId::kParentPid
+}
+
+std::string Stat(Task& task) {
+  // Of a zombie only what its parent may ask for.
+  static const LoadedImage no_image;
+  static const BuiltStack no_stack;
+  const Process& process = task.process;
+  const LoadedImage& image = task.program ? task.program->image : no_image;
+  const BuiltStack& stack = task.program ? task.program->stack : no_stack;
+  const std::uint64_t mapped = task.program ? MappedBytes(task) : 0;
+  const std::uint64_t rss = task.program ? task.kernel.memory_meter.used_bytes() / kPageSize : 0;
+  return fmt::format(
+      "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 {} 0 {} 0 20 0 {} 0 0 {} {} {} {} {} {} 0 0 0 0 0 "
+      "0 0 0 0 17 0 0 0 0 0 0 {} {} {} {} {} {} {} 0\n",
+      task.tid, task.command, StateOf(task).letter, ParentOf(task), process.group, process.session,
+      process.cpu_ns / kNanosecondsPerTick, process.children_cpu_ns / kNanosecondsPerTick,
+      process.threads.size(), mapped, rss, ~std::uint64_t{0}, image.code_start, image.code_end,
+      stack.stack_pointer, image.data_start, image.data_end,
+      task.program ? task.program->brk_start : 0, stack.argv_start, stack.argv_end, stack.env_start,
+      stack.env_end);
+}
+
+std::string Status(Task& task) {
+  const Credentials& who = task.credentials;
+  std::string groups;
+  for (const std::uint32_t group : who.groups) groups += fmt::format("{} ", group);
+  SignalSet ignored = 0;
+  SignalSet caught = 0;
+  for (int signal = 1; signal <= kSignalCount; ++signal) {
+    const std::uint64_t handler = task.signals.action(signal).handler;
+    if (handler == kHandlerIgnore) ignored |= SetOf(signal);
+    if (handler > kHandlerIgnore) caught |= SetOf(signal);
+  }
+  const std::uint64_t mapped_kib = task.program ? MappedBytes(task) / 1024 : 0;
+  const std::uint64_t rss_kib = task.kernel.memory_meter.used_bytes() / 1024;
+  return fmt::format(
+      "Name:\t{}\nUmask:\t{:04o}\nState:\t{} "
+      "({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n"
+      "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{}\nVmPeak:\t{:8} "
+      "kB\nVmSize:\t{:8} kB\n"
+      "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
+      "kB\nThreads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
+      "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
+      "allowed:\t1\n"
+      "Cpus_allowed_list:\t0\n",
+      task.command, task.fs_context ? task.fs().umask : 0, StateOf(task).letter, StateOf(task).name,
+      task.process.pid, task.tid, ParentOf(task), who.uid, who.euid, who.suid, who.fsuid, who.gid,
+      who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib,
+      task.kernel.memory_meter.peak_bytes() / 1024, rss_kib, task.process.threads.size(),
+      PendingSignals::kMaxQueued, task.signals.own_pending(), task.process.pending.set(),
+      task.signals.blocked(), ignored, caught, task.no_new_privileges ? 1 : 0);
+}
+
+void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
+  const auto jump = [&](const std::string& name, JumpLink::Where where) {
+    static_cast<void>(directory.Insert(
+        name, std::make_shared<JumpLink>(directory.services(), task, std::move(where))));
+  };
+  const auto directory_ref = [](const std::shared_ptr<Directory>& d) {
+    return PathRef{d, d->parent(), d->name()};
+  };
+  jump("exe", [task] { return task->program ? task->program->executable : PathRef{}; });
+  jump("cwd", [task, directory_ref] {
+    return task->fs_context ? directory_ref(task->fs().working_directory) : PathRef{};
+  });
+  jump("root", [task, directory_ref] {
+    return task->fs_context ? directory_ref(task->fs().root) : PathRef{};
+  });
+  static_cast<void>(
+      directory.Insert("fd", std::make_shared<FdDirectory>(directory.services(), task)));
+  // A zombie has no memory any more: such files are empty.
+  const auto of_memory = [&](const std::string& name, std::uint32_t mode,
+                             std::string (*text)(Task&)) {
+    AddFile(directory, name, mode,
+            [task, text] { return task->program ? text(*task) : std::string(); });
+  };
+  of_memory("auxv", 0400, [](Task& of) {
+    const auto& auxv = of.program->stack.auxv;
+    return std::string(reinterpret_cast<const char*>(auxv.data()), auxv.size());
+  });
+  of_memory("cmdline", 0444, [](Task& of) {
+    return StackText(of, of.program->stack.argv_start, of.program->stack.argv_end);
+  });
+  of_memory("environ", 0400, [](Task& of) {
+    return StackText(of, of.program->stack.env_start, of.program->stack.env_end);
+  });
+  of_memory("maps", 0444, &Maps);
+  of_memory("statm", 0444, [](Task& of) {
+    const std::uint64_t resident = of.kernel.memory_meter.used_bytes() / kPageSize;
+    return fmt::format("{} {} 0 0 0 {} 0\n", MappedBytes(of) / kPageSize, resident, resident);
+  });
+  AddFile(directory, "comm", 0644, [task] { return task->command + "\n"; });
+  AddFile(directory, "stat", 0444, [task] { return Stat(*task); });
+  AddFile(directory, "status", 0444, [task] { return Status(*task); });
+  AddFile(directory, "mounts", 0444, [] {
+    return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\nproc /proc proc rw 0 "
+           "0\n";
+  });
+  AddFile(directory, "mountinfo", 0444, [] {
+    return "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
+           "3 1 0:21 / /proc rw - proc proc rw\n";
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<ProcDirectory> MakeProcessDirectory(const std::shared_ptr<VfsServices>& services,
+                                                    const std::shared_ptr<Task>& task) {
+  auto sealed = std::make_shared<bool>(false);
+  auto directory = std::make_shared<ProcDirectory>(services, sealed);
+  AddProcess(*directory, task);
+  const auto threads = AddDirectory(*directory, "task");
+  for (Task* const thread : task->process.threads) {
+    AddProcess(*AddDirectory(*threads, std::to_string(thread->tid)),
+               task->kernel.processes().Share(static_cast<int>(thread->tid)));
+  }
+  *sealed = true;
+  return directory;
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,60 @@
+#include "engine/linux/process_table.h"
+
+namespace glovebox::engine {
+
+std::uint32_t ProcessTable::NextId() {
+  if (tasks_.size() + 2 >= kMaxId) return 0;
+  constexpr std::uint32_t kFirstReused = 300;  // as Linux: RESERVED_PIDS, kernel/pid.c
+  while (true) {
+    if (next_id_ >= kMaxId) next_id_ = kFirstReused;
+    const std::uint32_t id = next_id_++;
+    if (!tasks_.contains(id)) return id;
+  }
+}
+
+std::shared_ptr<Task> ProcessTable::AddProcess(Kernel& kernel, Process* parent) {
+  if (tasks_.size() >= kernel.spec.limits[LimitId::kTasks]) return nullptr;
+  const std::uint32_t id = NextId();
+  if (id == 0) return nullptr;
+  auto process = std::make_shared<Process>(kernel, id, parent);
+  auto task = std::make_shared<Task>(kernel, std::move(process), id);
+  tasks_.emplace(id, task);
+  return task;
+}
+
+std::shared_ptr<Task> ProcessTable::AddThread(const Task& like) {
+  if (tasks_.size() >= like.kernel.spec.limits[LimitId::kTasks]) return nullptr;
+  const std::uint32_t id = NextId();
+  if (id == 0) return nullptr;
+  auto task = std::make_shared<Task>(like.kernel, like.shared_process(), id);
+  tasks_.emplace(id, task);
+  return task;
+}
+
+Task* ProcessTable::FindTask(int tid) const {
+  const auto found = tid > 0 ? tasks_.find(static_cast<std::uint32_t>(tid)) : tasks_.end();
+  return found == tasks_.end() ? nullptr : found->second.get();
+}
+
+Process* ProcessTable::FindProcess(int pid) const {
+  Task* const task = FindTask(pid);
+  return task != nullptr && task->process.pid == task->tid ? &task->process : nullptr;
+}
+
+std::shared_ptr<Task> ProcessTable::Share(int tid) const {
+  return FindTask(tid) != nullptr ? tasks_.at(static_cast<std::uint32_t>(tid)) : nullptr;
+}
+
+void ProcessTable::Rename(Task& task, std::uint32_t id) {
+  auto node = tasks_.extract(task.tid);
+  node.key() = task.tid = id;
+  tasks_.insert(std::move(node));
+}
+
+void ProcessTable::Forget(Task& task) {
+  const auto found = tasks_.find(task.tid);
+  ended_.push_back(std::move(found->second));
+  tasks_.erase(found);
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,49 @@
+// All processes and threads of a box, by number.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/linux/guest_process.h"
+#include "engine/linux/task.h"
+
+namespace glovebox::engine {
+
+// Threads: the box's.
+class ProcessTable {
+ public:
+  static constexpr std::uint32_t kMaxId = 32768;  // /proc/sys/kernel/pid_max
+
+  // A process with its first thread, which is not scheduled yet. `parent` is null for the first
+  // one. Null: no number is free, or as many tasks are there as the box may have.
+  std::shared_ptr<Task> AddProcess(Kernel& kernel, Process* parent);
+  // A further thread of `like`'s process; as AddProcess.
+  std::shared_ptr<Task> AddThread(const Task& like);
+
+  // Null: no such task. A leader that has ended is there until its process is gone.
+  Task* FindTask(int tid) const;
+  // By the number of its leader; zombies too.
+  Process* FindProcess(int pid) const;
+  std::shared_ptr<Task> Share(int tid) const;
+  // By number. (Ended tasks that somebody still holds are not among them.)
+  const std::map<std::uint32_t, std::shared_ptr<Task>>& tasks() const { return tasks_; }
+  std::size_t task_count() const { return tasks_.size(); }
+
+  // Takes the task's number from it. The task itself lives until Bury, since its call may be on the
+  // stack.
+  void Forget(Task& task);
+  // Gives the task another number, which must be free or its own.
+  void Rename(Task& task, std::uint32_t id);
+  void Bury() { ended_.clear(); }
+
+ private:
+  std::uint32_t NextId();
+
+  std::map<std::uint32_t, std::shared_ptr<Task>> tasks_;
+  std::vector<std::shared_ptr<Task>> ended_;
+  std::uint32_t next_id_ = 2;  // WorldId::kPid
+};
+
+}  // namespace glovebox::engine

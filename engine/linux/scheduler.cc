@@ -1,0 +1,102 @@
+#include "engine/linux/scheduler.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/linux/task.h"
+
+namespace glovebox::engine {
+
+using State = Scheduling::State;
+
+const void* Scheduler::AnyFile() {
+  static constexpr char kChannel = 0;
+  return &kChannel;
+}
+
+void Scheduler::Add(Task& task) {
+  task.scheduling.state = State::kReady;
+  if (!task.scheduling.stopped) ready_.push_back(&task);
+}
+
+void Scheduler::Remove(Task& task) {
+  Unqueue(task);
+  ForgetWait(task);
+  task.scheduling.state = State::kEnded;
+}
+
+Task* Scheduler::Pick() {
+  if (current_ == nullptr && !ready_.empty()) {
+    current_ = ready_.front();
+    ready_.pop_front();
+    ++turn_;
+  }
+  return current_;
+}
+
+void Scheduler::Yield() {
+  if (current_ == nullptr || ready_.empty()) return;
+  ready_.push_back(current_);
+  current_ = nullptr;
+}
+
+void Scheduler::Block(Task& task, const BlockOn& on) {
+  Unqueue(task);
+  Scheduling& entry = task.scheduling;
+  entry.state = State::kWaiting;
+  entry.has_channel = on.channel != nullptr;
+  if (entry.has_channel) entry.by_channel = by_channel_.emplace(on.channel, &task);
+  entry.has_deadline = on.deadline != kNever;
+  if (entry.has_deadline) {
+    entry.by_deadline = by_deadline_.emplace(std::pair(on.deadline, ++waits_), &task).first;
+  }
+}
+
+void Scheduler::Wake(Task& task) {
+  if (task.scheduling.state != State::kWaiting) return;
+  ForgetWait(task);
+  Add(task);
+}
+
+void Scheduler::WakeAll(const void* channel) {
+  for (auto it = by_channel_.find(channel); it != by_channel_.end() && it->first == channel;) {
+    Task& task = *it->second;
+    ++it;
+    Wake(task);
+  }
+}
+
+void Scheduler::FileEvent(const void* channel) {
+  if (by_channel_.empty()) return;
+  WakeAll(channel);
+  WakeAll(AnyFile());
+}
+
+void Scheduler::WakeDue(Nanoseconds now) {
+  while (NextDeadline() <= now) Wake(*by_deadline_.begin()->second);
+}
+
+void Scheduler::Stop(Task& task) {
+  task.scheduling.stopped = true;
+  Unqueue(task);
+}
+
+void Scheduler::Continue(Task& task) {
+  if (!task.scheduling.stopped) return;
+  task.scheduling.stopped = false;
+  if (task.scheduling.state == State::kReady) ready_.push_back(&task);
+}
+
+void Scheduler::Unqueue(Task& task) {
+  if (current_ == &task) current_ = nullptr;
+  std::erase(ready_, &task);
+}
+
+void Scheduler::ForgetWait(Task& task) {
+  Scheduling& entry = task.scheduling;
+  if (entry.has_channel) by_channel_.erase(entry.by_channel);
+  if (entry.has_deadline) by_deadline_.erase(entry.by_deadline);
+  entry.has_channel = entry.has_deadline = false;
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,79 @@
+// Which task has the CPU. One host thread runs all tasks of a box in turn: round robin, by quanta
+// of retired instructions, so that the order follows from the job alone.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "engine/base/types.h"
+#include "engine/linux/syscall_result.h"
+
+namespace glovebox::engine {
+
+class Task;
+
+// Where a task stands with the scheduler.
+struct Scheduling {
+  enum class State : std::uint8_t { kReady, kWaiting, kEnded };
+  State state = State::kEnded;
+  bool stopped = false;  // by a signal: does not get the CPU even when it is ready
+  // While it waits.
+  std::multimap<const void*, Task*>::iterator by_channel;
+  std::map<std::pair<Nanoseconds, std::uint64_t>, Task*>::iterator by_deadline;
+  bool has_channel = false;
+  bool has_deadline = false;
+};
+
+// Threads: the box's.
+class Scheduler {
+ public:
+  // What tasks that wait for more than one thing wait on: every event of a file wakes them.
+  static const void* AnyFile();
+
+  // A new task: ready, behind all others.
+  void Add(Task& task);
+  // Its end.
+  void Remove(Task& task);
+
+  // The task whose turn it is; null where none is ready.
+  Task* Pick();
+  Task* current() const { return current_; }
+  bool HasOthers() const { return !ready_.empty(); }
+  // The current task gives up the rest of its turn.
+  void Yield();
+  // Counts turns: a new one begins a new quantum.
+  std::uint64_t turn() const { return turn_; }
+
+  // The current task waits for an event of `on.channel` (null: none) or until `on.deadline`.
+  void Block(Task& task, const BlockOn& on);
+  // Makes a waiting task ready, so that its call is tried again.
+  void Wake(Task& task);
+  // All that wait on the channel, in the order in which they began to wait.
+  void WakeAll(const void* channel);
+  // As WakeAll, and those that wait on AnyFile.
+  void FileEvent(const void* channel);
+  void WakeDue(Nanoseconds now);
+  Nanoseconds NextDeadline() const {
+    return by_deadline_.empty() ? kNever : by_deadline_.begin()->first.first;
+  }
+
+  // Stopped by a signal, and continued.
+  void Stop(Task& task);
+  void Continue(Task& task);
+
+ private:
+  void Unqueue(Task& task);
+  void ForgetWait(Task& task);
+
+  Task* current_ = nullptr;
+  std::deque<Task*> ready_;  // without the current one
+  std::multimap<const void*, Task*> by_channel_;
+  std::map<std::pair<Nanoseconds, std::uint64_t>, Task*> by_deadline_;
+  std::uint64_t waits_ = 0;  // orders equal deadlines
+  std::uint64_t turn_ = 0;
+};
+
+}  // namespace glovebox::engine

@@ -1,0 +1,219 @@
+// New processes and threads: clone(2), clone3(2), fork(2), vfork(2).
+#include <algorithm>
+#include <utility>
+
+#include "engine/linux/process_table.h"
+#include "engine/linux/syscalls/handlers.h"
+
+namespace glovebox::engine {
+namespace {
+
+enum CloneFlag : std::uint64_t {
+  kSignalMask = 0xff,
+  kCloneVm = 0x100,
+  kCloneFs = 0x200,
+  kCloneFiles = 0x400,
+  kCloneSighand = 0x800,
+  kClonePidfd = 0x1000,
+  kClonePtrace = 0x2000,
+  kCloneVfork = 0x4000,
+  kCloneParent = 0x8000,
+  kCloneThread = 0x10000,
+  kCloneSysvsem = 0x40000,
+  kCloneSettls = 0x80000,
+  kCloneParentSettid = 0x100000,
+  kCloneChildCleartid = 0x200000,
+  kCloneDetached = 0x400000,
+  kCloneUntraced = 0x800000,
+  kCloneChildSettid = 0x1000000,
+  kCloneIo = 0x80000000,
+  kCloneClearSighand = 0x100000000,
+  kCloneNamespaces = 0x7e020080,  // NEWTIME NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET
+};
+constexpr std::uint64_t kAnswered = kCloneVm | kCloneFs | kCloneFiles | kCloneSighand |
+                                    kCloneVfork | kCloneParent | kCloneThread | kCloneSettls |
+                                    kCloneParentSettid | kCloneChildCleartid | kCloneChildSettid |
+                                    kCloneClearSighand;
+// Nothing follows from them: no tracer, no I/O scheduler; semaphore adjustments are not kept.
+constexpr std::uint64_t kWithoutEffect =
+    kClonePtrace | kCloneUntraced | kCloneDetached | kCloneIo | kCloneSysvsem;
+
+struct Request {
+  std::uint64_t flags = 0;
+  std::uint64_t exit_signal = 0;
+  GuestAddr stack = 0;  // 0: as the caller's
+  GuestAddr parent_tid = 0;
+  GuestAddr child_tid = 0;
+  std::uint64_t tls = 0;
+};
+
+// kernel/fork.c, copy_process.
+Errno Check(Task& task, const Request& request) {
+  const std::uint64_t flags = request.flags;
+  const auto has = [flags](std::uint64_t bits) { return (flags & bits) == bits; };
+  if ((flags & kCloneNamespaces) != 0) {
+    task.kernel.CountAbsent("clone (namespaces)");
+    return kEPERM;
+  }
+  if (has(kClonePidfd)) {
+    task.kernel.CountAbsent("clone (CLONE_PIDFD)");
+    return kEINVAL;
+  }
+  if ((flags & ~(kAnswered | kWithoutEffect)) != 0) return kEINVAL;
+  if (has(kCloneThread) && !has(kCloneSighand)) return kEINVAL;
+  if (has(kCloneSighand) && !has(kCloneVm)) return kEINVAL;
+  if (has(kCloneSighand | kCloneClearSighand)) return kEINVAL;
+  if (has(kCloneParent) && task.process.parent == nullptr) return kEINVAL;
+  if (request.exit_signal > kSignalCount) return kEINVAL;
+  return Errno{};
+}
+
+// fork(2): an address space of its own, with a CPU.
+Result<std::shared_ptr<Program>, MapError> Copy(Program& program) {
+  auto space = program.space->Fork();
+  if (!space) return std::unexpected(space.error());
+  auto cpu = std::make_unique<x86::Vcpu>(**space, program.cpu->mode());
+  auto copy = std::make_shared<Program>(program.abi, std::move(*space), std::move(cpu));
+  copy->image = program.image;
+  copy->stack = program.stack;
+  copy->executable = program.executable;
+  copy->command = program.command;
+  copy->address_end = program.address_end;
+  copy->return_page = program.return_page;
+  copy->brk_start = program.brk_start;
+  copy->brk = program.brk;
+  return copy;
+}
+
+// The state in which the child comes out of the call: the caller's, but for the result, the stack
+// and the thread pointer.
+void MakeContext(Task& task, Task& child, const Request& request) {
+  x86::Vcpu& cpu = task.cpu();
+  cpu.Save(task.context);
+  cpu.SetGpr(x86::kRax, 0);
+  if (request.stack != 0) cpu.SetGpr(x86::kRsp, request.stack);
+  if ((request.flags & kCloneSettls) != 0) cpu.SetFsBase(request.tls);
+  cpu.Save(child.context);
+  cpu.Load(task.context);
+}
+
+void Share(Task& task, Task& child, std::uint64_t flags) {
+  child.fd_table =
+      (flags & kCloneFiles) != 0 ? task.fd_table : std::make_shared<FdTable>(*task.fd_table);
+  child.fs_context =
+      (flags & kCloneFs) != 0 ? task.fs_context : std::make_shared<FsContext>(*task.fs_context);
+  child.credentials = task.credentials;
+  child.command = task.command;
+  child.no_new_privileges = task.no_new_privileges;
+  child.dumpable = task.dumpable;
+  child.personality = task.personality;
+  child.signals.Inherit(task.signals, (flags & kCloneSighand) != 0);
+  if ((flags & kCloneClearSighand) != 0) child.signals.handlers().Reset();
+  // Another stack, another alternate one; vfork(2) borrows both.
+  const bool same_stack = (flags & (kCloneVm | kCloneVfork)) != kCloneVm;
+  if (same_stack) child.signals.alternate = task.signals.alternate;
+}
+
+// A parent that called vfork(2) waits until the child has another program or is gone.
+SyscallResult AwaitVfork(const Task& task) {
+  const auto tid = static_cast<int>(task.call->progress);
+  Task* const child = task.kernel.processes().FindTask(tid);
+  if (child == nullptr || child->program != task.program) return static_cast<std::int64_t>(tid);
+  return SyscallResult::Block({kNever, Wait::kEvent, OnSignal::kNothing, 0, child});
+}
+
+SyscallResult Clone(Task& task, const Request& request) {
+  if (task.call->progress != 0) return AwaitVfork(task);
+  if (const Errno error = Check(task, request); error != Errno{}) return error;
+  const auto has = [&](CloneFlag flag) { return (request.flags & flag) != 0; };
+  std::shared_ptr<Program> program = task.program;
+  if (!has(kCloneVm)) {
+    auto copy = Copy(*task.program);
+    if (!copy) {
+      // The host has no room for one more window, or the box none for the pages.
+      if (copy.error() != MapError::kMemoryLimit) return kEAGAIN;
+      task.kernel.EndByLimit(LimitId::kMemory);
+      return kENOMEM;
+    }
+    program = std::move(*copy);
+  }
+  Process* const parent = has(kCloneParent) ? task.process.parent : &task.process;
+  ProcessTable& processes = task.kernel.processes();
+  const auto child =
+      has(kCloneThread) ? processes.AddThread(task) : processes.AddProcess(task.kernel, parent);
+  if (!child) return kEAGAIN;
+  if (!has(kCloneThread)) {
+    child->process.exit_signal = static_cast<int>(request.exit_signal);
+    child->process.group = task.process.group;
+    child->process.session = task.process.session;
+  }
+  child->program = std::move(program);
+  Share(task, *child, request.flags);
+  MakeContext(task, *child, request);
+  const auto tid = static_cast<std::int32_t>(child->tid);
+  // As in kernel/fork.c, words that cannot be written are no error.
+  if (has(kCloneParentSettid))
+    static_cast<void>(task.memory().Write(GuestPtr<std::int32_t>{request.parent_tid}, tid));
+  if (has(kCloneChildSettid))
+    static_cast<void>(child->memory().Write(GuestPtr<std::int32_t>{request.child_tid}, tid));
+  if (has(kCloneChildCleartid)) child->clear_child_tid = request.child_tid;
+  task.kernel.scheduler.Add(*child);
+  if (!has(kCloneVfork)) return tid;
+  task.call->progress = child->tid;
+  return AwaitVfork(task);
+}
+
+}  // namespace
+
+SyscallResult SysClone(Task& task, CloneFlags flags, Address stack, Address parent_tid,
+                       Address child_tid, Hex tls) {
+  return Clone(task, {.flags = flags.value & ~std::uint64_t{kSignalMask},
+                      .exit_signal = flags.value & kSignalMask,
+                      .stack = stack.value,
+                      .parent_tid = parent_tid.value,
+                      .child_tid = child_tid.value,
+                      .tls = tls.value});
+}
+
+SyscallResult SysFork(Task& task) {
+  return Clone(task, {.flags = 0, .exit_signal = static_cast<std::uint64_t>(kSIGCHLD)});
+}
+
+SyscallResult SysVfork(Task& task) {
+  return Clone(
+      task, {.flags = kCloneVm | kCloneVfork, .exit_signal = static_cast<std::uint64_t>(kSIGCHLD)});
+}
+
+SyscallResult SysClone3(Task& task, GuestPtr<const abi::CloneArguments> arguments, Size size) {
+  constexpr std::uint64_t kFirstVersion = 64;
+  if (size.value < kFirstVersion) return kEINVAL;
+  if (size.value > kPageSize) return kE2BIG;
+  abi::CloneArguments asked{};
+  const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(size.value, sizeof(asked)));
+  if (const auto ok = task.memory().ReadBytes(
+          arguments.address, std::as_writable_bytes(std::span(&asked, 1)).first(known));
+      !ok) {
+    return ok.error();
+  }
+  // What a later version of the structure says must be nothing.
+  std::vector<std::byte> rest(static_cast<std::size_t>(size.value) - known);
+  if (const auto ok = task.memory().ReadBytes(arguments.address + known, rest);
+      !ok && !rest.empty())
+    return ok.error();
+  if (std::ranges::any_of(rest, [](std::byte byte) { return byte != std::byte{0}; })) return kE2BIG;
+  if ((asked.flags & (kSignalMask | kCloneDetached)) != 0) return kEINVAL;
+  if ((asked.stack == 0) != (asked.stack_size == 0)) return kEINVAL;
+  if ((asked.flags & (kCloneThread | kCloneParent)) != 0 && asked.exit_signal != 0) return kEINVAL;
+  if (asked.set_tid_size != 0) {
+    task.kernel.CountAbsent("clone3 (set_tid)");
+    return kEPERM;
+  }
+  return Clone(task, {.flags = asked.flags,
+                      .exit_signal = asked.exit_signal,
+                      .stack = asked.stack + asked.stack_size,
+                      .parent_tid = asked.parent_tid,
+                      .child_tid = asked.child_tid,
+                      .tls = asked.tls});
+}
+
+}  // namespace glovebox::engine

@@ -1,0 +1,183 @@
+// What became of children: wait4(2), waitid(2).
+#include <algorithm>
+
+#include "engine/linux/exit.h"
+#include "engine/linux/syscalls/handlers.h"
+
+namespace glovebox::engine {
+namespace {
+
+enum WaitFlag : std::uint64_t {
+  kNoHang = 1,
+  kUntraced = 2,  // WSTOPPED of waitid
+  kExited = 4,
+  kContinued = 8,
+  kNoWait = 0x01000000,
+  kNoThread = 0x20000000,
+  kAll = 0x40000000,
+  kClone = 0x80000000,
+};
+constexpr int kChildContinuedStatus = 0xffff;
+constexpr int kStoppedStatus = 0x7f;
+
+// Which children a call is about.
+struct Wanted {
+  enum class Kind : std::uint8_t { kAny, kPid, kGroup } kind = Kind::kAny;
+  std::uint32_t id = 0;
+  std::uint64_t flags = 0;
+
+  bool Takes(const Process& child) const {
+    const bool is_clone = child.exit_signal != kSIGCHLD;
+    if ((flags & kAll) == 0 && is_clone != ((flags & kClone) != 0)) return false;
+    switch (kind) {
+      case Kind::kAny:
+        return true;
+      case Kind::kPid:
+        return child.pid == id;
+      case Kind::kGroup:
+        return child.group == id;
+    }
+    return false;
+  }
+};
+
+// Something to tell of a child.
+struct News {
+  Process* child = nullptr;
+  int code = 0;    // si_code: CLD_EXITED ...
+  int status = 0;  // si_status
+  int wait_status = 0;
+};
+
+std::optional<News> NewsOf(Process& child, std::uint64_t flags) {
+  enum Code : int { kCodeExited = 1, kCodeKilled, kCodeStopped = 5, kCodeContinued };
+  if (child.ended) {
+    if ((flags & kExited) == 0) return std::nullopt;
+    const ExitStatus& end = child.status;
+    const int code = end.signal == 0 ? kCodeExited : kCodeKilled;
+    return News{&child, code, end.signal == 0 ? end.code : end.signal, WaitStatusOf(end)};
+  }
+  if (child.stop_signal != 0 && !child.stop_seen && (flags & kUntraced) != 0)
+    return News{&child, kCodeStopped, child.stop_signal, child.stop_signal << 8 | kStoppedStatus};
+  if (child.continued && child.stop_signal == 0 && (flags & kContinued) != 0)
+    return News{&child, kCodeContinued, kSIGCONT, kChildContinuedStatus};
+  return std::nullopt;
+}
+
+// The news of the first child that has some; ECHILD where there is no child to wait for. Empty:
+// nothing yet.
+Result<std::optional<News>, Errno> Look(Task& task, const Wanted& wanted) {
+  bool any = false;
+  for (Process* const child : task.process.children) {
+    if (!wanted.Takes(*child)) continue;
+    any = true;
+    if (const auto news = NewsOf(*child, wanted.flags)) return news;
+  }
+  if (!any) return std::unexpected(kECHILD);
+  return std::optional<News>{};
+}
+
+void Consume(const News& news, std::uint64_t flags) {
+  if ((flags & kNoWait) != 0) return;
+  if (news.child->ended) return Reap(*news.child);
+  if (news.child->stop_signal != 0) {
+    news.child->stop_seen = true;
+  } else {
+    news.child->continued = false;
+  }
+}
+
+abi::Rusage UsageOf(const Process& child) {
+  const Nanoseconds cpu = child.cpu_ns + child.children_cpu_ns;
+  abi::Rusage usage{};
+  usage.user = {static_cast<std::int64_t>(cpu / 1'000'000'000),
+                static_cast<std::int64_t>(cpu % 1'000'000'000 / 1000)};
+  return usage;
+}
+
+SyscallResult AwaitNews(Task& task) {
+  return SyscallResult::Block(
+      {kNever, Wait::kEvent, OnSignal::kRestartIfAsked, 0, &task.process.children});
+}
+
+}  // namespace
+
+SyscallResult SysWait4(Task& task, int pid, GuestPtr<std::int32_t> status, WaitFlags flags,
+                       GuestPtr<abi::Rusage> usage) {
+  const std::uint64_t options = flags.value & 0xffffffff;
+  if ((options & ~(kNoHang | kUntraced | kContinued | kNoThread | kAll | kClone)) != 0)
+    return kEINVAL;
+  constexpr int kLowest = -2147483647 - 1;
+  if (pid == kLowest) return kESRCH;
+  Wanted wanted{.flags = options | kExited};
+  if (pid > 0) {
+    wanted.kind = Wanted::Kind::kPid;
+    wanted.id = static_cast<std::uint32_t>(pid);
+  } else if (pid != -1) {
+    wanted.kind = Wanted::Kind::kGroup;
+    wanted.id = pid == 0 ? task.process.group : static_cast<std::uint32_t>(-pid);
+  }
+  const auto news = Look(task, wanted);
+  if (!news) return news.error();
+  if (!*news) return (options & kNoHang) != 0 ? SyscallResult(0) : AwaitNews(task);
+  const News& found = **news;
+  const auto child = static_cast<std::int64_t>(found.child->pid);
+  const abi::Rusage used = UsageOf(*found.child);
+  Consume(found, options);
+  if (status) {
+    if (const auto ok = task.memory().Write(status, found.wait_status); !ok) return ok.error();
+  }
+  if (usage) {
+    if (const auto ok = task.memory().Write(usage, used); !ok) return ok.error();
+  }
+  return child;
+}
+
+SyscallResult SysWaitid(Task& task, int which, Pid id, GuestPtr<abi::Siginfo> info, WaitFlags flags,
+                        GuestPtr<abi::Rusage> usage) {
+  enum Which : int { kEveryChild, kOnePid, kOneGroup, kPidfd };
+  const std::uint64_t options = flags.value & 0xffffffff;
+  if ((options &
+       ~(kNoHang | kUntraced | kExited | kContinued | kNoWait | kNoThread | kAll | kClone)) != 0 ||
+      (options & (kUntraced | kExited | kContinued)) == 0) {
+    return kEINVAL;
+  }
+  Wanted wanted{.flags = options};
+  switch (which) {
+    case kEveryChild:
+      break;
+    case kOnePid:
+      if (id.value <= 0) return kEINVAL;
+      wanted.kind = Wanted::Kind::kPid;
+      wanted.id = static_cast<std::uint32_t>(id.value);
+      break;
+    case kOneGroup:
+      if (id.value < 0) return kEINVAL;
+      wanted.kind = Wanted::Kind::kGroup;
+      wanted.id = id.value == 0 ? task.process.group : static_cast<std::uint32_t>(id.value);
+      break;
+    case kPidfd:
+      return kEBADF;  // no descriptor is one
+    default:
+      return kEINVAL;
+  }
+  const auto news = Look(task, wanted);
+  if (!news) return news.error();
+  if (!*news && (options & kNoHang) == 0) return AwaitNews(task);
+  abi::Siginfo told{};
+  abi::Rusage used{};
+  if (*news) {
+    const News& found = **news;
+    told = SenderInfo(kSIGCHLD, found.code, found.child->pid,
+                      found.child->threads.front()->credentials.uid,
+                      static_cast<std::uint32_t>(found.status));
+    used = UsageOf(*found.child);
+    Consume(found, options);
+  }
+  if (usage && *news) {
+    if (const auto ok = task.memory().Write(usage, used); !ok) return ok.error();
+  }
+  return info ? FromResult(task.memory().Write(info, told)) : SyscallResult(0);
+}
+
+}  // namespace glovebox::engine
