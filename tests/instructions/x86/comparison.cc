@@ -21,29 +21,44 @@ void Comparison::Begin(const TestCase& test) {
   native_->Place(test.mode, test.rip, test.code);
   guest_.Place(test.rip, test.code);
   test_ = &test;
+  touches_memory_ = test.is_sequence || test.instructions.empty() ||
+                    test.instructions.front().FirstMemory() != nullptr;
 }
 
 bool Comparison::DataDiffers() const {
   return std::memcmp(native_->data().data(), guest_.data().data(), kDataBytes) != 0;
 }
 
-Outcome Comparison::Run(const Start& start, bool in_blocks) {
+void Comparison::MarkDataChanged() {
+  native_->MarkDataChanged();
+  guest_.MarkDataChanged();
+}
+
+Outcome Comparison::Run(const Start& start, bool in_blocks, bool is_last) {
   start_ = start;
   in_blocks_ = in_blocks || test_->is_sequence;
   why_.clear();
   native_left_ = guest_left_ = start.state;
   native_->Run(native_left_, start.patches);
   guest_.Run(guest_left_, start.patches, in_blocks_);
-  if (guest_left_.ending == Ending::kNotImplemented) return Outcome::kNotImplemented;
-  steps_differ_ = false;
+  if (guest_left_.ending == Ending::kNotImplemented) {
+    MarkDataChanged();
+    return Outcome::kNotImplemented;
+  }
   // What faults half way through several accesses may have done the first of them.
   const bool may_be_torn = native_left_.ending != Ending::kReachedInt3 &&
                            native_left_.ending == guest_left_.ending &&
                            test_->tolerance.ignore_fault_address;
+  bool changed = false;
   bool same = Same(native_left_, guest_left_, test_->tolerance);
-  if (!may_be_torn && DataDiffers()) {
-    why_ = DataDifferences(native_->data(), guest_.data());
-    same = false;
+  if (touches_memory_ || is_last) {
+    const bool differs = DataDiffers();
+    changed = differs || std::memcmp(native_->data().data(), image_.data(), kDataBytes) != 0;
+    if (changed) MarkDataChanged();
+    if (differs && !may_be_torn) {
+      why_ = DataDifferences(native_->data(), guest_.data());
+      same = false;
+    }
   }
   if (!test_->is_sequence) return same ? Outcome::kSame : Outcome::kDifferent;
 
@@ -51,11 +66,15 @@ Outcome Comparison::Run(const Start& start, bool in_blocks) {
   MachineState stepped = start.state;
   guest_.Run(stepped, start.patches, /*in_blocks=*/false);
   if (!Same(guest_left_, stepped, Tolerance{}) || retired != guest_.retired()) {
-    steps_differ_ = true;
     why_ += Differences(guest_left_, stepped, Tolerance{}, "in blocks", "in steps");
     if (retired != guest_.retired()) {
       why_ += fmt::format("  instructions: in blocks {}, in steps {}\n", retired, guest_.retired());
     }
+    same = false;
+  }
+  if (changed) guest_.MarkDataChanged();
+  if (changed && DataDiffers() && !may_be_torn && same) {
+    why_ += "  in steps:\n" + DataDifferences(native_->data(), guest_.data());
     same = false;
   }
   return same ? Outcome::kSame : Outcome::kDifferent;
@@ -74,7 +93,7 @@ bool Comparison::DiffersFrom(const MachineState& state, const DataImage& image) 
   guest_.SetImage(image);
   Start start;
   start.state = state;
-  return Run(start, in_blocks_) == Outcome::kDifferent;
+  return Run(start, in_blocks_, true) == Outcome::kDifferent;
 }
 
 bool Comparison::TryState(const MachineState& state) {

@@ -23,8 +23,9 @@ class Comparison {
   // `test` outlives its runs.
   void Begin(const TestCase& test);
   // From one state, after Begin. A sequence is run in blocks and in steps; another case in either
-  // as `in_blocks` says.
-  Outcome Run(const Start& start, bool in_blocks);
+  // as `in_blocks` says. Memory of instructions that have no operand there is compared after the
+  // last state only.
+  Outcome Run(const Start& start, bool in_blocks, bool is_last);
 
   // The last run, when it was kDifferent.
   std::string Describe() const;
@@ -42,6 +43,7 @@ class Comparison {
   void ShrinkImage(std::size_t begin, std::size_t end);
   void ShrinkCode();
   bool DataDiffers() const;
+  void MarkDataChanged();
 
   GuestMachine guest_;
   NativeMachine* native_ = nullptr;
@@ -50,10 +52,10 @@ class Comparison {
   DataImage image_{};
   Start start_;
   bool in_blocks_ = false;
+  bool touches_memory_ = false;  // the instructions of the test
   MachineState native_left_;
   MachineState guest_left_;
   std::string why_;  // beyond the states
-  bool steps_differ_ = false;
 };
 
 }  // namespace glovebox::engine::x86

@@ -140,7 +140,7 @@ class Worker {
     for (unsigned i = 0; i < options_.states; ++i) {
       const auto start = generator.StateFor(*test, *around_, random);
       if (!start) continue;
-      const Outcome outcome = comparison.Run(*start, i % 2 != 0);
+      const Outcome outcome = comparison.Run(*start, i % 2 != 0, i + 1 == options_.states);
       if (outcome == Outcome::kNotImplemented) {
         ++tally_.not_implemented[comparison.missing().mnemonic];
         return;

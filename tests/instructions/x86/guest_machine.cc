@@ -10,6 +10,12 @@ namespace {
 constexpr std::uint64_t kMemoryLimit = 64_MiB;
 constexpr std::uint64_t kInstructionLimit = 100'000;
 
+const std::array<std::uint8_t, kCodeBytes> kTraps = [] {
+  std::array<std::uint8_t, kCodeBytes> traps;
+  traps.fill(kInt3);
+  return traps;
+}();
+
 constexpr SegmentRegister kSetSegments[] = {kEs, kSs, kDs, kFs, kGs};
 
 // A data segment of user mode, 32-bit, 4 GiB: Intel SDM vol. 3A, 3.4.5.
@@ -116,8 +122,7 @@ GuestMachine::GuestMachine(CpuMode mode) : meter_(kMemoryLimit) {
   Map(*memory_, kDataAddress, kWritableBytes, kProtRead | kProtWrite);
   Map(*memory_, kDataAddress + kWritableBytes, kDataBytes - kWritableBytes, kProtRead);
   Map(*memory_, kCodeAddress, kCodeBytes, kProtRead | kProtExec);
-  const std::vector<std::byte> traps(kCodeBytes, std::byte{kInt3});
-  GB_CHECK(memory_->Poke(kCodeAddress, traps) == traps.size());
+  GB_CHECK(memory_->Poke(kCodeAddress, std::as_bytes(std::span(kTraps))) == kTraps.size());
   vcpu_ = std::make_unique<Vcpu>(*memory_, mode);
   SetTlsDescriptors(*vcpu_);
   SetImage(image_);
@@ -126,13 +131,14 @@ GuestMachine::GuestMachine(CpuMode mode) : meter_(kMemoryLimit) {
 void GuestMachine::SetImage(const DataImage& image) {
   image_ = image;
   GB_CHECK(memory_->Poke(kDataAddress, std::as_bytes(std::span(image_))) == kDataBytes);
+  is_data_changed_ = false;
 }
 
 void GuestMachine::Place(std::uint64_t rip, std::span<const std::uint8_t> code) {
   GB_CHECK(rip >= kCodeAddress && rip + code.size() < kCodeAddress + kCodeBytes);
   if (placed_bytes_ != 0) {
-    const std::vector<std::uint8_t> traps(placed_bytes_, kInt3);
-    GB_CHECK(memory_->Poke(placed_at_, std::as_bytes(std::span(traps))) == traps.size());
+    const auto traps = std::as_bytes(std::span(kTraps)).first(placed_bytes_);
+    GB_CHECK(memory_->Poke(placed_at_, traps) == traps.size());
   }
   GB_CHECK(memory_->Poke(rip, std::as_bytes(code)) == code.size());
   placed_at_ = rip;
@@ -175,16 +181,16 @@ Ending GuestMachine::RunToEnd(bool in_blocks, MachineState& state) {
   }
 }
 
-void GuestMachine::Run(MachineState& state, std::span<const Patch> patches, bool in_blocks) {
-  // The pages are charged and hold no code, so the window may be written as a guest would.
+// The pages are charged and hold no code, so the window may be written as a guest would.
+void GuestMachine::PrepareData(std::span<const Patch> patches) {
   auto* const area = reinterpret_cast<std::uint8_t*>(memory_->base()) + kDataAddress;
-  for (std::size_t page = 0; page < kWritableBytes; page += 4096) {
-    if (std::memcmp(area + page, image_.data() + page, 4096) != 0) {
-      std::memcpy(area + page, image_.data() + page, 4096);
-    }
-  }
+  if (is_data_changed_) std::memcpy(area, image_.data(), kWritableBytes);
+  is_data_changed_ = !patches.empty();
   Apply(patches, {area, kDataBytes});
+}
 
+void GuestMachine::Run(MachineState& state, std::span<const Patch> patches, bool in_blocks) {
+  PrepareData(patches);
   LoadState(*vcpu_, state);
   const std::uint64_t start = vcpu_->icount();
   retired_ = 0;

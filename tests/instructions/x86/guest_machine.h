@@ -24,6 +24,9 @@ class GuestMachine {
   explicit GuestMachine(CpuMode mode);
 
   void SetImage(const DataImage& image);
+  // Says that a run has written to it, so that it is put right before the next one. Runs with
+  // patches know it themselves.
+  void MarkDataChanged() { is_data_changed_ = true; }
   void Place(std::uint64_t rip, std::span<const std::uint8_t> code);
   // Runs the code from `state`, one instruction at a time or in blocks, until rip is at an INT3 or
   // something else ends it; then `state` is what it left. A program that goes on for more than
@@ -38,11 +41,13 @@ class GuestMachine {
 
  private:
   Ending RunToEnd(bool in_blocks, MachineState& state);
+  void PrepareData(std::span<const Patch> patches);
 
   MemoryMeter meter_;
   std::unique_ptr<AddressSpace> memory_;
   std::unique_ptr<Vcpu> vcpu_;
   DataImage image_{};
+  bool is_data_changed_ = false;
   std::uint64_t placed_at_ = kCodeAddress;
   std::size_t placed_bytes_ = 0;
   std::uint64_t retired_ = 0;

@@ -277,6 +277,7 @@ NativeMachine::~NativeMachine() {
 void NativeMachine::SetImage(const DataImage& image) {
   image_ = image;
   std::memcpy(writable_, image.data(), kDataBytes);
+  is_data_changed_ = false;
 }
 
 std::span<const std::uint8_t> NativeMachine::data() const {
@@ -295,14 +296,14 @@ void NativeMachine::Place(CpuMode mode, std::uint64_t rip, std::span<const std::
   mode_ = mode;
 }
 
-void NativeMachine::Run(MachineState& state, std::span<const Patch> patches) {
-  for (std::size_t page = 0; page < kWritableBytes; page += 4096) {
-    if (std::memcmp(writable_ + page, image_.data() + page, 4096) != 0) {
-      std::memcpy(writable_ + page, image_.data() + page, 4096);
-    }
-  }
+void NativeMachine::PrepareData(std::span<const Patch> patches) {
+  if (is_data_changed_) std::memcpy(writable_, image_.data(), kWritableBytes);
+  is_data_changed_ = !patches.empty();
   Apply(patches, {At<std::uint8_t>(kDataAddress), kDataBytes});
+}
 
+void NativeMachine::Run(MachineState& state, std::span<const Patch> patches) {
+  PrepareData(patches);
   const bool is_long = mode_ == CpuMode::kLong64;
   GateState& gate = Gate();
   gate.gpr = state.gpr;

@@ -22,8 +22,11 @@ class NativeMachine {
 
   // Does the host's kernel run 32-bit code?
   bool can_run_32bit() const { return can_run_32bit_; }
-  // What the data area holds before each run.
+  // What the data area is to hold before runs.
   void SetImage(const DataImage& image);
+  // Says that a run has written to it, so that it is put right before the next one. Runs with
+  // patches know it themselves.
+  void MarkDataChanged() { is_data_changed_ = true; }
   // Puts `code` at `rip` within the code area, in place of what was there.
   void Place(CpuMode mode, std::uint64_t rip, std::span<const std::uint8_t> code);
   // Runs the code from `state` until its end, an INT3 or an exception; then `state` is what it
@@ -33,10 +36,12 @@ class NativeMachine {
   std::span<const std::uint8_t> data() const;
 
  private:
+  void PrepareData(std::span<const Patch> patches);
   std::unique_ptr<std::byte[]> signal_stack_;
   bool can_run_32bit_ = false;
   std::byte* writable_ = nullptr;  // data and code once more, both writable
   DataImage image_{};
+  bool is_data_changed_ = false;
   CpuMode mode_ = CpuMode::kLong64;
   std::uint64_t placed_at_ = kCodeAddress;
   std::size_t placed_bytes_ = 0;

@@ -60,6 +60,7 @@ TEST_P(Vectors, HoldOnTheHostAndOnOurs) {
     guest.SetImage(vector.image);
     guest.Place(vector.start.rip, vector.code);
     for (const bool in_blocks : {false, true}) {
+      guest.MarkDataChanged();
       MachineState on_ours = vector.start;
       guest.Run(on_ours, {}, in_blocks);
       EXPECT_EQ(Mismatch(vector, on_ours, guest.data()), "")
