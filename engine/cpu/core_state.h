@@ -23,6 +23,7 @@ enum class LeaveKind : std::uint8_t {
   kException,   // `exception` at `uop`, which has not happened
   kTrap,        // `exception` after an instruction that retired; as kNextBlock
   kSyscall,     // a system call retired; as kNextBlock
+  kAttention,  // as kNextBlock, but the run ends: the ISA's part of the state wants to be looked at
 };
 
 // A direct-mapped cache from guest addresses to blocks, for indirect jumps and returns.

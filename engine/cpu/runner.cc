@@ -187,6 +187,8 @@ std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
       return Stop{.kind = StopKind::kException, .exception = core_.exception};
     case LeaveKind::kSyscall:
       return Stop{.kind = StopKind::kSyscall, .entry = core_.syscall_entry};
+    case LeaveKind::kAttention:
+      return Stop{.kind = StopKind::kYield};
     case LeaveKind::kSteppedOut:
     case LeaveKind::kMiss:
     case LeaveKind::kException:

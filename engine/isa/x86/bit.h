@@ -75,14 +75,15 @@ struct BitTestBodies {
     }
   };
   // The offset is signed and reaches beyond the operand (Intel SDM vol. 2A, 3.1.1.9, "Bit(BitBase,
-  // BitOffset)").
+  // BitOffset)"), and the sum is as wide as addresses are.
   template <typename Address>
   struct MemoryRegister {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
       const auto offset = static_cast<std::int64_t>(
           static_cast<std::make_signed_t<W>>(ReadGpr<W>(c.cpu, c.uop->a)));
       const std::int64_t words = offset >> std::countr_zero(unsigned{kBits<W>});
-      const GuestAddr address = Address::Of(c) + static_cast<std::uint64_t>(words) * sizeof(W);
+      const GuestAddr far = Address::Offset(c) + static_cast<std::uint64_t>(words) * sizeof(W);
+      const GuestAddr address = Address::Linear(c, Address::Cut(c, far));
       return InMemory(c, address, static_cast<unsigned>(offset) & (kBits<W> - 1),
                       c.template Next<Address::kUnits>());
     }

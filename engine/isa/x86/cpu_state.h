@@ -29,6 +29,8 @@ struct Segment {
 // Entries of the descriptor table that set_thread_area(2) fills, as the table holds them.
 inline constexpr std::size_t kTlsDescriptors = 3;
 
+inline constexpr GuestAddr kNotRepeating = GuestAddr{1} << 63;  // no address of code
+
 // What a guest thread has of its own: all that is exchanged when another one gets the CPU.
 struct ThreadState {
   // Encoding order. Slot 16 is always 0: the "no register" of addresses. Operand bytes name
@@ -42,6 +44,11 @@ struct ThreadState {
   std::array<std::uint16_t, 6> selector{};      // by SegmentRegister
   std::array<std::uint64_t, 2> segment_base{};  // FS, GS
   std::array<std::uint64_t, kTlsDescriptors> tls{};
+  bool stack_segment_loaded = false;  // for single steps, which take it back
+  bool trap_withheld = false;         // the last single step was of an instruction that loaded SS
+  // Of a REP CMPS or SCAS that has begun (string.h): where it is, and the flags from before it.
+  GuestAddr repeating_at = kNotRepeating;
+  LazyFlags flags_before_repeat;
   std::uint8_t direction = 0;     // DF
   std::uint64_t other_flags = 0;  // TF, AC, ID: as popf left them
 

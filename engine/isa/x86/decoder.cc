@@ -8,6 +8,8 @@
 #include "engine/isa/x86/control.h"
 #include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/instruction_table.h"
+#include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/model.h"
 #include "engine/isa/x86/system.h"
 #include "engine/isa/x86/zydis_decode.h"
 
@@ -24,9 +26,10 @@ bool LowerRaise(Emitter& emitter, const Instruction&) {
   return true;
 }
 
-// For what no row covers: privileged instructions are refused (Intel SDM vol. 3A, 5.9), others are
-// missing here.
+// For what no row covers: what the CPU model has not got is invalid, privileged instructions are
+// refused (Intel SDM vol. 3A, 5.9), others are missing here.
 Lower LowerAbsent(const Instruction& in) {
+  if (!IsOffered(in.decoded)) return LowerRaise<ExceptionKind::kInvalidOpcode>;
   const bool privileged = (in.decoded.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0;
   return privileged ? LowerRaise<ExceptionKind::kGeneralProtection>
                     : LowerRaise<ExceptionKind::kNotImplemented>;
@@ -39,12 +42,27 @@ bool IsForeignEncoding(const Instruction& in) {
          in.decoded.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX;
 }
 
+// Does 32-bit code write through CS? Code segments are not writable (Intel SDM vol. 3A, 3.4.5.1).
+bool WritesToCode(const Instruction& in) {
+  if (!Is32BitCode(in)) return false;
+  return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
+                     [](const ZydisDecodedOperand& operand) {
+                       return IsMemory(operand) && operand.mem.segment == ZYDIS_REGISTER_CS &&
+                              (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+                     });
+}
+
 std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
   constexpr ZydisInstructionAttributes kRepeats =
       ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
   std::uint16_t traits = row.traits;
   if (in.decoded.meta.category == ZYDIS_CATEGORY_STRINGOP) {
     if ((in.decoded.attributes & kRepeats) != 0) traits |= kOwnBlock | kCountsItself;
+  }
+  // MOV and POP to a segment register.
+  if (IsRegister(in.operands[0]) &&
+      ZydisRegisterGetClass(in.operands[0].reg.value) == ZYDIS_REGCLASS_SEGMENT) {
+    traits |= kMayRaise;
   }
   // A shift by a constant that is not 0 does write its flags.
   const ZydisInstructionCategory category = in.decoded.meta.category;
@@ -185,6 +203,9 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     } else if (IsForeignEncoding(in)) {
       decoded.lower = LowerRaise<ExceptionKind::kInvalidOpcode>;
       decoded.traits = kEndsBlock;
+    } else if (WritesToCode(in)) {
+      decoded.lower = LowerRaise<ExceptionKind::kGeneralProtection>;
+      decoded.traits = kEndsBlock;
     } else if (const InstructionRow* const row =
                    FindRow(in.decoded.mnemonic, in.decoded.meta.category)) {
       decoded.lower = row->lower;
@@ -211,6 +232,17 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     count = *refused + 1;
   }
   return std::nullopt;
+}
+
+bool Decoder::DecodeAt(GuestAddr rip, Instruction& out) {
+  const Fetched fetched = Fetch(rip);
+  if (!ZYAN_SUCCESS(DecodeInstruction(zydis_, fetched.bytes.data(), fetched.count, out.decoded,
+                                      out.operands))) {
+    return false;
+  }
+  out.rip = rip;
+  out.next_rip = Wrap(rip + out.decoded.length);
+  return true;
 }
 
 InstructionReport Decoder::Describe(GuestAddr rip) {

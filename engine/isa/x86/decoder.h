@@ -29,6 +29,8 @@ class Decoder final : public Translator {
   std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions,
                                        Translation& out) override;
 
+  // The instruction at `rip` with its operands. False where it is none or cannot be fetched.
+  bool DecodeAt(GuestAddr rip, Instruction& out);
   // The instruction at `rip` for people, as far as its bytes can be read.
   InstructionReport Describe(GuestAddr rip);
 

@@ -104,4 +104,11 @@ class Emitter {
   std::vector<std::uint32_t> jumps_;
 };
 
+// An instruction of one unit that needs to know nothing of its operands.
+template <typename Body>
+bool Plain(Emitter& emitter, const Instruction&) {
+  emitter.Emit(kHandler<Body>, {});
+  return true;
+}
+
 }  // namespace glovebox::engine::x86

@@ -26,20 +26,20 @@ static_assert(sizeof(Float80) == 16);
 
 }  // namespace
 
-void SaveFxImage(const Cpu& cpu, std::byte* image) {
+void SaveFxImage(const Cpu& cpu, std::byte* image, std::uint8_t xmm_count) {
   FxImage fx;
   fx.control = cpu.x87.control;
   fx.status = cpu.x87.StatusWord();
   fx.valid = cpu.x87.valid;
   fx.mxcsr = cpu.mxcsr;
   for (unsigned i = 0; i < 8; ++i) fx.st[i] = cpu.x87.St(i);
-  for (std::uint8_t i = 0; i < 16; ++i) {
+  for (std::uint8_t i = 0; i < xmm_count; ++i) {
     fx.xmm[i] = ReadVector<std::array<std::byte, 16>>(cpu, i);
   }
-  std::memcpy(image, &fx, sizeof(fx));
+  std::memcpy(image, &fx, offsetof(FxImage, xmm) + xmm_count * sizeof(fx.xmm[0]));
 }
 
-bool RestoreFxImage(Cpu& cpu, const std::byte* image) {
+bool RestoreFxImage(Cpu& cpu, const std::byte* image, std::uint8_t xmm_count) {
   FxImage fx;
   std::memcpy(&fx, image, sizeof(fx));
   if ((fx.mxcsr & ~kMxcsrValid) != 0) return false;
@@ -52,7 +52,7 @@ bool RestoreFxImage(Cpu& cpu, const std::byte* image) {
     to.significand = fx.st[i].significand;
     to.sign_exponent = fx.st[i].sign_exponent;
   }
-  for (std::uint8_t i = 0; i < 16; ++i) WriteVector(cpu, i, fx.xmm[i]);
+  for (std::uint8_t i = 0; i < xmm_count; ++i) WriteVector(cpu, i, fx.xmm[i]);
   return true;
 }
 

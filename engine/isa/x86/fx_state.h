@@ -11,10 +11,18 @@ namespace glovebox::engine::x86 {
 // What FXSAVE writes; the area's last bytes belong to software.
 inline constexpr std::size_t kFxImageBytes = 416;
 
-// Writes kFxImageBytes at `image`. cpu.mxcsr must hold all flags raised so far.
-void SaveFxImage(const Cpu& cpu, std::byte* image);
+inline constexpr std::uint8_t kAllXmm = 16;
+// 32-bit code has half of the XMM registers, and leaves the others' places alone (Intel SDM vol.
+// 2A, FXSAVE).
+inline std::uint8_t VisibleXmm(const Cpu& cpu) {
+  return cpu.mode == CpuMode::kLong64 ? kAllXmm : kAllXmm / 2;
+}
+
+// Writes kFxImageBytes at `image`, or fewer where not all of XMM goes with it. cpu.mxcsr must hold
+// all flags raised so far.
+void SaveFxImage(const Cpu& cpu, std::byte* image, std::uint8_t xmm_count = kAllXmm);
 
 // False, with nothing changed, where reserved MXCSR bits are set.
-bool RestoreFxImage(Cpu& cpu, const std::byte* image);
+bool RestoreFxImage(Cpu& cpu, const std::byte* image, std::uint8_t xmm_count = kAllXmm);
 
 }  // namespace glovebox::engine::x86

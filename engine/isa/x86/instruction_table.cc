@@ -28,10 +28,11 @@ class Index {
 }  // namespace
 
 std::span<const std::span<const InstructionRow>> AllRows() {
-  static const std::array<std::span<const InstructionRow>, 15> kFamilies = {
+  static const std::array<std::span<const InstructionRow>, 17> kFamilies = {
       StringRows(),  ArithmeticRows(), BitRows(),        MoveRows(), ControlRows(),
       SystemRows(),  SseRows(),        X87Rows(),        Sse4Rows(), CryptoRows(),
       AvxMoveRows(), AvxFloatRows(),   AvxIntegerRows(), FmaRows(),  XsaveRows(),
+      SegmentRows(), LegacyRows(),
   };
   return kFamilies;
 }

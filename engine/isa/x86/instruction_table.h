@@ -75,6 +75,8 @@ std::span<const InstructionRow> BitRows();         // instructions_bit.cc
 std::span<const InstructionRow> MoveRows();        // instructions_move.cc
 std::span<const InstructionRow> ControlRows();     // instructions_control.cc
 std::span<const InstructionRow> StringRows();      // instructions_string.cc
+std::span<const InstructionRow> SegmentRows();     // instructions_segment.cc
+std::span<const InstructionRow> LegacyRows();      // instructions_legacy.cc
 std::span<const InstructionRow> SystemRows();      // instructions_system.cc
 std::span<const InstructionRow> SseRows();         // instructions_sse.cc
 std::span<const InstructionRow> Sse4Rows();        // instructions_sse4.cc: SSE3 to SSE4.2

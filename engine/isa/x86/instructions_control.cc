@@ -1,17 +1,12 @@
 // Control flow.
 #include "engine/isa/x86/control.h"
+#include "engine/isa/x86/far.h"
 #include "engine/isa/x86/instruction_table.h"
-#include "engine/isa/x86/system.h"
 
 namespace glovebox::engine::x86 {
 namespace {
 
-// Far transfers would load a code segment, of which user mode has no other (ARCHITECTURE.md,
-// "Instructions").
-bool RefuseFar(Emitter& emitter) {
-  emitter.Emit(kHandler<RaiseBody<ExceptionKind::kGeneralProtection>>, {});
-  return true;
-}
+bool IsFar(const Instruction& in) { return in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR; }
 
 // --- JMP ---
 
@@ -49,7 +44,7 @@ std::uint8_t Retiring(const Instruction& in) { return static_cast<std::uint8_t>(
 
 bool LowerJump(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& target = in.operands[0];
-  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
+  if (IsFar(in)) return LowerFarJump(emitter, in);
   if (IsImmediate(target)) {
     EmitGoto(emitter, in, BranchTarget(in));
     return true;
@@ -111,7 +106,7 @@ struct IndirectCall {
 
 bool LowerCall(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& target = in.operands[0];
-  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
+  if (IsFar(in)) return LowerFarCall(emitter, in);
   return ForBranch(in, [&]<typename W, typename S>(W, S) {
     if (IsImmediate(target)) {
       const GuestAddr to = BranchTarget(in);
@@ -143,7 +138,7 @@ struct Return {
   }
 };
 bool LowerReturn(Emitter& emitter, const Instruction& in) {
-  if (in.decoded.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) return RefuseFar(emitter);
+  if (IsFar(in)) return LowerFarReturn(emitter, in);
   const bool drops = IsImmediate(in.operands[0]);
   return ForBranch(in, [&]<typename W, typename S>(W, S) {
     emitter.Emit(
@@ -187,6 +182,9 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_JMP, LowerJump, kEndsBlock},
     {ZYDIS_MNEMONIC_CALL, LowerCall, kEndsBlock},
     {ZYDIS_MNEMONIC_RET, LowerReturn, kEndsBlock},
+    {ZYDIS_MNEMONIC_IRET, LowerInterruptReturn, kEndsBlock},
+    {ZYDIS_MNEMONIC_IRETD, LowerInterruptReturn, kEndsBlock},
+    {ZYDIS_MNEMONIC_IRETQ, LowerInterruptReturn, kEndsBlock},
     {ZYDIS_MNEMONIC_JO, JumpConditional<kO>, kBranches},
     {ZYDIS_MNEMONIC_JNO, JumpConditional<kNO>, kBranches},
     {ZYDIS_MNEMONIC_JB, JumpConditional<kB>, kBranches},

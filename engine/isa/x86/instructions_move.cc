@@ -28,12 +28,6 @@ struct SignToData {
   }
 };
 
-template <typename Body>
-bool Plain(Emitter& emitter, const Instruction&) {
-  emitter.Emit(kHandler<Body>, {});
-  return true;
-}
-
 // --- LAHF, SAHF: SF ZF AF PF CF in AH ---
 
 constexpr std::uint64_t kAhFlags = kCf | kPf | kAf | kZf | kSf;

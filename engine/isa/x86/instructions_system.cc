@@ -2,18 +2,13 @@
 #include "engine/isa/x86/cpuid.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/move.h"
 #include "engine/isa/x86/rflags.h"
 #include "engine/isa/x86/stack.h"
 #include "engine/isa/x86/system.h"
 
 namespace glovebox::engine::x86 {
 namespace {
-
-template <typename Body>
-bool Plain(Emitter& emitter, const Instruction&) {
-  emitter.Emit(kHandler<Body>, {});
-  return true;
-}
 
 struct Nothing {
   [[gnu::always_inline]] static const Uop* Run(Context& c) { return c.Next(); }
@@ -42,7 +37,8 @@ struct SetDirection {
   }
 };
 
-// --- PUSHF, POPF. The image that PUSHF stores has RF and VM clear ---
+// --- PUSHF, POPF. The image that PUSHF stores has RF and VM clear. What POPF sets may end the
+// running of blocks (rflags.h) ---
 
 template <typename W, typename S>
 struct PushFlags {
@@ -60,16 +56,17 @@ struct PopFlags {
     if (!c.Load(top, value)) [[unlikely]]
       return c.Missed();
     SetStackTop<S>(c.cpu, top + sizeof(W));
-    // 16 bits leave AC and ID as they are.
-    const std::uint64_t kept = sizeof(W) == 2 ? ReadRflags(c.cpu) & ~std::uint64_t{0xffff} : 0;
-    WriteRflags(c.cpu, value | kept);
-    return c.Next();
+    WriteFlagsImage(c.cpu, value);
+    if ((c.cpu.other_flags & kSteppedFlags) == 0) [[likely]]
+      return c.template Next<2>();
+    c.cpu.budget -= c.uop->d;
+    return c.LeaveAt(c.template Second<Wide>().immediate, LeaveKind::kAttention);
   }
 };
-template <template <typename W, typename S> typename Body>
-bool OnStack(Emitter& emitter, const Instruction& in) {
+bool LowerPopFlags(Emitter& emitter, const Instruction& in) {
   return ForStack(in, [&]<typename W, typename S>(W, S) {
-    emitter.Emit(kHandler<Body<W, S>>, {});
+    emitter.Emit(kHandler<PopFlags<W, S>>, {.d = static_cast<std::uint8_t>(in.number + 1)},
+                 Wide{0, in.next_rip});
     return true;
   });
 }
@@ -102,6 +99,13 @@ struct ReadTimeStamp {
   }
 };
 
+// RDPID: IA32_TSC_AUX too. The register is as wide as the mode is.
+bool ReadProcessorId(Emitter& emitter, const Instruction& in) {
+  emitter.Emit(kHandler<MoveBodies<std::uint64_t>::RegisterImmediate>,
+               {.imm = 0, .a = GprSlot(in.operands[0].reg.value)});
+  return true;
+}
+
 // --- System calls, breakpoints, refusals ---
 
 // SYSCALL: RCX and R11 get the return address and the flags (Intel SDM vol. 2B). INT 0x80 and
@@ -119,10 +123,11 @@ struct SystemCall {
     return c.LeaveAt(next, LeaveKind::kSyscall);
   }
 };
-struct Breakpoint {
+template <ExceptionKind kind>
+struct Trap {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     c.cpu.budget -= c.uop->d;
-    c.cpu.exception = ExceptionKind::kBreakpoint;
+    c.cpu.exception = kind;
     return c.LeaveAt(c.Second<Wide>().immediate, LeaveKind::kTrap);
   }
 };
@@ -184,6 +189,7 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_PREFETCHT1, Plain<Nothing>},
     {ZYDIS_MNEMONIC_PREFETCHT2, Plain<Nothing>},
     {ZYDIS_MNEMONIC_PREFETCHW, Plain<Nothing>},
+    {ZYDIS_MNEMONIC_PREFETCHWT1, Plain<Nothing>},
     {ZYDIS_MNEMONIC_LFENCE, Plain<Nothing>},
     {ZYDIS_MNEMONIC_MFENCE, Plain<Nothing>},
     {ZYDIS_MNEMONIC_SFENCE, Plain<Nothing>},
@@ -195,16 +201,18 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_PUSHF, OnStack<PushFlags>},
     {ZYDIS_MNEMONIC_PUSHFD, OnStack<PushFlags>},
     {ZYDIS_MNEMONIC_PUSHFQ, OnStack<PushFlags>},
-    {ZYDIS_MNEMONIC_POPF, OnStack<PopFlags>},
-    {ZYDIS_MNEMONIC_POPFD, OnStack<PopFlags>},
-    {ZYDIS_MNEMONIC_POPFQ, OnStack<PopFlags>},
+    {ZYDIS_MNEMONIC_POPF, LowerPopFlags, kMayRaise},
+    {ZYDIS_MNEMONIC_POPFD, LowerPopFlags, kMayRaise},
+    {ZYDIS_MNEMONIC_POPFQ, LowerPopFlags, kMayRaise},
     {ZYDIS_MNEMONIC_CPUID, Plain<CpuidBody>},
     {ZYDIS_MNEMONIC_RDTSC, Plain<ReadTimeStamp<false>>, kOwnBlock},
     {ZYDIS_MNEMONIC_RDTSCP, Plain<ReadTimeStamp<true>>, kOwnBlock},
     {ZYDIS_MNEMONIC_SYSCALL, LowerSyscall, kEndsBlock},
     {ZYDIS_MNEMONIC_SYSENTER, LowerSysenter, kEndsBlock},
-    {ZYDIS_MNEMONIC_INT3, LeavesBehind<Breakpoint>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INT3, LeavesBehind<Trap<ExceptionKind::kBreakpoint>>, kEndsBlock},
+    {ZYDIS_MNEMONIC_INT1, LeavesBehind<Trap<ExceptionKind::kDebugTrap>>, kEndsBlock},
     {ZYDIS_MNEMONIC_INT, SoftwareInterrupt, kEndsBlock},
+    {ZYDIS_MNEMONIC_RDPID, ReadProcessorId},
     {ZYDIS_MNEMONIC_UD0, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
     {ZYDIS_MNEMONIC_UD1, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
     {ZYDIS_MNEMONIC_UD2, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
@@ -224,6 +232,7 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_INVD, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
     {ZYDIS_MNEMONIC_WBINVD, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
     {ZYDIS_MNEMONIC_INVLPG, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
+    {ZYDIS_MNEMONIC_RDPMC, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
     {ZYDIS_MNEMONIC_RDMSR, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
     {ZYDIS_MNEMONIC_WRMSR, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
     {ZYDIS_MNEMONIC_LGDT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},

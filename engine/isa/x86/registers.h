@@ -50,6 +50,7 @@ enum RflagsBit : std::uint64_t {
   kIf = 1 << 9,
   kDf = 1 << 10,
   kOf = 1 << 11,
+  kNt = 1 << 14,
   kAc = 1 << 18,
   kId = 1 << 21,
 };

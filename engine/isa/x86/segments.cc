@@ -80,6 +80,13 @@ std::optional<Descriptor> FindDescriptor(const Cpu& cpu, std::uint16_t selector)
   return Descriptor{bits};
 }
 
+std::optional<Descriptor> FindVisible(const Cpu& cpu, std::uint16_t selector) {
+  const auto entry = FindDescriptor(cpu, selector);
+  if (!entry || !entry->is_segment()) return std::nullopt;
+  if (!entry->is_conforming() && entry->privilege() < kUserPrivilege) return std::nullopt;
+  return entry;
+}
+
 std::optional<SegmentFault> LoadSegment(Cpu& cpu, SegmentRegister reg, std::uint16_t selector) {
   if (const auto fault = Check(cpu, reg, selector)) return fault;
   cpu.selector[reg] = selector;

@@ -31,7 +31,7 @@ struct Descriptor {
   }
   // Bits 8 to 23 of the second word, in their places: what LAR shows.
   constexpr std::uint32_t rights() const {
-    return static_cast<std::uint32_t>(bits >> 32) & 0x00f0ff00;
+    return static_cast<std::uint32_t>(bits >> 32) & 0x00ffff00;
   }
   constexpr bool is_present() const { return (bits >> 47 & 1) != 0; }
   constexpr unsigned privilege() const { return bits >> 45 & 3; }
@@ -44,6 +44,9 @@ struct Descriptor {
 
 // Null selectors, the local table (which no guest has) and what lies beyond the table: empty.
 std::optional<Descriptor> FindDescriptor(const Cpu& cpu, std::uint16_t selector);
+
+// As LAR and its kin see it: empty too where user mode, or the selector's own privilege, may not.
+std::optional<Descriptor> FindVisible(const Cpu& cpu, std::uint16_t selector);
 
 // A segment that cannot be loaded: the exception and its error code.
 struct SegmentFault {

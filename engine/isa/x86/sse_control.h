@@ -45,7 +45,7 @@ struct SaveFx {
     if (!c.Writable(address, kFxsaveBytes)) [[unlikely]]
       return c.Missed();
     CollectMxcsrFlags(c.cpu);
-    SaveFxImage(c.cpu, c.memory + address);
+    SaveFxImage(c.cpu, c.memory + address, VisibleXmm(c.cpu));
     return c.template Next<Address::kUnits>();
   }
 };
@@ -57,7 +57,7 @@ struct RestoreFx {
     if ((address & 15) != 0) return c.Raise(ExceptionKind::kGeneralProtection);
     if (!c.Readable(address, kFxsaveBytes)) [[unlikely]]
       return c.Missed();
-    if (!RestoreFxImage(c.cpu, c.memory + address)) {
+    if (!RestoreFxImage(c.cpu, c.memory + address, VisibleXmm(c.cpu))) {
       return c.Raise(ExceptionKind::kGeneralProtection);
     }
     WriteHostMxcsr(c.cpu, HostMxcsr(c.cpu.mxcsr));

@@ -85,6 +85,16 @@ struct PopBodies {
   };
 };
 
+// An instruction of one unit whose body is a template over the operand's and the stack pointer's
+// types.
+template <template <typename W, typename S> typename Body>
+bool OnStack(Emitter& emitter, const Instruction& in) {
+  return ForStack(in, [&]<typename W, typename S>(W, S) {
+    emitter.Emit(kHandler<Body<W, S>>, {});
+    return true;
+  });
+}
+
 bool LowerPush(Emitter& emitter, const Instruction& in);
 bool LowerPop(Emitter& emitter, const Instruction& in);
 

@@ -3,9 +3,8 @@
 // Alone they are instructions like others. With REP each iteration retires one instruction (an
 // empty loop retires one too), so a REP is a block of its own that takes what it retires off the
 // budget itself, works on for a bounded number of iterations, and can be left and entered again
-// between any two of them. That is why a fault in the middle leaves the flags of the last iteration
-// that was completed: hardware puts back those from before the instruction, which would show the
-// guest where a budget had cut it.
+// between any two of them. A CMPS or SCAS that faults or traps in the middle shows the flags from
+// before the instruction: they are put aside when it begins, and Vcpu::Get shows them.
 #pragma once
 
 #include <algorithm>
@@ -125,6 +124,13 @@ struct StringBody {
         cpu.budget -= 1;
         return c.template Next<2>();
       }
+      [[maybe_unused]] const GuestAddr rip = c.template Second<Wide>().immediate;
+      if constexpr (Op::kCompares) {
+        if (cpu.repeating_at != rip) {
+          cpu.repeating_at = rip;
+          cpu.flags_before_repeat = cpu.lazy;
+        }
+      }
       const std::uint64_t allowed = std::min<std::uint64_t>(count, IterationsAllowed(cpu));
       std::uint64_t done = 0;
       bool ended = false;
@@ -142,8 +148,11 @@ struct StringBody {
       cpu.budget -= static_cast<std::int64_t>(done);
       if (missed) [[unlikely]]
         return c.Missed();
-      if (ended || done == count) return c.template Next<2>();
-      if (cpu.budget < 0) return c.LeaveAt(c.template Second<Wide>().immediate);
+      if (ended || done == count) {
+        if constexpr (Op::kCompares) cpu.repeating_at = kNotRepeating;
+        return c.template Next<2>();
+      }
+      if (cpu.budget < 0) return c.LeaveAt(rip);
       return c.uop;
     }
   }

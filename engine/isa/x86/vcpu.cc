@@ -9,6 +9,7 @@
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/decoder.h"
 #include "engine/isa/x86/fx_state.h"
+#include "engine/isa/x86/memory_access.h"
 #include "engine/isa/x86/mxcsr.h"
 #include "engine/isa/x86/rflags.h"
 #include "engine/isa/x86/xsave.h"
@@ -43,6 +44,13 @@ struct Vcpu::State {
     ResetSegments(cpu);
   }
 
+  bool IsStepped() const { return (cpu.other_flags & kSteppedFlags) != 0; }
+  bool NextIsMisaligned();
+  Stop Step();
+  Stop RunStepping(std::uint64_t budget);
+  bool FaultIsOnStack(GuestAddr address);
+  void JudgeAddress(Stop& stop);
+
   Cpu cpu;
   Decoder decoder;
   FloatEnvironment float_environment;
@@ -66,13 +74,70 @@ ThreadContext& ThreadContext::operator=(const ThreadContext& other) {
 Vcpu::Vcpu(AddressSpace& memory, CpuMode mode) : state_(std::make_unique<State>(memory, mode)) {}
 Vcpu::~Vcpu() = default;
 
-Stop Vcpu::Run(std::uint64_t budget) {
-  Stop stop = state_->runner.Run(budget);
-  // #GP instead of #PF.
-  if (stop.kind == StopKind::kMemoryFault && !IsCanonical(stop.memory.address)) {
-    stop.kind = StopKind::kException;
-    stop.exception = ExceptionKind::kGeneralProtection;
+// Steps while alignment is checked, before the caller gets to look at its clock.
+constexpr int kStepsPerRun = 256;
+
+bool Vcpu::State::NextIsMisaligned() {
+  Instruction instruction;
+  if (!decoder.DecodeAt(cpu.rip, instruction)) return false;
+  const MemoryAccesses accesses(cpu, instruction);
+  return std::any_of(accesses.begin(), accesses.end(), IsMisaligned);
+}
+
+// One instruction, with what TF and AC ask for: Intel SDM vol. 3B, 17.3.1.4, and vol. 3A, 6.15,
+// #AC.
+Stop Vcpu::State::Step() {
+  if ((cpu.other_flags & kAc) != 0 && NextIsMisaligned()) {
+    return Stop{.kind = StopKind::kException, .exception = ExceptionKind::kAlignmentCheck};
   }
+  const bool traps = (cpu.other_flags & kTf) != 0;
+  const Icount before = runner.icount();
+  cpu.stack_segment_loaded = false;
+  const Stop stop = runner.Run(1);
+  const bool went_on = stop.kind == StopKind::kBudget || stop.kind == StopKind::kYield;
+  if (!traps || !went_on || runner.icount() == before) return stop;
+  // Whoever loads SS may load RSP before a trap; of several in a row only the first (vol.
+  // 3A, 6.8.3).
+  cpu.trap_withheld = cpu.stack_segment_loaded && !cpu.trap_withheld;
+  if (cpu.trap_withheld) return stop;
+  return Stop{.kind = StopKind::kException, .exception = ExceptionKind::kSingleStep};
+}
+
+Stop Vcpu::State::RunStepping(std::uint64_t budget) {
+  const Icount end = runner.icount() + budget;
+  for (int i = 0; i < kStepsPerRun; ++i) {
+    if (runner.icount() == end) return Stop{.kind = StopKind::kBudget};
+    const Stop stop = Step();
+    if (stop.kind != StopKind::kBudget) return stop;
+    if (!IsStepped()) break;
+  }
+  return Stop{.kind = runner.icount() == end ? StopKind::kBudget : StopKind::kYield};
+}
+
+// Is the access that faults one of the stack's?
+bool Vcpu::State::FaultIsOnStack(GuestAddr address) {
+  Instruction instruction;
+  if (!decoder.DecodeAt(cpu.rip, instruction)) return false;
+  const MemoryAccesses accesses(cpu, instruction);
+  return std::any_of(accesses.begin(), accesses.end(), [&](const MemoryAccess& access) {
+    return access.on_stack && address - access.address < access.size_bytes;
+  });
+}
+
+// #GP or #SS instead of #PF, where the address is none.
+void Vcpu::State::JudgeAddress(Stop& stop) {
+  const bool is_fetch = stop.memory.access == Access::kExecute;
+  const GuestAddr first = is_fetch ? stop.memory.address : cpu.miss.address;
+  const GuestAddr last = is_fetch ? first : first + (cpu.miss.size_bytes - 1);
+  if (IsCanonical(first) && IsCanonical(last)) return;
+  const bool on_stack = !is_fetch && FaultIsOnStack(first);
+  stop.kind = StopKind::kException;
+  stop.exception = on_stack ? ExceptionKind::kStackFault : ExceptionKind::kGeneralProtection;
+}
+
+Stop Vcpu::Run(std::uint64_t budget) {
+  Stop stop = state_->IsStepped() ? state_->RunStepping(budget) : state_->runner.Run(budget);
+  if (stop.kind == StopKind::kMemoryFault) state_->JudgeAddress(stop);
   const bool names_instruction =
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);
@@ -99,6 +164,9 @@ Registers Vcpu::Get() const {
   std::copy_n(cpu.gpr.begin(), registers.gpr.size(), registers.gpr.begin());
   registers.rip = cpu.rip;
   registers.rflags = ReadRflags(cpu);
+  if (cpu.repeating_at == cpu.rip) {
+    registers.rflags = (registers.rflags & ~kStatusFlags) | cpu.flags_before_repeat.Materialise();
+  }
   registers.fs_base = cpu.segment_base[0];
   registers.gs_base = cpu.segment_base[1];
   return registers;
@@ -119,7 +187,10 @@ void Vcpu::SetGpr(Gpr index, std::uint64_t value) {
   state_->cpu.gpr[index] = value & state_->width_mask;
 }
 GuestAddr Vcpu::rip() const { return state_->cpu.rip; }
-void Vcpu::SetRip(GuestAddr rip) { state_->cpu.rip = rip & state_->width_mask; }
+void Vcpu::SetRip(GuestAddr rip) {
+  state_->cpu.rip = rip & state_->width_mask;
+  state_->cpu.repeating_at = kNotRepeating;
+}
 void Vcpu::SetFsBase(std::uint64_t base) {
   state_->cpu.segment_base[0] = base & state_->width_mask;
   UpdateSegments(state_->cpu);

@@ -48,7 +48,7 @@ Tolerance ToleranceFor(const DecodedInstruction& instruction, bool exact) {
   tolerance.ignore_fault_address = HasManyAccesses(instruction);
   if (exact) return tolerance;
   tolerance.x87_at_fault = !TouchesMmx(instruction);
-  tolerance.flags_at_fault = !instruction.Has(kRepeated);
+
   if (instruction.info.cpu_flags != nullptr) {
     tolerance.undefined_flags = instruction.info.cpu_flags->undefined;
   }

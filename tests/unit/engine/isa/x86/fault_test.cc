@@ -218,7 +218,7 @@ TEST(Fault, DivisionsThatDoNotFitRaise) {
   }
 }
 
-TEST(Fault, BadAndMissingInstructionsAreNamed) {
+TEST(Fault, InvalidInstructionsAreNamed) {
   Machine machine;
   machine.Code({0x90, 0x0f, 0x0b});  // nop; ud2
   Stop stop = machine.Run();
@@ -231,14 +231,14 @@ TEST(Fault, BadAndMissingInstructionsAreNamed) {
   EXPECT_EQ(stop.exception, ExceptionKind::kInvalidOpcode);
   EXPECT_EQ(stop.instruction.mnemonic, "(bad)");
 
-  machine.Code({0xc4, 0xe2, 0x71, 0x50, 0xc2});  // {vex} vpdpbusd xmm0, xmm1, xmm2
+  machine.Code({0x62, 0xf1, 0x74, 0x48, 0x58, 0xc2});  // vaddps zmm0, zmm1, zmm2
   machine.cpu->SetRip(kCode);
   stop = machine.Run();
-  EXPECT_EQ(stop.exception, ExceptionKind::kNotImplemented);
-  EXPECT_EQ(stop.instruction.mnemonic, "vpdpbusd");
-  EXPECT_EQ(stop.instruction.length_bytes, 5);
+  EXPECT_EQ(stop.exception, ExceptionKind::kInvalidOpcode);
+  EXPECT_EQ(stop.instruction.mnemonic, "vaddps");
+  EXPECT_EQ(stop.instruction.length_bytes, 6);
   EXPECT_EQ(stop.instruction.address, kCode);
-  EXPECT_EQ(stop.instruction.bytes[1], 0xe2);
+  EXPECT_EQ(stop.instruction.bytes[1], 0xf1);
 }
 
 TEST(Fault, PrivilegedInstructionsAreRefused) {

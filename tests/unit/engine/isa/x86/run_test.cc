@@ -127,7 +127,8 @@ TEST(Run, RegistersComeBackAsTheyWereSet) {
   }
   registers.rflags = ~std::uint64_t{0};
   machine.cpu->Set(registers);
-  EXPECT_EQ(machine.cpu->Get().rflags, kStatusFlags | kReservedOne | kIf | kDf | kTf | kAc | kId);
+  EXPECT_EQ(machine.cpu->Get().rflags,
+            kStatusFlags | kReservedOne | kIf | kDf | kTf | kNt | kAc | kId);
 }
 
 // Random instructions from a list that stays within mapped memory, in a loop.

@@ -103,5 +103,38 @@ TEST(String, ScanAndCompareStopAtTheFirstMatch) {
   EXPECT_EQ(machine[kR11] & kZf, kZf);
 }
 
+// Also where a budget has cut the instruction before.
+TEST(String, AComparisonThatFaultsInTheMiddleShowsTheFlagsFromBeforeIt) {
+  for (const std::uint64_t slice : {1, 2, 100}) {
+    Machine machine;
+    Registers registers = machine.cpu->Get();
+    registers.rflags = kCf | kOf;
+    registers.gpr[kRdi] = kData + 4 * kPageSize - 5;
+    registers.gpr[kRcx] = 100;
+    machine.cpu->Set(registers);
+    machine.Code({0xf3, 0xae});  // repe scasb
+    Stop stop;
+    do {
+      stop = machine.Run(slice);
+    } while (stop.kind == StopKind::kBudget);
+    EXPECT_EQ(stop.kind, StopKind::kMemoryFault);
+    EXPECT_EQ(machine[kRcx], 95u);
+    EXPECT_EQ(machine.cpu->Get().rflags & kStatusFlags, kCf | kOf) << slice;
+    EXPECT_EQ(machine.cpu->icount(), 5u);
+  }
+}
+
+TEST(String, AComparisonThatEndsShowsTheFlagsOfItsLastIteration) {
+  for (const std::uint64_t slice : {1, 2, 100}) {
+    Machine machine;
+    machine.cpu->SetGpr(kRdi, kData);
+    machine.cpu->SetGpr(kRcx, 3);
+    machine.Code({0xf3, 0xae, 0x0f, 0x0b});  // repe scasb
+    while (machine.Run(slice).kind == StopKind::kBudget) {
+    }
+    EXPECT_EQ(machine.cpu->Get().rflags & kStatusFlags, kZf | kPf) << slice;
+  }
+}
+
 }  // namespace
 }  // namespace glovebox::engine::x86
