@@ -72,6 +72,12 @@ constexpr bool IsCanonical(GuestAddr address) {
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(address << 16) >> 16) == address;
 }
 
+// Of the areas of FXSAVE and XSAVE: #GP. An address that is none has its own fault before that,
+// which may be #SS.
+constexpr bool IsMisalignedArea(GuestAddr address, unsigned alignment) {
+  return address % alignment != 0 && IsCanonical(address);
+}
+
 // --- Operand access. W is std::uint8_t to std::uint64_t; `slot` an operand byte of a uop. ---
 
 template <typename W>

@@ -12,8 +12,8 @@ bool WithBase(Emitter& emitter, const Instruction& in) {
   return true;
 }
 
-// --- PUSHA, POPA: one register after the other. A fault leaves SP alone, but POPA keeps the
-// registers that it has read, as hardware does ---
+// --- PUSHA, POPA: one register after the other. A fault leaves SP alone, but what was written to
+// the stack or read into registers before stays, as in hardware ---
 
 constexpr std::uint32_t kAllRegisters = 8;
 
@@ -24,12 +24,9 @@ struct PushAll {
     const auto slot = [&](std::uint32_t i) -> GuestAddr {
       return static_cast<S>(old_top - (i + 1) * sizeof(W));
     };
-    for (std::uint32_t i = 0; i < kAllRegisters; ++i) {
-      if (!c.Writable(slot(i), sizeof(W))) [[unlikely]]
-        return c.Missed();
-    }
     for (std::uint8_t i = 0; i < kAllRegisters; ++i) {  // ESP as it was before
-      c.Commit(slot(i), ReadGpr<W>(c.cpu, static_cast<std::uint8_t>(i * 8)));
+      if (!c.Store(slot(i), ReadGpr<W>(c.cpu, static_cast<std::uint8_t>(i * 8)))) [[unlikely]]
+        return c.Missed();
     }
     SetStackTop<S>(c.cpu, static_cast<S>(slot(kAllRegisters - 1)));
     return c.Next();

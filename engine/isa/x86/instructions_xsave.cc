@@ -22,7 +22,7 @@ struct Save {
     }
   };
   [[gnu::noinline]] static const Uop* SaveAt(Context& c, GuestAddr area, const Uop* next) {
-    if (area % kAlignment != 0) return c.Raise(ExceptionKind::kGeneralProtection);
+    if (IsMisalignedArea(area, kAlignment)) return c.Raise(ExceptionKind::kGeneralProtection);
     CollectMxcsrFlags(c.cpu);
     const XSavePlan plan(c.cpu, kKind, Wanted(c.cpu));
     for (const XRange& range : plan.ranges()) {
@@ -39,7 +39,7 @@ struct Restore {
     return RestoreFrom(c, Address::Of(c), c.template Next<Address::kUnits>());
   }
   [[gnu::noinline]] static const Uop* RestoreFrom(Context& c, GuestAddr area, const Uop* next) {
-    if (area % kAlignment != 0) return c.Raise(ExceptionKind::kGeneralProtection);
+    if (IsMisalignedArea(area, kAlignment)) return c.Raise(ExceptionKind::kGeneralProtection);
     XHeader header;
     if (!c.Load(area + kXHeaderAt, header)) return c.Missed();
     if (!header.HasKnownFormat()) return c.Raise(ExceptionKind::kGeneralProtection);

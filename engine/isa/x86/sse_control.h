@@ -41,7 +41,7 @@ template <typename Address>
 struct SaveFx {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const GuestAddr address = Address::Of(c);
-    if ((address & 15) != 0) return c.Raise(ExceptionKind::kGeneralProtection);
+    if (IsMisalignedArea(address, 16)) return c.Raise(ExceptionKind::kGeneralProtection);
     if (!c.Writable(address, kFxsaveBytes)) [[unlikely]]
       return c.Missed();
     CollectMxcsrFlags(c.cpu);
@@ -54,7 +54,7 @@ template <typename Address>
 struct RestoreFx {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const GuestAddr address = Address::Of(c);
-    if ((address & 15) != 0) return c.Raise(ExceptionKind::kGeneralProtection);
+    if (IsMisalignedArea(address, 16)) return c.Raise(ExceptionKind::kGeneralProtection);
     if (!c.Readable(address, kFxsaveBytes)) [[unlikely]]
       return c.Missed();
     if (!RestoreFxImage(c.cpu, c.memory + address, VisibleXmm(c.cpu))) {

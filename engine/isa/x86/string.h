@@ -33,6 +33,8 @@ struct StringStep {
 };
 
 struct Movs {
+  static constexpr bool kReadsSource = true;
+  static constexpr bool kUsesDestination = true;
   static constexpr bool kCompares = false;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
@@ -48,6 +50,8 @@ struct Movs {
   }
 };
 struct Stos {
+  static constexpr bool kReadsSource = false;
+  static constexpr bool kUsesDestination = true;
   static constexpr bool kCompares = false;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment&, std::int64_t step) {
@@ -59,6 +63,8 @@ struct Stos {
   }
 };
 struct Lods {
+  static constexpr bool kReadsSource = true;
+  static constexpr bool kUsesDestination = false;
   static constexpr bool kCompares = false;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
@@ -72,6 +78,8 @@ struct Lods {
   }
 };
 struct Cmps {
+  static constexpr bool kReadsSource = true;
+  static constexpr bool kUsesDestination = true;
   static constexpr bool kCompares = true;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
@@ -90,6 +98,8 @@ struct Cmps {
   }
 };
 struct Scas {
+  static constexpr bool kReadsSource = false;
+  static constexpr bool kUsesDestination = true;
   static constexpr bool kCompares = true;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment&, std::int64_t step) {
@@ -118,9 +128,14 @@ struct StringBody {
       return c.Next();
     } else {
       const A count = static_cast<A>(cpu.gpr[kRcx]);
+      // With 32-bit addresses the upper halves of the addresses are cleared, whatever happens then;
+      // not of those that compare.
+      if constexpr (sizeof(A) == 4 && !Op::kCompares) {
+        if constexpr (Op::kReadsSource) StringStep<W, A>::Advance(cpu, kRsi, 0);
+        if constexpr (Op::kUsesDestination) StringStep<W, A>::Advance(cpu, kRdi, 0);
+      }
       if (count == 0) {
-        // The counter's write clears its upper half with 32-bit addresses.
-        WriteGpr<A>(cpu, kRcx * 8, 0);
+        WriteGpr<A>(cpu, kRcx * 8, 0);  // clears the upper half with 32-bit addresses
         cpu.budget -= 1;
         return c.template Next<2>();
       }

@@ -12,8 +12,8 @@
 #include "engine/isa/x86/memory_access.h"
 #include "engine/isa/x86/mxcsr.h"
 #include "engine/isa/x86/rflags.h"
-#include "engine/isa/x86/xsave.h"
 #include "engine/isa/x86/segments.h"
+#include "engine/isa/x86/xsave.h"
 
 namespace glovebox::engine::x86 {
 namespace {
@@ -114,14 +114,17 @@ Stop Vcpu::State::RunStepping(std::uint64_t budget) {
   return Stop{.kind = runner.icount() == end ? StopKind::kBudget : StopKind::kYield};
 }
 
-// Is the access that faults one of the stack's?
+// Did the access that faults reach by way of SS for what is no address?
 bool Vcpu::State::FaultIsOnStack(GuestAddr address) {
   Instruction instruction;
   if (!decoder.DecodeAt(cpu.rip, instruction)) return false;
   const MemoryAccesses accesses(cpu, instruction);
-  return std::any_of(accesses.begin(), accesses.end(), [&](const MemoryAccess& access) {
-    return access.on_stack && address - access.address < access.size_bytes;
-  });
+  const auto* const found = std::find_if(
+      accesses.begin(), accesses.end(),
+      [&](const MemoryAccess& access) { return address - access.address < access.size_bytes; });
+  // What its operands do not tell of is the lower frame of ENTER.
+  return found == accesses.end() ? instruction.decoded.mnemonic == ZYDIS_MNEMONIC_ENTER
+                                 : found->on_stack;
 }
 
 // #GP or #SS instead of #PF, where the address is none.
@@ -137,7 +140,9 @@ void Vcpu::State::JudgeAddress(Stop& stop) {
 
 Stop Vcpu::Run(std::uint64_t budget) {
   Stop stop = state_->IsStepped() ? state_->RunStepping(budget) : state_->runner.Run(budget);
-  if (stop.kind == StopKind::kMemoryFault) state_->JudgeAddress(stop);
+  const bool is_protection =
+      stop.kind == StopKind::kException && stop.exception == ExceptionKind::kGeneralProtection;
+  if (stop.kind == StopKind::kMemoryFault || is_protection) state_->JudgeAddress(stop);
   const bool names_instruction =
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);

@@ -244,6 +244,30 @@ std::uint64_t RandomSelector(CpuMode mode, ZydisRegister reg, Random& random) {
   return random.Pick(kTlsSelectors);
 }
 
+// LDS and its kin.
+bool LoadsFarPointer(const DecodedInstruction& instruction) {
+  switch (instruction.info.mnemonic) {
+    case ZYDIS_MNEMONIC_LDS:
+    case ZYDIS_MNEMONIC_LES:
+    case ZYDIS_MNEMONIC_LFS:
+    case ZYDIS_MNEMONIC_LGS:
+    case ZYDIS_MNEMONIC_LSS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void TameFarPointer(CpuMode mode, const DecodedInstruction& instruction, Scene& scene,
+                    Random& random) {
+  if (!LoadsFarPointer(instruction)) return;
+  const bool to_fs_or_gs = instruction.info.mnemonic == ZYDIS_MNEMONIC_LFS ||
+                           instruction.info.mnemonic == ZYDIS_MNEMONIC_LGS;
+  const std::uint64_t offset_bytes = instruction.operands[0].size / 8;
+  const ZydisRegister segment = to_fs_or_gs ? ZYDIS_REGISTER_FS : ZYDIS_REGISTER_ES;
+  scene.Store(scene.address() + offset_bytes, RandomSelector(mode, segment, random), 2);
+}
+
 // MOV and POP to a segment register.
 void TameSegmentLoad(CpuMode mode, const DecodedInstruction& instruction, Scene& scene,
                      Random& random) {
@@ -410,6 +434,7 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
       break;
   }
   TameSegmentLoad(mode, instruction, scene, random);
+  TameFarPointer(mode, instruction, scene, random);
   // Few enough iterations to stay inside; the last ones sometimes reach a border.
   if (instruction.Has(kRepeated) && instruction.info.meta.category == ZYDIS_CATEGORY_STRINGOP) {
     scene.gpr(kRcx) = random.Chance(80) ? random.Below(40) : random.Below(700);
@@ -426,6 +451,11 @@ bool AreInside(CpuMode mode, const DecodedInstruction& instruction, const Machin
       continue;
     }
     if (IsPrefetch(instruction)) continue;
+    // A selector that was not chosen here could be one of those that ours refuse.
+    if (LoadsFarPointer(instruction) &&
+        AddressOf(mode, instruction, operand, state) - kDataAddress > kWritableBytes - 16) {
+      return false;
+    }
     const std::size_t count = IsVsibOperand(operand) ? IndexCount(instruction, operand) : 1;
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint64_t address = ElementAddress(mode, instruction, operand, state, i);
