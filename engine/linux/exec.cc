@@ -70,6 +70,7 @@ LoadResult<RegularFile*> FollowScripts(Task& task, ExecRequest& request) {
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task& task,
                                                                      const LoadedImage& image,
+                                                                     GuestAddr interpreter_bias,
                                                                      std::uint8_t word_bytes) {
   const Credentials& who = task.credentials;
   return {{kAuxMinSignalStack, kMinSignalStackBytes},
@@ -79,7 +80,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task&
           {kAuxHeaders, image.header_table},
           {kAuxHeaderBytes, ElfHeaderEntryBytes(word_bytes)},
           {kAuxHeaderCount, image.header_count},
-          {kAuxBase, 0},
+          {kAuxBase, interpreter_bias},
           {kAuxFlags, 0},
           {kAuxEntry, image.entry},
           {kAuxUid, who.uid},
@@ -126,11 +127,41 @@ LoadResult<GuestAddr> MapReturnPage(AddressSpace& memory) {
   return *page;
 }
 
+LoadResult<ElfImage> Parse(RegularFile& file) {
+  const FileReader read = [&content = file.content](std::uint64_t offset,
+                                                    std::span<std::byte> out) {
+    return content.Read(offset, out);
+  };
+  return ParseElf(read, file.size_bytes(), AddressSpace::Options{}.window_bytes);
+}
+
+// Maps the program that is to load a dynamic one: ld.so, which is guest code like any other.
+LoadResult<LoadedImage> MapInterpreter(Task& task, Program& program, const ElfImage& elf,
+                                       const AddressLayout& layout) {
+  const std::string& name = elf.interpreter;
+  const auto resolved = task.Resolve(kAtFdCwd, name, {});
+  if (!resolved) {
+    return FailLoad(resolved.error(), "dynamically linked, and its interpreter " + name +
+                                          " cannot be found in the root");
+  }
+  const auto file = CheckFile(task, resolved->ref, name);
+  if (!file) return std::unexpected(file.error());
+  const auto image = Parse(**file);
+  if (!image) return std::unexpected(Named(image.error(), name));
+  if (image->word_bytes != elf.word_bytes) {
+    return FailLoad(kELIBBAD, name + " is an interpreter for programs of " +
+                                  std::to_string(image->word_bytes * 8) + " bits");
+  }
+  const auto at = LayoutOfInterpreter(*program.space, *image, layout);
+  if (!at) return std::unexpected(at.error());
+  return MapImage(*program.space, **file, *image, *at, DisplayPath(task.fs().root, resolved->ref));
+}
+
 void Enter(Task& task, std::unique_ptr<Program> program) {
   EndOtherThreads(task);
   task.LeaveCpu();
   x86::Registers registers;
-  registers.rip = program->image.entry;
+  registers.rip = program->start;
   registers.gpr[x86::kRsp] = program->stack.stack_pointer;
   program->cpu->Set(registers);
   program->cpu_holder = &task;
@@ -154,11 +185,7 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   if (!file) return std::unexpected(file.error());
   if (const auto fits = CheckArgumentSize(request.argv, request.env, request.filename); !fits)
     return fits;
-  const FileReader read = [&content = (*file)->content](std::uint64_t offset,
-                                                        std::span<std::byte> out) {
-    return content.Read(offset, out);
-  };
-  const auto elf = ParseElf(read, (*file)->size_bytes(), AddressSpace::Options{}.window_bytes);
+  const auto elf = Parse(**file);
   if (!elf) return std::unexpected(Named(elf.error(), request.filename));
 
   auto made = MakeProgram(task, elf->word_bytes);
@@ -171,6 +198,14 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
       MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs().root, request.file));
   if (!image) return std::unexpected(Named(image.error(), request.filename));
   program.image = *image;
+  program.start = image->entry;
+  GuestAddr interpreter_bias = 0;
+  if (!elf->interpreter.empty()) {
+    const auto loader = MapInterpreter(task, program, *elf, layout);
+    if (!loader) return std::unexpected(Named(loader.error(), request.filename));
+    program.start = loader->entry;
+    interpreter_bias = loader->bias;
+  }
   if (program.abi == abi::AbiId::kI386) {
     const auto page = MapReturnPage(*program.space);
     if (!page) return std::unexpected(Named(page.error(), request.filename));
@@ -189,7 +224,7 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   contents.platform = task.kernel.world.Text(program.abi == abi::AbiId::kI386 ? WorldId::kMachine32
                                                                               : WorldId::kMachine);
   SeededRandom(random.Next(), 1).Fill(contents.random);
-  contents.auxv = AuxiliaryVector(task, *image, elf->word_bytes);
+  contents.auxv = AuxiliaryVector(task, *image, interpreter_bias, elf->word_bytes);
   const auto stack = BuildStack(*program.space, layout, elf->executable_stack, contents);
   if (!stack) return std::unexpected(Named(stack.error(), request.filename));
   program.stack = *stack;

@@ -28,6 +28,7 @@ struct Program {
   std::unique_ptr<x86::Vcpu> cpu;
   GuestMemory memory;
   LoadedImage image;
+  GuestAddr start = 0;  // its first instruction: of the image, or of the interpreter
   BuiltStack stack;
   PathRef executable;
   std::string command;         // its file's name, at most 15 bytes

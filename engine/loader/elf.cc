@@ -150,6 +150,25 @@ LoadResult<void> AddSegment(ElfImage& image, const Header& row, std::size_t inde
   return {};
 }
 
+// The path in PT_INTERP: fs/binfmt_elf.c, load_elf_binary.
+LoadResult<std::string> ReadInterpreter(const FileReader& read, std::uint64_t offset,
+                                        std::uint64_t bytes) {
+  constexpr std::uint64_t kPathMax = 4096;
+  if (bytes < 2 || bytes > kPathMax) {
+    return FailLoad(kENOEXEC, "the interpreter's name of " + std::to_string(bytes) +
+                                  " bytes is too short or too long");
+  }
+  std::string name(static_cast<std::size_t>(bytes), '\0');
+  const auto got = read(offset, std::as_writable_bytes(std::span(name)));
+  if (!got) return FailLoad(got.error(), "the interpreter's name cannot be read");
+  if (*got != name.size() || name.back() != '\0') {
+    return FailLoad(kENOEXEC, "the interpreter's name does not end in a NUL (truncated?)");
+  }
+  name.resize(name.find('\0'));
+  if (name.empty()) return FailLoad(kENOEXEC, "the interpreter's name is empty");
+  return name;
+}
+
 // The rest of a file whose identification is that of `Layout`.
 template <typename Layout>
 LoadResult<ElfImage> Parse(const FileReader& read, std::uint64_t file_bytes,
@@ -178,9 +197,11 @@ LoadResult<ElfImage> Parse(const FileReader& read, std::uint64_t file_bytes,
   image.header_count = header.e_phnum;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Header& row = rows[i];
-    if (row.p_type == PT_INTERP) {
-      return FailLoad(kENOEXEC,
-                      "dynamically linked programs are not supported yet; link it statically");
+    // The first one counts, as on Linux.
+    if (row.p_type == PT_INTERP && image.interpreter.empty()) {
+      auto name = ReadInterpreter(read, row.p_offset, row.p_filesz);
+      if (!name) return std::unexpected(name.error());
+      image.interpreter = std::move(*name);
     }
     if (row.p_type == PT_GNU_STACK) image.executable_stack = (row.p_flags & PF_X) != 0;
     if (row.p_type != PT_LOAD) continue;

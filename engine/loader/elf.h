@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/base/types.h"
@@ -32,6 +33,7 @@ struct ElfImage {
   std::vector<ElfSegment> segments;  // ascending, at least one
   std::uint64_t alignment = kPageSize;
   bool executable_stack = false;
+  std::string interpreter;  // PT_INTERP: the program that is to load it; empty: it is static
 
   GuestAddr lowest() const { return segments.front().address; }
   GuestAddr highest() const { return segments.back().end(); }
@@ -46,7 +48,7 @@ constexpr std::uint16_t ElfHeaderEntryBytes(std::uint8_t word_bytes) {
 using FileReader =
     std::function<Result<std::size_t, Errno>(std::uint64_t offset, std::span<std::byte> out)>;
 
-// Parses a static or static-PIE program, x86-64 or i386, that is to live in a window of
+// Parses a program or a program interpreter (ld.so), x86-64 or i386, that is to live in a window of
 // `window_bytes`, i386 ones below kAddressEnd32. What is returned is safe to map: segments ascend,
 // do not overlap, lie in the window and in the file, are congruent to their offsets modulo the page
 // size, and the entry lies in one of them. Errors: ENOEXEC, EINVAL, ENOMEM as Linux'

@@ -108,6 +108,7 @@ LoadResult<LoadedImage> MapImage(AddressSpace& memory, RegularFile& file, const 
     return FailLoad(kENOMEM, "its segments reach into the place of the stack");
   }
   LoadedImage loaded;
+  loaded.bias = bias;
   loaded.entry = image.entry + bias;
   loaded.header_table = image.header_table == 0 ? 0 : image.header_table + bias;
   loaded.header_count = image.header_count;
@@ -121,6 +122,21 @@ LoadResult<LoadedImage> MapImage(AddressSpace& memory, RegularFile& file, const 
   }
   loaded.brk_start = PageCeil(image.highest() + bias) + layout.brk_gap;
   return loaded;
+}
+
+LoadResult<AddressLayout> LayoutOfInterpreter(AddressSpace& memory, const ElfImage& image,
+                                              const AddressLayout& layout) {
+  if (!image.position_independent) return layout;
+  MapRequest request;
+  request.size_bytes = PageCeil(image.highest()) - PageFloor(image.lowest()) + image.alignment;
+  const auto place = memory.Map(request);
+  if (!place) return std::unexpected(Describe(place.error()));
+  // Found, and free again for the segments.
+  if (const auto freed = memory.Unmap(*place, request.size_bytes); !freed)
+    return std::unexpected(Describe(freed.error()));
+  AddressLayout at = layout;
+  at.image_base = (*place + image.alignment - 1) & ~(image.alignment - 1);
+  return at;
 }
 
 }  // namespace glovebox::engine

@@ -19,6 +19,7 @@ Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
                                     std::uint64_t file_offset, MapRequest request);
 
 struct LoadedImage {
+  GuestAddr bias = 0;  // what is added to the addresses of the file
   GuestAddr entry = 0;
   GuestAddr header_table = 0;
   std::uint16_t header_count = 0;
@@ -29,5 +30,10 @@ struct LoadedImage {
 // Maps what ParseElf accepted. Errors leave the address space half filled: it is to be thrown away.
 LoadResult<LoadedImage> MapImage(AddressSpace& memory, RegularFile& file, const ElfImage& image,
                                  const AddressLayout& layout, const std::string& path);
+
+// Where a program interpreter goes: among the other mappings, as Linux places it. Before MapImage
+// of the interpreter.
+LoadResult<AddressLayout> LayoutOfInterpreter(AddressSpace& memory, const ElfImage& image,
+                                              const AddressLayout& layout);
 
 }  // namespace glovebox::engine

@@ -51,7 +51,8 @@ std::shared_ptr<OpenFile> PipeInode::OpenEnd(int flags) {
 
 Result<std::shared_ptr<OpenFile>, IoFailure> PipeInode::Open(const PathRef& path, int flags) {
   const bool writes_only = (flags & kOpenAccessMode) == kOpenWriteOnly;
-  if (writes_only && (flags & kOpenNonblock) != 0 && pipe_->readers() == 0)
+  // The nameless one of pipe(2), opened by way of /proc, waits for nobody: fs/pipe.c, fifo_open.
+  if (device != kPipeDevice && writes_only && (flags & kOpenNonblock) != 0 && pipe_->readers() == 0)
     return std::unexpected(kENXIO);
   return std::make_shared<OpenPipe>(path, flags, pipe_);
 }
@@ -66,7 +67,7 @@ OpenPipe::OpenPipe(PathRef path, int flags, std::shared_ptr<Pipe> pipe)
 OpenPipe::~OpenPipe() { pipe_->RemoveEnd(readable(), writable()); }
 
 Result<void, IoFailure> OpenPipe::Connected() const {
-  if (nonblocking() || (readable() && writable())) return {};
+  if (nonblocking() || (readable() && writable()) || inode().device == kPipeDevice) return {};
   const int there = writable() ? pipe_->readers() : pipe_->writers();
   const std::uint64_t opens = writable() ? pipe_->reader_opens() : pipe_->writer_opens();
   if (there > 0 || opens != other_opens_) return {};

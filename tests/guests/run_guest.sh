@@ -10,4 +10,7 @@ directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 status=$({ printf %s "$input" | { (cd "$directory" && umask 022 && "$program"; echo $? >&3) | cat >&2; } } 3>&1)
 [ "$status" = 0 ] || { echo "fails natively: status $status"; exit 1; }
-printf %s "$input" | "$boxrun" --stdin - --cwd /tmp -- "$program" || { echo "fails in the box: status $?"; exit 1; }
+# A dynamic program brings its interpreter and libraries along.
+set --
+for library in $(ldd "$program" 2>/dev/null | grep -o '/[^ ]*'); do set -- "$@" --file "$library:$library"; done
+printf %s "$input" | "$boxrun" "$@" --stdin - --cwd /tmp -- "$program" || { echo "fails in the box: status $?"; exit 1; }

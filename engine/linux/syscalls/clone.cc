@@ -75,6 +75,7 @@ Result<std::shared_ptr<Program>, MapError> Copy(Program& program) {
   auto cpu = std::make_unique<x86::Vcpu>(**space, program.cpu->mode());
   auto copy = std::make_shared<Program>(program.abi, std::move(*space), std::move(cpu));
   copy->image = program.image;
+  copy->start = program.start;
   copy->stack = program.stack;
   copy->executable = program.executable;
   copy->command = program.command;

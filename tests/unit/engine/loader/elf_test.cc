@@ -90,8 +90,34 @@ TEST(ElfTest, ForeignFilesAreRefusedWithTheReason) {
   ExpectRefused(With([](ElfBuilder& b) { b.header.e_machine = EM_AARCH64; }).Build(), kENOEXEC,
                 "machine 183");
   ExpectRefused(With([](ElfBuilder& b) { b.header.e_type = ET_REL; }).Build(), kENOEXEC, "type 1");
-  ExpectRefused(With([](ElfBuilder& b) { b.segments[0].p_type = PT_INTERP; }).Build(), kENOEXEC,
-                "dynamically linked");
+}
+
+// The interpreter's name stands where the data begins.
+std::string WithInterpreter(std::string_view name, std::uint64_t bytes, std::uint64_t offset) {
+  ElfBuilder builder;
+  Elf64_Phdr row{};
+  row.p_type = PT_INTERP;
+  row.p_offset = offset;
+  row.p_filesz = bytes;
+  builder.segments.insert(builder.segments.begin(), row);
+  builder.header.e_phnum = 2;
+  return builder.WithData(name).Build();
+}
+
+TEST(ElfTest, InterpreterIsRead) {
+  const std::string_view name("/lib/ld.so\0", 11);
+  const auto image = Parse(WithInterpreter(name, name.size(), 0x2000));
+  ASSERT_TRUE(image) << image.error().detail;
+  EXPECT_EQ(image->interpreter, "/lib/ld.so");
+  EXPECT_TRUE(Parse(ElfBuilder().Build())->interpreter.empty());
+}
+
+TEST(ElfTest, InterpretersWithoutAProperNameAreRefused) {
+  ExpectRefused(WithInterpreter("/lib/ld.so", 10, 0x2000), kENOEXEC, "does not end in a NUL");
+  ExpectRefused(WithInterpreter("", 8, 0x2000), kENOEXEC, "is empty");
+  ExpectRefused(WithInterpreter("x", 1, 0x2000), kENOEXEC, "too short");
+  ExpectRefused(WithInterpreter("x", 5000, 0x2000), kENOEXEC, "too long");
+  ExpectRefused(WithInterpreter("x", 16, ~0ull - 7), kENOEXEC, "does not end in a NUL");
 }
 
 TEST(ElfTest, SillyHeaderTablesAreRefused) {
