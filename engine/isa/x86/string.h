@@ -33,8 +33,8 @@ struct StringStep {
 };
 
 struct Movs {
-  static constexpr bool kReadsSource = true;
-  static constexpr bool kUsesDestination = true;
+  static constexpr bool kLoads = true;
+  static constexpr bool kStores = true;
   static constexpr bool kCompares = false;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
@@ -50,8 +50,8 @@ struct Movs {
   }
 };
 struct Stos {
-  static constexpr bool kReadsSource = false;
-  static constexpr bool kUsesDestination = true;
+  static constexpr bool kLoads = false;
+  static constexpr bool kStores = true;
   static constexpr bool kCompares = false;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment&, std::int64_t step) {
@@ -63,8 +63,8 @@ struct Stos {
   }
 };
 struct Lods {
-  static constexpr bool kReadsSource = true;
-  static constexpr bool kUsesDestination = false;
+  static constexpr bool kLoads = true;
+  static constexpr bool kStores = false;
   static constexpr bool kCompares = false;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
@@ -78,8 +78,8 @@ struct Lods {
   }
 };
 struct Cmps {
-  static constexpr bool kReadsSource = true;
-  static constexpr bool kUsesDestination = true;
+  static constexpr bool kLoads = true;
+  static constexpr bool kStores = false;
   static constexpr bool kCompares = true;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment& segment, std::int64_t step) {
@@ -98,8 +98,8 @@ struct Cmps {
   }
 };
 struct Scas {
-  static constexpr bool kReadsSource = false;
-  static constexpr bool kUsesDestination = true;
+  static constexpr bool kLoads = false;
+  static constexpr bool kStores = false;
   static constexpr bool kCompares = true;
   template <typename W, typename A>
   [[gnu::always_inline]] static bool Step(Context& c, const Segment&, std::int64_t step) {
@@ -128,11 +128,10 @@ struct StringBody {
       return c.Next();
     } else {
       const A count = static_cast<A>(cpu.gpr[kRcx]);
-      // With 32-bit addresses the upper halves of the addresses are cleared, whatever happens then;
-      // not of those that compare.
-      if constexpr (sizeof(A) == 4 && !Op::kCompares) {
-        if constexpr (Op::kReadsSource) StringStep<W, A>::Advance(cpu, kRsi, 0);
-        if constexpr (Op::kUsesDestination) StringStep<W, A>::Advance(cpu, kRdi, 0);
+      // With 32-bit addresses what stores clears their upper halves, whatever happens then.
+      if constexpr (sizeof(A) == 4 && Op::kStores) {
+        if constexpr (Op::kLoads) StringStep<W, A>::Advance(cpu, kRsi, 0);
+        StringStep<W, A>::Advance(cpu, kRdi, 0);
       }
       if (count == 0) {
         WriteGpr<A>(cpu, kRcx * 8, 0);  // clears the upper half with 32-bit addresses
