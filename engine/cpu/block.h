@@ -33,9 +33,11 @@ class Translator {
  public:
   virtual ~Translator() = default;
   // Decodes up to `max_instructions` from `rip` on. A page that cannot be fetched ends the block
-  // before it. Errors: the fault of the very first instruction's fetch.
+  // before it. With `checks_itself` a store ends the block too, and one instruction that stores
+  // again and again leaves dispatch where it may have changed itself: see Block::bytes.
+  // Errors: the fault of the very first instruction's fetch.
   virtual std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions,
-                                               Translation& out) = 0;
+                                               bool checks_itself, Translation& out) = 0;
 };
 
 struct Block;
@@ -54,6 +56,8 @@ struct Block {
   GuestAddr end = 0;    // exclusive
   bool single = false;  // one instruction, for steps; never linked to
   bool dead = false;    // invalidated; kept until dispatch is left
+  // Of a block that checks itself: the code that it was made from. Its first uop compares.
+  std::vector<std::byte> bytes;
   std::vector<Uop> uops;
   std::vector<InstructionMark> marks;
   std::vector<Exit> exits;      // never resized after the block is made

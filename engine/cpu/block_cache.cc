@@ -23,7 +23,30 @@ Block* BlockCache::Find(GuestAddr rip, bool single) const {
   return it != blocks.end() ? it->second.get() : nullptr;
 }
 
-Block& BlockCache::Add(GuestAddr rip, bool single, Translation&& translation) {
+bool BlockCache::ChecksItself(GuestAddr rip) const {
+  if (stores_.empty()) return false;
+  // A block spans two pages at most.
+  for (const std::uint64_t page : {rip >> kPageShift, (rip >> kPageShift) + 1}) {
+    const auto it = stores_.find(page);
+    if (it != stores_.end() && it->second == kStoresUntilChecks) return true;
+  }
+  return false;
+}
+
+void BlockCache::NoteStore(GuestAddr address) {
+  const std::uint64_t page = address >> kPageShift;
+  unsigned& stores = stores_[page];
+  if (stores == kStoresUntilChecks || ++stores < kStoresUntilChecks) return;
+  InvalidatePage(page, PageFloor(address), PageFloor(address) + (kPageSize - 1));
+}
+
+void BlockCache::Remove(const Block& block) {
+  auto& blocks = block.single ? single_blocks_ : blocks_;
+  const auto it = blocks.find(block.start);
+  if (it != blocks.end() && it->second.get() == &block) Drop(*it->second);
+}
+
+Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself, Translation&& translation) {
   auto owned = std::make_unique<Block>();
   Block& block = *owned;
   block.start = rip;
@@ -31,6 +54,15 @@ Block& BlockCache::Add(GuestAddr rip, bool single, Translation&& translation) {
   block.single = single;
   block.marks = std::move(translation.marks);
   block.uops = std::move(translation.uops);
+  if (checks_itself) {
+    constexpr std::uint32_t kCheckUnits = 2;
+    block.bytes.assign(memory_.base() + block.start, memory_.base() + block.end);
+    const Wide self{.displacement = reinterpret_cast<std::uintptr_t>(&block)};
+    block.uops.insert(block.uops.begin(),
+                      {Uop{.handler = handlers_.check}, std::bit_cast<Uop>(self)});
+    for (InstructionMark& mark : block.marks) mark.uop += kCheckUnits;
+    for (std::uint32_t& jump : translation.jumps) jump += kCheckUnits;
+  }
   block.exits.reserve(translation.jumps.size());
   const std::size_t first_stub = block.uops.size();
   for (const std::uint32_t jump : translation.jumps) {
@@ -42,7 +74,7 @@ Block& BlockCache::Add(GuestAddr rip, bool single, Translation&& translation) {
   }
   block.uops.resize(first_stub + 2 * block.exits.size());
   for (Exit& exit : block.exits) {
-    block.uops[exit.stub] = Uop{.handler = link_handler_};
+    block.uops[exit.stub] = Uop{.handler = handlers_.link};
     block.uops[exit.stub + 1] =
         std::bit_cast<Uop>(Wide{.displacement = reinterpret_cast<std::uintptr_t>(&exit)});
     block.uops[exit.jump] = std::bit_cast<Uop>(Jump{&block.uops[exit.stub], exit.rip});
@@ -51,7 +83,7 @@ Block& BlockCache::Add(GuestAddr rip, bool single, Translation&& translation) {
   by_uops_.emplace(block.uops.data(), &block);
   for (GuestAddr page = PageFloor(rip); page < block.end; page += kPageSize) {
     pages_[page >> kPageShift].push_back(&block);
-    memory_.MarkCode(page);
+    if (!checks_itself) memory_.MarkCode(page);
   }
   (single ? single_blocks_ : blocks_)[rip] = std::move(owned);
   return block;
@@ -71,8 +103,13 @@ const Block& BlockCache::Holding(const Uop* uop) const {
 }
 
 void BlockCache::Invalidate(GuestAddr address, std::uint64_t size_bytes) {
-  if (size_bytes == 0 || pages_.empty()) return;
+  if (size_bytes == 0) return;
   const GuestAddr last = address + (size_bytes - 1);
+  std::erase_if(stores_, [&](const auto& entry) {  // those that are mapped anew as a whole
+    const GuestAddr start = entry.first << kPageShift;
+    return address <= start && start + (kPageSize - 1) <= last;
+  });
+  if (pages_.empty()) return;
   const std::uint64_t first_page = address >> kPageShift;
   const std::uint64_t last_page = last >> kPageShift;
   if (last_page - first_page < pages_.size()) {

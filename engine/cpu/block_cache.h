@@ -17,19 +17,30 @@ namespace glovebox::engine {
 // Threads: one at a time.
 class BlockCache {
  public:
-  // `link_handler` is the handler of stubs; its uop's second unit is a Wide whose displacement is
-  // the Exit's address.
-  BlockCache(AddressSpace& memory, CoreState& core, Handler link_handler)
-      : memory_(memory), core_(core), link_handler_(link_handler) {}
+  struct Handlers {
+    Handler link;  // of stubs; their second unit is a Wide whose displacement is the Exit's address
+    Handler check;  // at the start of blocks that check themselves: likewise, the Block's address
+  };
+  BlockCache(AddressSpace& memory, CoreState& core, const Handlers& handlers)
+      : memory_(memory), core_(core), handlers_(handlers) {}
 
   // Null where there is none.
   Block* Find(GuestAddr rip, bool single) const;
-  // Takes over a translation. Marks its pages as code.
-  Block& Add(GuestAddr rip, bool single, Translation&& translation);
+  // Takes over a translation. Marks its pages as code, so that stores to them are noticed, or has
+  // the block check itself.
+  Block& Add(GuestAddr rip, bool single, bool checks_itself, Translation&& translation);
   void Link(Exit& exit, Block& target);
 
   // The block, dead or alive, that holds a uop.
   const Block& Holding(const Uop* uop) const;
+
+  // Must a block that starts here check itself?
+  bool ChecksItself(GuestAddr rip) const;
+  // A store met a page with code. After some of them the page is no longer watched: its blocks go,
+  // and those that come check themselves, until the page is mapped anew.
+  void NoteStore(GuestAddr address);
+  // Drops a block whose code has changed.
+  void Remove(const Block& block);
 
   // Drops the blocks that were made from any byte of the range. Their memory stays until Purge.
   void Invalidate(GuestAddr address, std::uint64_t size_bytes);
@@ -44,6 +55,8 @@ class BlockCache {
 
  private:
   static constexpr std::size_t kMaxUops = 4u << 20;  // 64 MiB
+  // Each costs some microseconds; checking costs some nanoseconds for each run of a block.
+  static constexpr unsigned kStoresUntilChecks = 16;
   using BlocksOfPage = std::vector<Block*>;
 
   void InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr last);
@@ -51,10 +64,11 @@ class BlockCache {
 
   AddressSpace& memory_;
   CoreState& core_;
-  Handler link_handler_;
+  const Handlers handlers_;
   std::unordered_map<GuestAddr, std::unique_ptr<Block>> blocks_;
   std::unordered_map<GuestAddr, std::unique_ptr<Block>> single_blocks_;
   std::unordered_map<std::uint64_t, BlocksOfPage> pages_;
+  std::unordered_map<std::uint64_t, unsigned> stores_;  // by page, as far as kStoresUntilChecks
   std::map<const Uop*, Block*> by_uops_;
   std::vector<std::unique_ptr<Block>> dropped_;
   std::size_t uop_count_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <limits>
 
 #include "dispatch.h"
@@ -41,6 +42,17 @@ struct LinkBody {
   }
 };
 
+// The start of a block that checks itself.
+struct CheckBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    const auto& block =
+        *reinterpret_cast<const Block*>(static_cast<std::uintptr_t>(c.Second<Wide>().displacement));
+    if (std::memcmp(c.memory + block.start, block.bytes.data(), block.bytes.size()) == 0) [[likely]]
+      return c.Next<2>();
+    return c.cpu.runner->CodeHasChanged(block);
+  }
+};
+
 // Behind an instruction that was executed out of place.
 struct SteppedOutBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
@@ -57,7 +69,9 @@ Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, Di
       core_(core),
       translator_(translator),
       hooks_(hooks),
-      cache_(memory, core, &RunHandler<CoreState, LinkBody>) {
+      cache_(
+          memory, core,
+          {.link = &RunHandler<CoreState, LinkBody>, .check = &RunHandler<CoreState, CheckBody>}) {
   core_.memory = memory.base();
   core_.flags = memory.flags();
   core_.window_bytes = memory.window_bytes();
@@ -75,14 +89,23 @@ Block* Runner::FindOrTranslate(GuestAddr rip, bool single) {
   if (Block* const block = cache_.Find(rip, single)) return block;
   if (cache_.IsFull()) cache_.InvalidateAll();
   Translation translation;
-  if (const auto fault =
-          translator_.Translate(rip, single ? 1 : kMaxBlockInstructions, translation)) {
+  const bool checks_itself = cache_.ChecksItself(rip);
+  if (const auto fault = translator_.Translate(rip, single ? 1 : kMaxBlockInstructions,
+                                               checks_itself, translation)) {
     fetch_fault_ = *fault;
     return nullptr;
   }
-  Block& block = cache_.Add(rip, single, std::move(translation));
+  Block& block = cache_.Add(rip, single, checks_itself, std::move(translation));
   SpendWork(block.instruction_count() * kWorkOfDecodedInstruction);
   return &block;
+}
+
+const Uop* Runner::CodeHasChanged(const Block& block) {
+  const HostFloatScope host_float;
+  core_.rip = block.start;
+  core_.leave_kind = LeaveKind::kNextBlock;
+  cache_.Remove(block);
+  return &core_.leave;
 }
 
 const Uop* Runner::LinkExit(Exit& exit) {
@@ -126,6 +149,8 @@ const Uop* Runner::ResolveMiss() {
     return miss.uop;
   }
   // The store changes code, perhaps the very block that runs, or shares a page with code.
+  cache_.NoteStore(miss.address);
+  if (PageFloor(last) != PageFloor(miss.address)) cache_.NoteStore(last);
   CoreState::OutOfPlace& out = core_.out_of_place;
   const Uop* const next = out.original == nullptr ? RunOutOfPlace(miss.uop) : miss.uop;
   for (const GuestAddr at : {miss.address, last}) {
@@ -150,7 +175,7 @@ const Uop* Runner::RunOutOfPlace(const Uop* uop) {
   // what it changes, so it is decoded once more, by itself. Where it has exits of its own, which
   // only the block's are linked of, no flags are at stake.
   Translation alone;
-  const bool decoded = !translator_.Translate(block.RipOf(index), 1, alone).has_value();
+  const bool decoded = !translator_.Translate(block.RipOf(index), 1, false, alone).has_value();
   const bool has_exit =
       decoded && std::ranges::any_of(alone.jumps, [&](std::uint32_t at) { return at < units; });
   if (decoded && !has_exit && alone.marks[1].uop == units) {

@@ -36,6 +36,7 @@ class Runner final : public CodeObserver {
   const Uop* ResolveMiss();
   const Uop* LinkExit(Exit& exit);
   const Uop* LookupTarget();
+  const Uop* CodeHasChanged(const Block& block);
 
   void CodeChanged(GuestAddr address, std::uint64_t size_bytes) override {
     cache_.Invalidate(address, size_bytes);

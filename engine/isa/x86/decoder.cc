@@ -84,6 +84,14 @@ bool TouchesMemory(const Instruction& in) {
                      });
 }
 
+bool StoresToMemory(const Instruction& in) {
+  return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
+                     [](const ZydisDecodedOperand& operand) {
+                       return IsMemory(operand) &&
+                              (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+                     });
+}
+
 // May take the x87 exception that waits (#MF), which the rows that MMX shares with SSE do not say.
 bool TouchesMmx(const Instruction& in) {
   return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
@@ -175,7 +183,7 @@ Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
 }
 
 std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instructions,
-                                              Translation& out) {
+                                              bool checks_itself, Translation& out) {
   std::size_t count = 0;
   GuestAddr at = rip;
   int branches = 0;
@@ -191,6 +199,7 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     }
     in.rip = at;
     in.number = static_cast<std::int32_t>(count);
+    in.checks_itself = checks_itself;
     if (!ZYAN_SUCCESS(status)) {
       // Too long is #GP, all else #UD (Intel SDM vol. 3A, 6.15). The length covers what was looked
       // at, so that a change of any of it is noticed.
@@ -219,7 +228,7 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     const bool wraps = in.next_rip < at;  // a block's addresses only rise
     at = in.next_rip;
     ++count;
-    if (wraps) break;
+    if (wraps || (checks_itself && StoresToMemory(in))) break;
     const std::uint16_t traits = decoded.traits;
     if ((traits & (kEndsBlock | kOwnBlock)) != 0) break;
     if ((traits & kBranches) != 0 && ++branches == kMaxBranches) break;

@@ -26,7 +26,7 @@ class Decoder final : public Translator {
  public:
   Decoder(AddressSpace& memory, CpuMode mode);
 
-  std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions,
+  std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions, bool checks_itself,
                                        Translation& out) override;
 
   // The instruction at `rip` with its operands. False where it is none or cannot be fetched.

@@ -27,6 +27,7 @@ struct Instruction {
   GuestAddr next_rip = 0;
   std::int32_t number =
       0;  // instructions that stand before it in its block; number + 1 retire with it
+  bool checks_itself = false;  // its block does: Translator::Translate
   // Some status flag that it writes may be looked at before it is written again. When false, the
   // semantic may leave the lazy flags alone.
   bool flags_live = true;

@@ -46,7 +46,9 @@ Handler HandlerFor(Repeat repeat) {
 template <typename Op, typename W>
 bool String(Emitter& emitter, const Instruction& in) {
   const Repeat repeat = RepeatOf(in, Op::kCompares);
-  const Uop fields{.a = SourceSegment(in)};
+  const bool may_change_itself = in.checks_itself && Op::kStores;
+  const Uop fields{.a = SourceSegment(in),
+                   .b = may_change_itself ? std::uint8_t{1} : std::uint8_t{0}};
   return ForAddressWidth(in, [&]<typename A>(A) {
     const Handler handler = HandlerFor<Op, W, A>(repeat);
     if (repeat == Repeat::kNone) {

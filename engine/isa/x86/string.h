@@ -113,8 +113,8 @@ struct Scas {
   }
 };
 
-// a: the source's segment (0 to 2). With REP, the second unit's immediate is the instruction's own
-// address.
+// a: the source's segment (0 to 2); b: 1 where the block checks itself (block.h). With REP, the
+// second unit's immediate is the instruction's own address.
 template <typename Op, typename W, typename A, Repeat repeat>
 struct StringBody {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
@@ -145,7 +145,12 @@ struct StringBody {
           cpu.flags_before_repeat = cpu.lazy;
         }
       }
-      const std::uint64_t allowed = std::min<std::uint64_t>(count, IterationsAllowed(cpu));
+      std::uint64_t allowed = std::min<std::uint64_t>(count, IterationsAllowed(cpu));
+      bool is_over_itself = false;
+      if constexpr (Op::kStores) {
+        is_over_itself = c.uop->b != 0 && IsNear(cpu, rip, allowed);
+        if (is_over_itself) allowed = 1;
+      }
       std::uint64_t done = 0;
       bool ended = false;
       bool missed = false;
@@ -166,12 +171,18 @@ struct StringBody {
         if constexpr (Op::kCompares) cpu.repeating_at = kNotRepeating;
         return c.template Next<2>();
       }
-      if (cpu.budget < 0) return c.LeaveAt(rip);
+      if (cpu.budget < 0 || is_over_itself) return c.LeaveAt(rip);
       return c.uop;
     }
   }
 
  private:
+  // Could so many iterations store to the instruction at `rip`?
+  static bool IsNear(const Cpu& cpu, GuestAddr rip, std::uint64_t iterations) {
+    const auto distance = static_cast<std::int64_t>(rip - StringStep<W, A>::Destination(cpu));
+    const auto reach = static_cast<std::int64_t>(iterations * sizeof(W)) + 32;
+    return distance >= -reach && distance <= reach;
+  }
   [[gnu::always_inline]] static std::uint64_t IterationsAllowed(const Cpu& cpu) {
     // Out of place, each iteration is to be seen by itself: it may change code.
     if (cpu.out_of_place.original != nullptr) return 1;

@@ -141,5 +141,85 @@ TEST(SelfModifying, AChainedBlockIsLeftWhenItsTargetGoes) {
   EXPECT_EQ(machine[kRax], 1000u);
 }
 
+// As often as it takes until blocks of the page check themselves, and some more.
+constexpr std::uint64_t kOften = 500;
+
+TEST(SelfModifying, AnInstructionThatChangesTheNextOneIsObeyedEachTime) {
+  Machine machine;
+  machine.cpu->SetGpr(kRdx, kOften);
+  machine.cpu->SetGpr(kRdi, kCode + 0x21);
+  // mov [rdi], dl; at 0x20: mov al, imm8 (that byte); movzx eax, al; add rbx, rax; dec edx; jnz
+  machine.Code({0x88, 0x17, 0xeb, 0x1c});
+  machine.Code({0xb0, 0x00, 0x0f, 0xb6, 0xc0, 0x48, 0x01, 0xc3, 0xff, 0xca, 0x75, 0xd4, 0x0f, 0x05},
+               kCode + 0x20);
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 1; i <= kOften; ++i) sum += i & 0xff;
+  EXPECT_EQ(machine[kRbx], sum);
+  EXPECT_EQ(machine.cpu->icount(), kOften * 7 + 1);
+}
+
+TEST(SelfModifying, StoresRightBeforeWhatTheyChangeAreObeyedForEver) {
+  Machine machine;
+  machine.cpu->SetGpr(kRcx, kOften);
+  // 1: mov [rip+4], cl (the next immediate's byte); mov al, imm8; add rbx, rax; dec ecx; jnz 1
+  machine.Code({0x88, 0x0d, 0x01, 0x00, 0x00, 0x00, 0xb0, 0x00, 0x48, 0x01, 0xc3, 0xff, 0xc9, 0x75,
+                0xf1, 0x0f, 0x05});
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 1; i <= kOften; ++i) sum += i & 0xff;
+  EXPECT_EQ(machine[kRbx], sum);
+}
+
+TEST(SelfModifying, ARepThatOverwritesItselfStopsBeingARepOnAPageThatWasOftenWritten) {
+  Machine machine;
+  machine.cpu->SetGpr(kRbx, kCode + 0x800);
+  machine.cpu->SetGpr(kRcx, kOften);
+  machine.Code({0x01, 0x0b, 0xff, 0xc9, 0x75, 0xfa, 0x0f, 0x05});  // add [rbx], ecx; dec ecx; jnz
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  machine.cpu->SetRip(kCode + 0x100);
+  machine.cpu->SetGpr(kRdi, kCode + 0x100 - 3);
+  machine.cpu->SetGpr(kRax, 0x90);
+  machine.cpu->SetGpr(kRcx, 100);
+  machine.Code({0xf3, 0xaa, 0xff, 0xc3, 0x0f, 0x05}, kCode + 0x100);  // rep stosb; inc ebx
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine[kRdi], kCode + 0x102);
+  EXPECT_EQ(machine.Peek<std::uint16_t>(kCode + 0x100), 0x9090);
+}
+
+TEST(SelfModifying, CodeThatChecksItselfEndsWithItsBudgetAndStepsAlike) {
+  const auto run = [](std::uint64_t slice) {
+    Machine machine;
+    machine.cpu->SetGpr(kRcx, 100);
+    // 1: add eax, 0 (imm8 at +2); inc byte [rip-7]: the imm8; dec ecx; jnz 1; syscall
+    machine.Code(
+        {0x83, 0xc0, 0x00, 0xfe, 0x05, 0xf9, 0xff, 0xff, 0xff, 0xff, 0xc9, 0x75, 0xf3, 0x0f, 0x05});
+    while (machine.Run(slice).kind == StopKind::kBudget) {
+    }
+    EXPECT_EQ(machine.cpu->icount(), 401u);
+    return machine[kRax];
+  };
+  for (const std::uint64_t slice : {1, 2, 3, 7, 64, 100, 1000}) EXPECT_EQ(run(slice), 4950u);
+}
+
+TEST(SelfModifying, APageThatIsMappedAnewIsWatchedAgain) {
+  Machine machine;
+  for (int round = 0; round < 3; ++round) {
+    machine.cpu->SetGpr(kRax, 0);
+    machine.cpu->SetGpr(kRcx, 100);
+    machine.cpu->SetRip(kCode);
+    machine.Code(
+        {0x83, 0xc0, 0x00, 0xfe, 0x05, 0xf9, 0xff, 0xff, 0xff, 0xff, 0xc9, 0x75, 0xf3, 0x0f, 0x05});
+    EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+    EXPECT_EQ(machine[kRax], 4950u);
+    ASSERT_TRUE(machine.memory->Protect(kCode, kPageSize, kReadWrite));
+    machine.cpu->SetRip(kCode);
+    EXPECT_EQ(machine.Run().memory.kind, MemoryFaultKind::kProtection);
+    ASSERT_TRUE(machine.memory->Unmap(kCode, kPageSize));
+    EXPECT_EQ(machine.Run().memory.kind, MemoryFaultKind::kUnmapped);
+    machine.Map(kCode, kPageSize, kReadWrite | kProtExec);
+  }
+}
+
 }  // namespace
 }  // namespace glovebox::engine::x86
