@@ -255,6 +255,86 @@ static void Faults(void) {
   CHECK_EQ(code, SI_KERNEL);
 }
 
+// The CPU's own account of a fault, in the context.
+static volatile long trap_number, trap_error;
+static volatile uintptr_t trap_address;
+static void OnTrap(int signal, siginfo_t* info, void* context) {
+  const mcontext_t* machine = &((ucontext_t*)context)->uc_mcontext;
+  (void)info;
+  last = signal;
+  trap_number = machine->gregs[REG_TRAPNO];
+  trap_error = machine->gregs[REG_ERR];
+#ifdef __x86_64__
+  trap_address = (uintptr_t)machine->gregs[REG_CR2];
+#else
+  trap_address = machine->cr2;
+#endif
+  siglongjmp(back, 1);
+}
+
+static void Traps(void) {
+  static const int kSignals[] = {SIGSEGV, SIGFPE, SIGILL, SIGTRAP};
+  for (int i = 0; i < 4; ++i) Install(kSignals[i], OnTrap, 0);
+  volatile char* page =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  page[0] = 1;
+  CHECK_EQ(mprotect((void*)page, 4096, PROT_READ), 0);
+  if (sigsetjmp(back, 1) == 0) page[5] = 1;
+  CHECK_EQ(trap_number, 14);
+  CHECK_EQ(trap_error, 7);  // present, write, user
+  CHECK_EQ(trap_address, (uintptr_t)page + 5);
+  CHECK_EQ(munmap((void*)page, 4096), 0);
+  if (sigsetjmp(back, 1) == 0) (void)page[9];
+  CHECK_EQ(trap_error, 4);
+  CHECK_EQ(trap_address, (uintptr_t)page + 9);
+  if (sigsetjmp(back, 1) == 0) page[9] = 2;
+  CHECK_EQ(trap_error, 6);
+  if (sigsetjmp(back, 1) == 0) ((void (*)(void))(uintptr_t)page)();
+  CHECK_EQ(trap_error & ~0x10, 4);
+  CHECK_EQ(trap_address, (uintptr_t)page);
+  if (sigsetjmp(back, 1) == 0)
+    __asm__ volatile("xor %%edx,%%edx; xor %%ecx,%%ecx; mov $1,%%eax; div %%ecx" ::
+                         : "eax", "ecx", "edx");
+  CHECK_EQ(trap_number, 0);
+  CHECK_EQ(trap_error, 0);
+  CHECK_EQ(trap_address, (uintptr_t)page);  // of the last page fault
+  if (sigsetjmp(back, 1) == 0) __asm__ volatile("ud2");
+  CHECK_EQ(trap_number, 6);
+  if (sigsetjmp(back, 1) == 0) __asm__ volatile("int3");
+  CHECK_EQ(trap_number, 3);
+  if (sigsetjmp(back, 1) == 0) __asm__ volatile("hlt");
+  CHECK_EQ(trap_number, 13);
+  CHECK_EQ(trap_error, 0);
+  if (sigsetjmp(back, 1) == 0) __asm__ volatile("int $0x42");
+  CHECK_EQ(trap_number, 13);
+  CHECK_EQ(trap_error, 0x42 * 8 + 2);
+  // Single steps: a trap behind each instruction.
+  if (sigsetjmp(back, 1) == 0)
+#ifdef __x86_64__
+    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop" ::: "cc", "memory");
+#else
+    __asm__ volatile("pushf; orl $0x100, (%%esp); popf; nop" ::: "cc", "memory");
+#endif
+  CHECK_EQ(last, SIGTRAP);
+  CHECK_EQ(trap_number, 1);
+}
+
+// A stack that is disarmed while its handler runs, and armed again by the return.
+static void Disarming(void) {
+  static char stack[65536];
+  enum { kAutoDisarm = 1u << 31 };
+  stack_t to = {.ss_sp = stack, .ss_flags = (int)kAutoDisarm, .ss_size = sizeof stack}, now;
+  CHECK_EQ(sigaltstack(&to, NULL), 0);
+  Install(SIGUSR1, Detailed, SA_ONSTACK);
+  raise(SIGUSR1);
+  CHECK(stack_seen >= (uintptr_t)stack && stack_seen < (uintptr_t)stack + sizeof stack);
+  CHECK_EQ(sigaltstack(NULL, &now), 0);
+  CHECK_EQ(now.ss_flags, (int)kAutoDisarm);
+  CHECK_EQ(now.ss_size, sizeof stack);
+  to.ss_flags = SS_DISABLE;
+  CHECK_EQ(sigaltstack(&to, NULL), 0);
+}
+
 static void Alarming(void) {
   Install(SIGALRM, Detailed, 0);
   struct itimerval timer = {{0, 0}, {0, 20000}}, left;
@@ -324,6 +404,8 @@ int main(void) {
   AlternateStack();
   Context();
   Faults();
+  Traps();
+  Disarming();
   Alarming();
   Restarting();
   REPORT();

@@ -199,15 +199,13 @@ enum FcntlNumber : int {
   kGetPipeSize,
 };
 
-// On i386 the command says how wide the structure of a lock is, and fcntl(2), number 55, knows the
-// narrow one only: fs/fcntl.c, compat_sys_fcntl64.
-Result<int, Errno> NormaliseLock(int command, GuestPtr<abi::Flock>& pointer) {
+// On i386 the command says how wide the structure of a lock is: fs/fcntl.c, do_compat_fcntl64,
+// which is behind both of its numbers. Returns the command as 64-bit programs have it.
+int NormaliseLock(int command, GuestPtr<abi::Flock>& pointer) {
   if (!abi::IsI386(pointer.layout)) return command;
-  const bool wide64 = command >= kGetLock64 && command <= kSetLockWait64;
-  const bool wide = wide64 || (command >= kOfdGetLock && command <= kOfdSetLockWait);
-  if (wide && pointer.layout == abi::Layout::kI386) return std::unexpected(kEINVAL);
-  pointer.layout = wide ? abi::Layout::kI386Wide : abi::Layout::kI386;
-  return wide64 ? command - kGetLock64 + kGetLock : command;
+  const bool wide = command >= kGetLock64 && command <= kSetLockWait64;
+  pointer.layout = wide || command >= kOfdGetLock ? abi::Layout::kI386Wide : abi::Layout::kI386;
+  return wide ? command - kGetLock64 + kGetLock : command;
 }
 
 // Advisory locks: one process never conflicts with itself.
@@ -217,6 +215,7 @@ SyscallResult Lock(Task& task, OpenFile& file, int command, GuestPtr<abi::Flock>
   constexpr std::int16_t kReadLock = 0, kWriteLock = 1, kUnlock = 2;
   if (lock->type < kReadLock || lock->type > kUnlock || lock->whence < 0 || lock->whence > 2)
     return kEINVAL;
+  if (command >= kOfdGetLock && lock->pid != 0) return kEINVAL;
   if (command == kGetLock || command == kOfdGetLock) {
     if (lock->type == kUnlock) return kEINVAL;
     lock->type = kUnlock;
@@ -328,9 +327,8 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
   }
   if ((*file)->path_only()) return kEBADF;
   GuestPtr<abi::Flock> lock{argument.value, task.call->layout};
-  const auto number = NormaliseLock(command.value, lock);
-  if (!number) return number.error();
-  switch (*number) {
+  const int number = NormaliseLock(command.value, lock);
+  switch (number) {
     case kSetFlags: {
       constexpr int kSettable =
           kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
@@ -344,7 +342,7 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kOfdGetLock:
     case kOfdSetLock:
     case kOfdSetLockWait:
-      return Lock(task, **file, *number, lock);
+      return Lock(task, **file, number, lock);
     case kSetOwner:
       return 0;
     case kGetOwner:
@@ -441,6 +439,10 @@ SyscallResult SysFtruncate(Task& task, Fd fd, Offset length) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
   if (!(*file)->writable() || !(*file)->inode().is(kTypeRegular)) return kEINVAL;
+  if (((*file)->flags() & kOpenLargeFile) == 0 &&
+      static_cast<std::uint64_t>(length.value) > kMaxSmallFileBytes) {
+    return kEINVAL;
+  }
   return FromResult(
       task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value)));
 }

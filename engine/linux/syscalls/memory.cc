@@ -16,6 +16,7 @@ enum MapFlag : std::uint64_t {
   kMapSharedValidate = 3,
   kMapFixed = 0x10,
   kMapAnonymous = 0x20,
+  kMap32Bit = 0x40,
   kMapGrowsDown = 0x100,
   kMapHugeTlb = 0x40000,
   kMapFixedNoReplace = 0x100000,
@@ -88,6 +89,18 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
   return FromMap(task, MapFile(task.space(), *regular, offset, request));
 }
 
+// MAP_32BIT: the lowest free range of the second GiB. arch/x86/kernel/sys_x86_64.c, find_start_end.
+std::optional<GuestAddr> FreeIn32Bits(Task& task, std::uint64_t size) {
+  constexpr GuestAddr kStart = 1_GiB, kEnd = 2_GiB;
+  GuestAddr at = kStart;
+  for (const Mapping& row : task.space().Mappings()) {
+    if (row.end <= at) continue;
+    if (row.start >= at && row.start - at >= size) break;
+    at = row.end;
+  }
+  return size <= kEnd - std::min(at, kEnd) ? std::optional(at) : std::nullopt;
+}
+
 }  // namespace
 
 AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags protection,
@@ -110,6 +123,11 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
   if (fixed && address.value % kPageSize != 0) return kEINVAL;
   if (fixed && !Fits(task, address.value, size)) return kENOMEM;
   if (fixed && address.value < kLowestAddress) return kEPERM;
+  if (flags.Has(kMap32Bit) && !fixed && !abi::IsI386(task.call->layout)) {
+    const auto low = FreeIn32Bits(task, size);
+    if (!low) return kENOMEM;
+    request.address = *low;
+  }
   // A hint that does not fit is no hint.
   if (!fixed && (request.address < kLowestAddress || !Fits(task, request.address, size)))
     request.address = 0;

@@ -442,7 +442,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"setgid32", -1, 214, -1, Bind<&SysSetgid>(kWide), Support::kFull, ""},
     {"setfsuid32", -1, 215, -1, Bind<&SysSetfsuid>(kWide), Support::kFull, ""},
     {"setfsgid32", -1, 216, -1, Bind<&SysSetfsgid>(kWide), Support::kFull, ""},
-    {"fcntl64", -1, 221, -1, Bind<&SysFcntl>(kWide), Support::kPartial, "as fcntl"},
+    {"fcntl64", -1, 221, -1, Bind<&SysFcntl>(), Support::kPartial, "as fcntl"},
     {"sendfile64", -1, 239, -1, Bind<&SysSendfile>(kWide), Support::kFull, ""},
     {"set_thread_area", -1, 243, -1, Bind<&SysSetThreadArea>(), Support::kFull, ""},
     {"get_thread_area", -1, 244, -1, Bind<&SysGetThreadArea>(), Support::kFull, ""},
