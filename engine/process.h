@@ -134,6 +134,6 @@ class Box {
 };
 
 // Raised whenever a change alters what any guest can observe. A result belongs to its epoch.
-inline constexpr std::uint32_t kEpoch = 1;
+inline constexpr std::uint32_t kEpoch = 2;
 
 }  // namespace glovebox::engine
