@@ -42,6 +42,7 @@ constexpr CpuFeature kFeatures[] = {
     {k80000001Ecx, 5, "abm", {ZYDIS_ISA_SET_LZCNT}},
     {k7Ebx, 3, "bmi1", {ZYDIS_ISA_SET_BMI1}},
     {k7Ebx, 5, "avx2", {ZYDIS_ISA_SET_AVX2, ZYDIS_ISA_SET_AVX2GATHER}},
+    {k7Ebx, 6, ""},  // the x87's data pointer is of unmasked exceptions only: see X87State
     {k7Ebx, 8, "bmi2", {ZYDIS_ISA_SET_BMI2}},
     {k7Ebx, 13, ""},  // the x87's saved segment selectors are 0
     {k7Ebx, 19, "adx", {ZYDIS_ISA_SET_ADOX_ADCX}},

@@ -253,10 +253,10 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_CLFLUSH, InMemory<FlushLine>},
     {ZYDIS_MNEMONIC_LDMXCSR, InMemory<LoadMxcsr>},
     {ZYDIS_MNEMONIC_STMXCSR, InMemory<StoreMxcsr>},
-    {ZYDIS_MNEMONIC_FXSAVE, InMemory<SaveFx>},
-    {ZYDIS_MNEMONIC_FXSAVE64, InMemory<SaveFx>},
-    {ZYDIS_MNEMONIC_FXRSTOR, InMemory<RestoreFx>},
-    {ZYDIS_MNEMONIC_FXRSTOR64, InMemory<RestoreFx>},
+    {ZYDIS_MNEMONIC_FXSAVE, FxInMemory<SaveFx>},
+    {ZYDIS_MNEMONIC_FXSAVE64, FxInMemory<SaveFx>},
+    {ZYDIS_MNEMONIC_FXRSTOR, FxInMemory<RestoreFx>},
+    {ZYDIS_MNEMONIC_FXRSTOR64, FxInMemory<RestoreFx>},
 };
 
 }  // namespace

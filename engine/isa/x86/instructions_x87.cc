@@ -121,28 +121,35 @@ constexpr Lower kStoreDecimal = [](Emitter& emitter, const Instruction& instruct
   return LowerX87Memory(kStoreTo<Decimal80>, emitter, instruction, 1);
 };
 
-// Memory operands of one type.
-template <typename Source, void (*Work)(Cpu& cpu, const Source& src, unsigned pops)>
-constexpr Lower FromMemory = [](Emitter& emitter, const Instruction& instruction) {
-  // The environment's 16-bit formats are not implemented.
-  if (instruction.operands[0].size != sizeof(Source) * 8) return false;
-  return LowerX87Memory(kGeneralHandler<X87LoadShape<Source, Work>::template Body>, emitter,
+constexpr Lower kLoadDecimal = [](Emitter& emitter, const Instruction& instruction) {
+  return LowerX87Memory(kLoadFrom<Decimal80>, emitter, instruction, 0);
+};
+
+// Control instructions with a memory operand of one type.
+template <typename Source, void (*Work)(Cpu& cpu, const Source& src)>
+constexpr Lower RestoreFrom = [](Emitter& emitter, const Instruction& instruction) {
+  return LowerX87Memory(kGeneralHandler<X87RestoreShape<Source, Work>::template Body>, emitter,
                         instruction, 0);
 };
 template <typename Image, void (*Save)(const Cpu& cpu, Image& image),
           void (*After)(X87State& state) = X87LeaveAsItIs>
-constexpr Lower ToMemory = [](Emitter& emitter, const Instruction& instruction) {
-  if (instruction.operands[0].size != sizeof(Image) * 8) return false;
+constexpr Lower SaveTo = [](Emitter& emitter, const Instruction& instruction) {
   return LowerX87Memory(kGeneralHandler<X87SaveShape<Image, Save, After>::template Body>, emitter,
                         instruction, 0);
 };
+// One lower function or the other, by the operand size.
+template <const Lower& kWords, const Lower& kDoublewords>
+constexpr Lower ByOperandSize = [](Emitter& emitter, const Instruction& instruction) {
+  return (instruction.decoded.operand_width == 16 ? kWords : kDoublewords)(emitter, instruction);
+};
+using Word = std::uint16_t;
+using Doubleword = std::uint32_t;
 
 constexpr Lower kStoreStatus = [](Emitter& emitter, const Instruction& instruction) {
   if (IsMemory(instruction.operands[0])) {
-    return ToMemory<Integer16, X87SaveStatus>(emitter, instruction);
+    return SaveTo<Integer16, X87SaveStatus>(emitter, instruction);
   }
-  emitter.Emit(kHandler<X87RegisterShape<X87StatusToAx, X87Wait::kNo>>, {});
-  return true;
+  return X87Control<X87StatusToAx, X87Wait::kNo>(emitter, instruction);
 };
 
 void InitialiseWork(Cpu& cpu, const Uop&) { X87Initialise(cpu.x87); }
@@ -172,31 +179,31 @@ constexpr Latitude kC1Undefined = {.x87_status = kX87C1};
 constexpr Latitude kTranscendental = {.x87_status = kX87C1, .approximate_bits = 62};
 
 constexpr InstructionRow kRows[] = {
-    {ZYDIS_MNEMONIC_FADD, Arithmetic<Fadd>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSUB, Arithmetic<Fsub>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSUBR, Arithmetic<Fsubr>, kMayRaise},
-    {ZYDIS_MNEMONIC_FMUL, Arithmetic<Fmul>, kMayRaise},
-    {ZYDIS_MNEMONIC_FDIV, Arithmetic<Fdiv>, kMayRaise},
-    {ZYDIS_MNEMONIC_FDIVR, Arithmetic<Fdivr>, kMayRaise},
-    {ZYDIS_MNEMONIC_FADDP, ArithmeticPop<Fadd>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSUBP, ArithmeticPop<Fsub>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSUBRP, ArithmeticPop<Fsubr>, kMayRaise},
-    {ZYDIS_MNEMONIC_FMULP, ArithmeticPop<Fmul>, kMayRaise},
-    {ZYDIS_MNEMONIC_FDIVP, ArithmeticPop<Fdiv>, kMayRaise},
-    {ZYDIS_MNEMONIC_FDIVRP, ArithmeticPop<Fdivr>, kMayRaise},
-    {ZYDIS_MNEMONIC_FIADD, IntegerArithmetic<Fadd>, kMayRaise},
-    {ZYDIS_MNEMONIC_FISUB, IntegerArithmetic<Fsub>, kMayRaise},
-    {ZYDIS_MNEMONIC_FISUBR, IntegerArithmetic<Fsubr>, kMayRaise},
-    {ZYDIS_MNEMONIC_FIMUL, IntegerArithmetic<Fmul>, kMayRaise},
-    {ZYDIS_MNEMONIC_FIDIV, IntegerArithmetic<Fdiv>, kMayRaise},
-    {ZYDIS_MNEMONIC_FIDIVR, IntegerArithmetic<Fdivr>, kMayRaise},
+    {ZYDIS_MNEMONIC_FADD, Arithmetic<RangedAdd>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUB, Arithmetic<RangedSubtract>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUBR, Arithmetic<RangedSubtractReversed>, kMayRaise},
+    {ZYDIS_MNEMONIC_FMUL, Arithmetic<RangedMultiply>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIV, Arithmetic<RangedDivide>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIVR, Arithmetic<RangedDivideReversed>, kMayRaise},
+    {ZYDIS_MNEMONIC_FADDP, ArithmeticPop<RangedAdd>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUBP, ArithmeticPop<RangedSubtract>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSUBRP, ArithmeticPop<RangedSubtractReversed>, kMayRaise},
+    {ZYDIS_MNEMONIC_FMULP, ArithmeticPop<RangedMultiply>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIVP, ArithmeticPop<RangedDivide>, kMayRaise},
+    {ZYDIS_MNEMONIC_FDIVRP, ArithmeticPop<RangedDivideReversed>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIADD, IntegerArithmetic<RangedAdd>, kMayRaise},
+    {ZYDIS_MNEMONIC_FISUB, IntegerArithmetic<RangedSubtract>, kMayRaise},
+    {ZYDIS_MNEMONIC_FISUBR, IntegerArithmetic<RangedSubtractReversed>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIMUL, IntegerArithmetic<RangedMultiply>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIDIV, IntegerArithmetic<RangedDivide>, kMayRaise},
+    {ZYDIS_MNEMONIC_FIDIVR, IntegerArithmetic<RangedDivideReversed>, kMayRaise},
     {ZYDIS_MNEMONIC_FSQRT, X87Register<X87Unary<Fsqrt>>, kMayRaise},
     {ZYDIS_MNEMONIC_FABS, X87Register<X87Unary<Fabs>>, kMayRaise},
     {ZYDIS_MNEMONIC_FCHS, X87Register<X87Unary<Fchs>>, kMayRaise},
     {ZYDIS_MNEMONIC_FRNDINT, X87Register<X87Unary<Frndint>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FSCALE, X87Register<X87Arithmetic<Fscale>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FPREM, X87Register<X87Remainder<Fprem>>, kMayRaise},
-    {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Remainder<Fprem1>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FSCALE, X87Register<X87Arithmetic<RangedScale>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPREM, X87Register<X87Remainder<RangedRemainder<Fprem>>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FPREM1, X87Register<X87Remainder<RangedRemainder<Fprem1>>>, kMayRaise},
     {ZYDIS_MNEMONIC_FXTRACT, X87Register<X87Extract>, kMayRaise},
     {ZYDIS_MNEMONIC_FSIN, X87Register<X87OfAngle<Fsin>>, kMayRaise, kTranscendental},
     {ZYDIS_MNEMONIC_FCOS, X87Register<X87OfAngle<Fcos>>, kMayRaise, kTranscendental},
@@ -229,7 +236,7 @@ constexpr InstructionRow kRows[] = {
 
     {ZYDIS_MNEMONIC_FLD, kLoadReal, kMayRaise},
     {ZYDIS_MNEMONIC_FILD, kLoadInteger, kMayRaise},
-    {ZYDIS_MNEMONIC_FBLD, FromMemory<Decimal80, X87LoadFromMemory<Decimal80>>, kMayRaise},
+    {ZYDIS_MNEMONIC_FBLD, kLoadDecimal, kMayRaise},
     {ZYDIS_MNEMONIC_FST, StoreReal<0>, kMayRaise},
     {ZYDIS_MNEMONIC_FSTP, StoreReal<1>, kMayRaise},
     {ZYDIS_MNEMONIC_FIST, StoreInteger<0>, kMayRaise},
@@ -253,22 +260,30 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FCMOVNBE, X87Register<X87Move<Not<IsBelowOrEqual>>>, kMayRaise, kC1Undefined},
     {ZYDIS_MNEMONIC_FCMOVNU, X87Register<X87Move<Not<IsUnordered>>>, kMayRaise, kC1Undefined},
 
-    {ZYDIS_MNEMONIC_FNINIT, X87Register<InitialiseWork, 0, X87Wait::kNo>},
-    {ZYDIS_MNEMONIC_FNCLEX, X87Register<X87ClearExceptions, 0, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FNINIT, X87Control<InitialiseWork, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FNCLEX, X87Control<X87ClearExceptions, X87Wait::kNo>},
     {ZYDIS_MNEMONIC_FFREE, X87Register<X87Free>, kMayRaise, kC1Undefined},
     {ZYDIS_MNEMONIC_FFREEP, X87Register<FreeAndPop>, kMayRaise, kC1Undefined},
     {ZYDIS_MNEMONIC_FINCSTP, X87Register<X87IncrementTop>, kMayRaise},
     {ZYDIS_MNEMONIC_FDECSTP, X87Register<X87DecrementTop>, kMayRaise},
     {ZYDIS_MNEMONIC_FNOP, X87Register<X87Nothing>, kMayRaise},
-    {ZYDIS_MNEMONIC_FWAIT, X87Register<X87Nothing>, kMayRaise},
-    {ZYDIS_MNEMONIC_EMMS, X87Register<EmptyAll>, kMayRaise},
-    {ZYDIS_MNEMONIC_FLDCW, FromMemory<Integer16, X87LoadControl>},
-    {ZYDIS_MNEMONIC_FNSTCW, ToMemory<Integer16, X87SaveControl>},
+    {ZYDIS_MNEMONIC_FWAIT, X87Control<X87Nothing>, kMayRaise},
+    {ZYDIS_MNEMONIC_EMMS, X87Control<EmptyAll>, kMayRaise},
+    {ZYDIS_MNEMONIC_FLDCW, RestoreFrom<Integer16, X87LoadControl>},
+    {ZYDIS_MNEMONIC_FNSTCW, SaveTo<Integer16, X87SaveControl>},
     {ZYDIS_MNEMONIC_FNSTSW, kStoreStatus},
-    {ZYDIS_MNEMONIC_FLDENV, FromMemory<X87Environment, X87LoadEnvironment>},
-    {ZYDIS_MNEMONIC_FNSTENV, ToMemory<X87Environment, X87SaveEnvironment, X87MaskAll>},
-    {ZYDIS_MNEMONIC_FRSTOR, FromMemory<X87Image, X87LoadAll>},
-    {ZYDIS_MNEMONIC_FNSAVE, ToMemory<X87Image, X87SaveAll, X87Initialise>},
+    {ZYDIS_MNEMONIC_FLDENV,
+     ByOperandSize<RestoreFrom<X87Environment<Word>, X87LoadEnvironment<Word>>,
+                   RestoreFrom<X87Environment<Doubleword>, X87LoadEnvironment<Doubleword>>>},
+    {ZYDIS_MNEMONIC_FNSTENV,
+     ByOperandSize<SaveTo<X87Environment<Word>, X87SaveEnvironment<Word>, X87MaskAll>,
+                   SaveTo<X87Environment<Doubleword>, X87SaveEnvironment<Doubleword>, X87MaskAll>>},
+    {ZYDIS_MNEMONIC_FRSTOR,
+     ByOperandSize<RestoreFrom<X87Image<Word>, X87LoadAll<Word>>,
+                   RestoreFrom<X87Image<Doubleword>, X87LoadAll<Doubleword>>>},
+    {ZYDIS_MNEMONIC_FNSAVE,
+     ByOperandSize<SaveTo<X87Image<Word>, X87SaveAll<Word>, X87Initialise>,
+                   SaveTo<X87Image<Doubleword>, X87SaveAll<Doubleword>, X87Initialise>>},
 };
 
 }  // namespace

@@ -28,7 +28,7 @@ struct Save {
     for (const XRange& range : plan.ranges()) {
       if (!c.Writable(area + range.at, range.size_bytes)) return c.Missed();
     }
-    plan.Write(c.cpu, c.memory + area);
+    plan.Write(c.cpu, c.memory + area, static_cast<FxFormat>(c.uop->a));
     return next;
   }
 };
@@ -48,7 +48,8 @@ struct Restore {
       if (!c.Readable(area + range.at, range.size_bytes)) return c.Missed();
     }
     CollectMxcsrFlags(c.cpu);
-    if (!header.IsValid() || !XRestore(c.cpu, header, wanted, c.memory + area)) {
+    const auto format = static_cast<FxFormat>(c.uop->a);
+    if (!header.IsValid() || !XRestore(c.cpu, header, wanted, c.memory + area, format)) {
       return c.Raise(ExceptionKind::kGeneralProtection);
     }
     WriteHostMxcsr(c.cpu, HostMxcsr(c.cpu.mxcsr));
@@ -73,14 +74,14 @@ constexpr Lower kGetControl = [](Emitter& emitter, const Instruction&) {
 };
 
 constexpr InstructionRow kRows[] = {
-    {ZYDIS_MNEMONIC_XSAVE, InMemory<Save<XSaveKind::kStandard>::Body>},
-    {ZYDIS_MNEMONIC_XSAVE64, InMemory<Save<XSaveKind::kStandard>::Body>},
-    {ZYDIS_MNEMONIC_XSAVEC, InMemory<Save<XSaveKind::kCompacted>::Body>},
-    {ZYDIS_MNEMONIC_XSAVEC64, InMemory<Save<XSaveKind::kCompacted>::Body>},
-    {ZYDIS_MNEMONIC_XSAVEOPT, InMemory<Save<XSaveKind::kOptimised>::Body>},
-    {ZYDIS_MNEMONIC_XSAVEOPT64, InMemory<Save<XSaveKind::kOptimised>::Body>},
-    {ZYDIS_MNEMONIC_XRSTOR, InMemory<Restore>},
-    {ZYDIS_MNEMONIC_XRSTOR64, InMemory<Restore>},
+    {ZYDIS_MNEMONIC_XSAVE, FxInMemory<Save<XSaveKind::kStandard>::Body>},
+    {ZYDIS_MNEMONIC_XSAVE64, FxInMemory<Save<XSaveKind::kStandard>::Body>},
+    {ZYDIS_MNEMONIC_XSAVEC, FxInMemory<Save<XSaveKind::kCompacted>::Body>},
+    {ZYDIS_MNEMONIC_XSAVEC64, FxInMemory<Save<XSaveKind::kCompacted>::Body>},
+    {ZYDIS_MNEMONIC_XSAVEOPT, FxInMemory<Save<XSaveKind::kOptimised>::Body>},
+    {ZYDIS_MNEMONIC_XSAVEOPT64, FxInMemory<Save<XSaveKind::kOptimised>::Body>},
+    {ZYDIS_MNEMONIC_XRSTOR, FxInMemory<Restore>},
+    {ZYDIS_MNEMONIC_XRSTOR64, FxInMemory<Restore>},
     {ZYDIS_MNEMONIC_XGETBV, kGetControl, kMayRaise},
 };
 

@@ -45,7 +45,7 @@ struct SaveFx {
     if (!c.Writable(address, kFxsaveBytes)) [[unlikely]]
       return c.Missed();
     CollectMxcsrFlags(c.cpu);
-    SaveFxImage(c.cpu, c.memory + address, VisibleXmm(c.cpu));
+    SaveFxImage(c.cpu, c.memory + address, static_cast<FxFormat>(c.uop->a));
     return c.template Next<Address::kUnits>();
   }
 };
@@ -57,7 +57,7 @@ struct RestoreFx {
     if (IsMisalignedArea(address, 16)) return c.Raise(ExceptionKind::kGeneralProtection);
     if (!c.Readable(address, kFxsaveBytes)) [[unlikely]]
       return c.Missed();
-    if (!RestoreFxImage(c.cpu, c.memory + address, VisibleXmm(c.cpu))) {
+    if (!RestoreFxImage(c.cpu, c.memory + address, static_cast<FxFormat>(c.uop->a))) {
       return c.Raise(ExceptionKind::kGeneralProtection);
     }
     WriteHostMxcsr(c.cpu, HostMxcsr(c.cpu.mxcsr));
@@ -79,6 +79,18 @@ struct FlushLine {
 template <template <typename Address> typename Body>
 inline constexpr Lower InMemory = [](Emitter& emitter, const Instruction& instruction) {
   emitter.EmitMemory(kGeneralHandler<Body>, instruction, instruction.operands[0], 0);
+  return true;
+};
+
+// FXSAVE, XSAVE and their kin; `a` is the format.
+template <template <typename Address> typename Body>
+inline constexpr Lower FxInMemory = [](Emitter& emitter, const Instruction& instruction) {
+  FxFormat format = FxFormat::kProtected32;
+  if (instruction.decoded.machine_mode == ZYDIS_MACHINE_MODE_LONG_64) {
+    format = instruction.decoded.raw.rex.W != 0 ? FxFormat::kLong64 : FxFormat::kLong32;
+  }
+  emitter.EmitMemory(kGeneralHandler<Body>, instruction, instruction.operands[0],
+                     static_cast<std::uint8_t>(format));
   return true;
 };
 

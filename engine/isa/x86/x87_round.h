@@ -60,7 +60,9 @@ inline X87Outcome<Float80> RoundToX87(const ExtendedFloat& x, int precision,
     } else {
       status = kX87Underflow;
       rounded.exponent += kX87ExponentShift;
-      if (rounded.exponent < kX87LeastExponent) return {ToFloat80(x.negative, 0, 0), status};
+      if (rounded.exponent < kX87LeastExponent) {
+        return {ToFloat80(x.negative, 0, 0), kX87Underflow | kX87Precision};
+      }
     }
   }
   if (rounded.inexact) status |= kX87Precision;

@@ -1,7 +1,6 @@
 // What x87 instructions have in common: the register stack, its faults, and what a raised exception
 // does. Intel SDM vol. 1, 8.5. An exception that the guest unmasked leaves its operands alone and
-// waits (ES) for the next waiting instruction, which raises #MF. Of an unmasked overflow or
-// underflow the registers take the masked result instead of the one with a shifted exponent.
+// waits (ES) for the next waiting instruction, which raises #MF.
 #pragma once
 
 #include <cstdint>

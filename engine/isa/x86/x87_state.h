@@ -34,11 +34,19 @@ enum X87StatusBit : std::uint16_t {
 inline constexpr std::uint16_t kX87ControlReset = 0x037F;
 inline constexpr std::uint16_t kX87ControlWritable = 0x1F3F;
 inline constexpr std::uint16_t kX87ControlOne = 0x0040;  // reserved, reads as one
+inline constexpr std::uint16_t kX87OpcodeBits = 0x7FF;
 inline constexpr std::uint16_t kX87TopShift = 11;
 inline constexpr std::uint16_t kX87Top = 7 << kX87TopShift;
 
+// What a program sees of the last instructions is that of Intel's CPUs since 2013 (CPUID says so:
+// cpu_features.cc): every x87 instruction but those of control leaves its address; the opcode and
+// the operand's offset are of the last one that raised an unmasked exception (for the offset: and
+// had an operand in memory); the selectors are 0. Intel SDM vol. 1, 8.1.8 and 8.1.9.
 struct X87State {
   std::array<Float80, 8> physical{};  // by physical number, not by distance from the top
+  std::uint64_t instruction_pointer = 0;
+  std::uint64_t data_pointer = 0;
+  std::uint16_t opcode = 0;  // kX87OpcodeBits
   std::uint16_t control = kX87ControlReset;
   std::uint16_t status = 0;  // without the top of the stack
   std::uint8_t top = 0;      // 0 to 7

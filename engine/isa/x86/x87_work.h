@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "engine/isa/x86/cpu_state.h"
-#include "engine/isa/x86/x87_remainder.h"
+#include "engine/isa/x86/x87_range.h"
 #include "engine/isa/x86/x87_stack.h"
 #include "engine/isa/x86/x87_transcendental.h"
 
@@ -295,6 +295,9 @@ inline void X87Initialise(X87State& state) {
   state.status = 0;
   state.top = 0;
   state.valid = 0;
+  state.instruction_pointer = 0;
+  state.data_pointer = 0;
+  state.opcode = 0;
 }
 inline void X87ClearExceptions(Cpu& cpu, const Uop&) { cpu.x87.status &= kX87Conditions; }
 inline void X87Free(Cpu& cpu, const Uop& uop) { X87Stack(cpu.x87).Free(uop.a); }
@@ -307,28 +310,33 @@ inline void X87DecrementTop(Cpu& cpu, const Uop&) {
   cpu.x87.status = static_cast<std::uint16_t>(cpu.x87.status & ~kX87C1);
 }
 inline void X87Nothing(Cpu&, const Uop&) {}
-inline void X87LoadControl(Cpu& cpu, const Integer16& src, unsigned) {
-  cpu.x87.LoadControl(src.bits);
-}
+inline void X87LoadControl(Cpu& cpu, const Integer16& src) { cpu.x87.LoadControl(src.bits); }
 inline void X87StatusToAx(Cpu& cpu, const Uop&) {
   WriteGpr<std::uint16_t>(cpu, kRax * 8, cpu.x87.StatusWord());
 }
 
-// The environment in memory with 32-bit operands: Intel SDM vol. 1, figure 8-9. The pointers to the
-// last instruction and its operand read as 0; unused halves are ones.
+// The environment in memory, of seven words as wide as the operand size. Intel SDM vol. 1, figures
+// 8-9 and 8-11: as in protected mode, and in 64-bit mode too. Unused halves are ones.
+template <typename Word>
 struct X87Environment {
-  std::uint32_t control = 0;
-  std::uint32_t status = 0;
-  std::uint32_t tags = 0;
-  std::uint32_t pointers[4] = {0, 0, 0, 0xFFFF0000};
+  Word control;
+  Word status;
+  Word tags;
+  Word instruction_pointer;
+  Word code_segment;  // with 32-bit words, the opcode in the upper half
+  Word data_pointer;
+  Word data_segment;
 };
-static_assert(sizeof(X87Environment) == 28);
+static_assert(sizeof(X87Environment<std::uint16_t>) == 14);
+static_assert(sizeof(X87Environment<std::uint32_t>) == 28);
 
+template <typename Word>
 struct X87Image {
-  X87Environment environment;
+  X87Environment<Word> environment;
   std::array<Real80, 8> st;  // ST0 to ST7
 };
-static_assert(sizeof(X87Image) == 108);
+static_assert(sizeof(X87Image<std::uint16_t>) == 94);
+static_assert(sizeof(X87Image<std::uint32_t>) == 108);
 
 // Two bits a physical register: 0 valid, 1 zero, 2 special, 3 empty.
 inline std::uint32_t TagWord(const X87State& state) {
@@ -349,21 +357,31 @@ inline std::uint32_t TagWord(const X87State& state) {
   return tags;
 }
 
-inline void X87SaveEnvironment(const Cpu& cpu, X87Environment& to) {
-  constexpr std::uint32_t kUnused = 0xFFFF0000;
-  to.control = kUnused | cpu.x87.control;
-  to.status = kUnused | cpu.x87.StatusWord();
-  to.tags = kUnused | TagWord(cpu.x87);
+template <typename Word>
+void X87SaveEnvironment(const Cpu& cpu, X87Environment<Word>& to) {
+  const X87State& x87 = cpu.x87;
+  constexpr auto kUnused = static_cast<Word>(~std::uint32_t{0xFFFF});
+  to.control = kUnused | x87.control;
+  to.status = kUnused | x87.StatusWord();
+  to.tags = static_cast<Word>(kUnused | TagWord(x87));
+  to.instruction_pointer = static_cast<Word>(x87.instruction_pointer);
+  to.code_segment = sizeof(Word) == 4 ? static_cast<Word>(std::uint32_t{x87.opcode} << 16) : 0;
+  to.data_pointer = static_cast<Word>(x87.data_pointer);
+  to.data_segment = kUnused;
 }
-inline void X87LoadEnvironment(Cpu& cpu, const X87Environment& from, unsigned) {
-  cpu.x87.LoadControl(static_cast<std::uint16_t>(from.control));
-  cpu.x87.LoadStatus(static_cast<std::uint16_t>(from.status));
-  cpu.x87.valid = 0;
+template <typename Word>
+void X87LoadEnvironment(Cpu& cpu, const X87Environment<Word>& from) {
+  X87State& x87 = cpu.x87;
+  x87.LoadControl(static_cast<std::uint16_t>(from.control));
+  x87.LoadStatus(static_cast<std::uint16_t>(from.status));
+  x87.valid = 0;
   for (unsigned i = 0; i < 8; ++i) {
-    if ((from.tags >> 2 * i & 3) != 3) {
-      cpu.x87.valid = static_cast<std::uint8_t>(cpu.x87.valid | 1 << i);
-    }
+    if ((from.tags >> 2 * i & 3) != 3) x87.valid = static_cast<std::uint8_t>(x87.valid | 1 << i);
   }
+  x87.instruction_pointer = from.instruction_pointer;
+  x87.data_pointer = from.data_pointer;
+  x87.opcode =
+      sizeof(Word) == 4 ? static_cast<std::uint16_t>(from.code_segment >> 16 & kX87OpcodeBits) : 0;
 }
 // FNSTENV masks all exceptions, and what waited waits no more.
 inline void X87MaskAll(X87State& state) {
@@ -371,12 +389,14 @@ inline void X87MaskAll(X87State& state) {
   state.UpdateErrorSummary();
 }
 
-inline void X87SaveAll(const Cpu& cpu, X87Image& to) {
+template <typename Word>
+void X87SaveAll(const Cpu& cpu, X87Image<Word>& to) {
   X87SaveEnvironment(cpu, to.environment);
   for (unsigned i = 0; i < 8; ++i) to.st[i] = StoreX87<Real80>::Apply(0, cpu.x87.St(i)).value;
 }
-inline void X87LoadAll(Cpu& cpu, const X87Image& from, unsigned) {
-  X87LoadEnvironment(cpu, from.environment, 0);
+template <typename Word>
+void X87LoadAll(Cpu& cpu, const X87Image<Word>& from) {
+  X87LoadEnvironment(cpu, from.environment);
   for (unsigned i = 0; i < 8; ++i) {
     cpu.x87.physical[cpu.x87.Physical(i)] = LoadX87::Apply(0, from.st[i]).value;
   }

@@ -91,9 +91,9 @@ XSavePlan::XSavePlan(const Cpu& cpu, XSaveKind kind, std::uint64_t wanted)
   if (TakesMxcsr(compacted, wanted, present_)) ranges_.Add(kMxcsrPart.at, kMxcsrPart.size_bytes);
 }
 
-void XSavePlan::Write(const Cpu& cpu, std::byte* area) const {
+void XSavePlan::Write(const Cpu& cpu, std::byte* area, FxFormat format) const {
   std::array<std::byte, kXsaveBytes> image{};
-  SaveFxImage(cpu, image.data());
+  SaveFxImage(cpu, image.data(), format);
   for (std::size_t i = 0; i < cpu.vector.size(); ++i) {
     std::memcpy(&image[kXAvxAt + i * kLaneBytes], &cpu.vector[i].bytes[kLaneBytes], kLaneBytes);
   }
@@ -126,7 +126,8 @@ XRanges XRestoreRanges(const XHeader& header, std::uint64_t wanted) {
   return ranges;
 }
 
-bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::byte* area) {
+bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::byte* area,
+              FxFormat format) {
   // What is wanted and not present becomes initial, everything else of the legacy region is as it
   // was.
   std::array<std::byte, kXsaveBytes> image{};
@@ -140,7 +141,11 @@ bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::
   const std::uint64_t absent = wanted & ~header.present & (kXX87 | kXSse);
   copy(absent, header.IsCompacted() && (absent & kXSse) != 0, InitialLegacy().data());
   copy(wanted & header.present, TakesMxcsr(header.IsCompacted(), wanted, header.present), area);
-  if (!RestoreFxImage(cpu, image.data())) return false;
+  // All registers, but pointers of the format if they come from the area.
+  const bool short_pointers = format != FxFormat::kLong64 && (wanted & header.present & kXX87) != 0;
+  if (!RestoreFxImage(cpu, image.data(), short_pointers ? FxFormat::kLong32 : FxFormat::kLong64)) {
+    return false;
+  }
   if ((wanted & kXAvx) == 0) return true;
   // Zeros where AVX is not present.
   for (std::size_t i = 0; i < VectorCount(cpu); ++i) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "engine/isa/x86/cpu_state.h"
+#include "engine/isa/x86/fx_state.h"
 #include "engine/isa/x86/registers.h"
 
 namespace glovebox::engine::x86 {
@@ -58,8 +59,8 @@ class XSavePlan {
   // What must be writable, the header included: all of it is written, but for the room of vector
   // registers that 32-bit code has not.
   const XRanges& ranges() const { return ranges_; }
-  // Writes it, over an area all of whose ranges are writable.
-  void Write(const Cpu& cpu, std::byte* area) const;
+  // Writes it, over an area all of whose ranges are writable. The format is of the x87's pointers.
+  void Write(const Cpu& cpu, std::byte* area, FxFormat format = FxFormat::kLong64) const;
 
  private:
   XSaveKind kind_;
@@ -88,6 +89,7 @@ static_assert(sizeof(XHeader) == kXHeaderBytes);
 XRanges XRestoreRanges(const XHeader& header, std::uint64_t wanted);
 // XRSTOR from an area all of whose ranges are readable. False, with nothing changed: #GP because of
 // reserved MXCSR bits.
-bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::byte* area);
+bool XRestore(Cpu& cpu, const XHeader& header, std::uint64_t wanted, const std::byte* area,
+              FxFormat format = FxFormat::kLong64);
 
 }  // namespace glovebox::engine::x86
