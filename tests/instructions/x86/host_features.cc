@@ -68,4 +68,12 @@ std::string_view MissingOnHost(ZydisISASet set) {
   return {};
 }
 
+bool HostKeepsX87PointersAsWe() {
+  constexpr unsigned kFdpOnExceptionsOnly = 1 << 6;
+  constexpr unsigned kNoFcsFds = 1 << 13;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  return (~ebx & (kFdpOnExceptionsOnly | kNoFcsFds)) == 0;
+}
+
 }  // namespace glovebox::engine::x86

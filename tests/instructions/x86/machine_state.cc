@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "tests/instructions/x86/host_features.h"
+
 namespace glovebox::engine::x86 {
 namespace {
 
@@ -101,6 +103,12 @@ void CompareX87(const FloatState& native, const FloatState& guest, const Toleran
   const auto status = static_cast<std::uint16_t>(~tolerance.undefined_x87_status);
   sink.Compare("x87 status", native.status & status, guest.status & status);
   sink.Compare("x87 tags", native.valid, guest.valid);
+  static const bool kHostKeepsOurPointers = HostKeepsX87PointersAsWe();
+  if (kHostKeepsOurPointers) {
+    sink.Compare("x87 opcode", native.opcode, guest.opcode);
+    sink.Compare("x87 instruction pointer", native.instruction_pointer, guest.instruction_pointer);
+    sink.Compare("x87 data pointer", native.data_pointer, guest.data_pointer);
+  }
   const auto cut = [](const Half& x) { return Half{x[0], x[1] & 0xFFFF}; };
   const int bits = tolerance.approximate_bits;
   for (std::size_t i = 0; i < 8; ++i) {

@@ -9,7 +9,7 @@ FloatState RandomFloatState(const Surroundings& around, Random& random) {
   FloatState fx;
   fx.control = static_cast<std::uint16_t>(0x40 | random.Below(4) << 10);  // rounding
   fx.control |= random.Chance(60) ? 0x300 : random.Below(4) << 8;         // precision
-  fx.control |= random.Chance(95) ? 0x3F : (random.Below(0x40) | 0x18);   // masks, as MXCSR's
+  fx.control |= random.Chance(95) ? 0x3F : random.Below(0x40);            // masks
   fx.status = static_cast<std::uint16_t>(random.Below(8) << 11 | (random.Next() & 0x4700));
   if (random.Chance(20)) fx.status |= random.Below(0x80);
   // An unmasked exception that is already there would fault at once; that is kept for now and then.
@@ -22,10 +22,12 @@ FloatState RandomFloatState(const Surroundings& around, Random& random) {
   }
   fx.valid = static_cast<std::uint8_t>(random.Chance(70) ? 0xFF : random.Next());
   if (random.Chance(30)) fx.valid = 0x3F & static_cast<std::uint8_t>(random.Next());
+  fx.opcode = static_cast<std::uint16_t>(random.Below(0x800));
+  fx.instruction_pointer = random.Next() >> 17;
+  fx.data_pointer = random.Next() >> 17;
   for (auto& st : fx.st) st = random.Pick(around.extended);
   fx.mxcsr = static_cast<std::uint32_t>(random.Below(4) << 13 | random.Below(0x40));
-  // Overflow and underflow stay masked: sse_float.h says how their exact results differ.
-  fx.mxcsr |= random.Chance(97) ? 0x1F80 : (random.Below(0x40) | 0x18) << 7;
+  fx.mxcsr |= random.Chance(97) ? 0x1F80 : random.Below(0x40) << 7;
   if (random.Chance(15)) fx.mxcsr |= random.Chance(50) ? 0x8000 : 0x8040;
   for (auto& xmm : fx.xmm) xmm = random.Pick(around.vectors);
   return fx;

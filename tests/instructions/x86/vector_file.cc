@@ -375,6 +375,9 @@ std::string Mismatch(const Vector& vector, const MachineState& actual,
   if (!vector.mxcsr) expected.fx.mxcsr = actual.fx.mxcsr;
   if (!vector.control) expected.fx.control = actual.fx.control;
   if (!vector.tags) expected.fx.valid = actual.fx.valid;
+  expected.fx.opcode = actual.fx.opcode;
+  expected.fx.instruction_pointer = actual.fx.instruction_pointer;
+  expected.fx.data_pointer = actual.fx.data_pointer;
   expected.fx.status = static_cast<std::uint16_t>((expected.fx.status & vector.status) |
                                                   (actual.fx.status & ~vector.status));
   for (std::size_t i = 0; i < 8; ++i) {
