@@ -16,10 +16,45 @@ enum class FmaOf { kPs, kPd, kSs, kSd };
 #define GB_HOST_FMA_OF(mnemonic) \
   asm volatile(mnemonic " %2, %1, %0" : "+x"(destination) : "x"(first), "x"(second))
 
+// What the operations do to the signs of product and addend.
+inline constexpr FusedSigns kMultiplyAdd = {};
+inline constexpr FusedSigns kMultiplySubtract = {.negate_addend = true};
+inline constexpr FusedSigns kNegatedMultiplyAdd = {.negate_product = true};
+inline constexpr FusedSigns kNegatedMultiplySubtract = {.negate_product = true,
+                                                        .negate_addend = true};
+inline constexpr FusedSigns kMultiplyAddSubtract = {.negate_addend = true, .alternate = true};
+inline constexpr FusedSigns kMultiplySubtractAdd = {.alternate = true};
+
+// Results out of range, by the order of operands: two factors, then the addend.
+template <FmaOf kOf, FusedSigns kSigns>
+std::uint32_t FusedFlags(std::uint32_t mxcsr, Xmm a, Xmm b, Xmm c) {
+  constexpr bool kDoubles = kOf == FmaOf::kPd || kOf == FmaOf::kSd;
+  constexpr bool kScalar = kOf == FmaOf::kSs || kOf == FmaOf::kSd;
+  return FusedRangeFlags(kSigns, kDoubles, kScalar ? 1 : kDoubles ? 2 : 4, mxcsr, a, b, c);
+}
+template <FmaOf kOf, FusedSigns kSigns>
+struct Fused132 {
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm destination, Xmm first, Xmm second) {
+    return FusedFlags<kOf, kSigns>(mxcsr, destination, second, first);
+  }
+};
+template <FmaOf kOf, FusedSigns kSigns>
+struct Fused213 {
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm destination, Xmm first, Xmm second) {
+    return FusedFlags<kOf, kSigns>(mxcsr, destination, first, second);
+  }
+};
+template <FmaOf kOf, FusedSigns kSigns>
+struct Fused231 {
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm destination, Xmm first, Xmm second) {
+    return FusedFlags<kOf, kSigns>(mxcsr, first, second, destination);
+  }
+};
+
 // One operation in one order.
-#define GB_HOST_FMA(Semantic, mnemonic)                                               \
+#define GB_HOST_FMA(Semantic, mnemonic, Order, signs)                                 \
   template <FmaOf kOf>                                                                \
-  struct Semantic : RaisesFloat {                                                     \
+  struct Semantic : RaisesFloat, Order<kOf, signs> {                                  \
     [[gnu::always_inline]] static Xmm Apply(Xmm destination, Xmm first, Xmm second) { \
       if constexpr (kOf == FmaOf::kPs) GB_HOST_FMA_OF(mnemonic "ps");                 \
       if constexpr (kOf == FmaOf::kPd) GB_HOST_FMA_OF(mnemonic "pd");                 \
@@ -29,24 +64,24 @@ enum class FmaOf { kPs, kPd, kSs, kSd };
     }                                                                                 \
   }
 
-GB_HOST_FMA(MultiplyAdd132, "vfmadd132");
-GB_HOST_FMA(MultiplyAdd213, "vfmadd213");
-GB_HOST_FMA(MultiplyAdd231, "vfmadd231");
-GB_HOST_FMA(MultiplySubtract132, "vfmsub132");
-GB_HOST_FMA(MultiplySubtract213, "vfmsub213");
-GB_HOST_FMA(MultiplySubtract231, "vfmsub231");
-GB_HOST_FMA(NegatedMultiplyAdd132, "vfnmadd132");
-GB_HOST_FMA(NegatedMultiplyAdd213, "vfnmadd213");
-GB_HOST_FMA(NegatedMultiplyAdd231, "vfnmadd231");
-GB_HOST_FMA(NegatedMultiplySubtract132, "vfnmsub132");
-GB_HOST_FMA(NegatedMultiplySubtract213, "vfnmsub213");
-GB_HOST_FMA(NegatedMultiplySubtract231, "vfnmsub231");
-GB_HOST_FMA(MultiplyAddSubtract132, "vfmaddsub132");
-GB_HOST_FMA(MultiplyAddSubtract213, "vfmaddsub213");
-GB_HOST_FMA(MultiplyAddSubtract231, "vfmaddsub231");
-GB_HOST_FMA(MultiplySubtractAdd132, "vfmsubadd132");
-GB_HOST_FMA(MultiplySubtractAdd213, "vfmsubadd213");
-GB_HOST_FMA(MultiplySubtractAdd231, "vfmsubadd231");
+GB_HOST_FMA(MultiplyAdd132, "vfmadd132", Fused132, kMultiplyAdd);
+GB_HOST_FMA(MultiplyAdd213, "vfmadd213", Fused213, kMultiplyAdd);
+GB_HOST_FMA(MultiplyAdd231, "vfmadd231", Fused231, kMultiplyAdd);
+GB_HOST_FMA(MultiplySubtract132, "vfmsub132", Fused132, kMultiplySubtract);
+GB_HOST_FMA(MultiplySubtract213, "vfmsub213", Fused213, kMultiplySubtract);
+GB_HOST_FMA(MultiplySubtract231, "vfmsub231", Fused231, kMultiplySubtract);
+GB_HOST_FMA(NegatedMultiplyAdd132, "vfnmadd132", Fused132, kNegatedMultiplyAdd);
+GB_HOST_FMA(NegatedMultiplyAdd213, "vfnmadd213", Fused213, kNegatedMultiplyAdd);
+GB_HOST_FMA(NegatedMultiplyAdd231, "vfnmadd231", Fused231, kNegatedMultiplyAdd);
+GB_HOST_FMA(NegatedMultiplySubtract132, "vfnmsub132", Fused132, kNegatedMultiplySubtract);
+GB_HOST_FMA(NegatedMultiplySubtract213, "vfnmsub213", Fused213, kNegatedMultiplySubtract);
+GB_HOST_FMA(NegatedMultiplySubtract231, "vfnmsub231", Fused231, kNegatedMultiplySubtract);
+GB_HOST_FMA(MultiplyAddSubtract132, "vfmaddsub132", Fused132, kMultiplyAddSubtract);
+GB_HOST_FMA(MultiplyAddSubtract213, "vfmaddsub213", Fused213, kMultiplyAddSubtract);
+GB_HOST_FMA(MultiplyAddSubtract231, "vfmaddsub231", Fused231, kMultiplyAddSubtract);
+GB_HOST_FMA(MultiplySubtractAdd132, "vfmsubadd132", Fused132, kMultiplySubtractAdd);
+GB_HOST_FMA(MultiplySubtractAdd213, "vfmsubadd213", Fused213, kMultiplySubtractAdd);
+GB_HOST_FMA(MultiplySubtractAdd231, "vfmsubadd231", Fused231, kMultiplySubtractAdd);
 
 #undef GB_HOST_FMA
 #undef GB_HOST_FMA_OF
@@ -91,6 +126,20 @@ struct ToHalvesBodies {
   // Of four singles their halves in 8 bytes, of eight in 16.
   using Memory = std::conditional_t<sizeof(V) == sizeof(Xmm), std::uint64_t, Xmm>;
 
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, V src, std::uint8_t rounding) {
+    const unsigned mode = (rounding & 4) != 0 ? mxcsr >> 13 & 3 : rounding & 3u;
+    if constexpr (std::is_same_v<V, Xmm>) {
+      return HalfRangeFlags(mxcsr, mode, src);
+    } else {
+      return HalfRangeFlags(mxcsr, mode, src.low) | HalfRangeFlags(mxcsr, mode, src.high);
+    }
+  }
+  // False: #XM is due.
+  [[gnu::always_inline]] static bool Converts(Cpu& cpu, Xmm& result, V src, std::uint8_t rounding) {
+    return RaisesNothingUnmasked(
+        cpu, [&] { result = Convert(src, rounding); },
+        [&](std::uint32_t mxcsr) { return RangeFlags(mxcsr, src, rounding); });
+  }
   [[gnu::always_inline]] static Xmm Convert(V src, std::uint8_t rounding) {
     if constexpr (std::is_same_v<V, Xmm>) {
       return CvtPs2Ph::Apply(src, rounding);
@@ -103,7 +152,7 @@ struct ToHalvesBodies {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
       const V src = ReadVector<V>(c.cpu, c.uop->b);
       Xmm result;
-      if (!RaisesNothingUnmasked(c.cpu, [&] { result = Convert(src, c.uop->c); })) [[unlikely]]
+      if (!Converts(c.cpu, result, src, c.uop->c)) [[unlikely]]
         return c.Raise(ExceptionKind::kFloatingPoint);
       WriteWhole(c.cpu, c.uop->a, result);
       return c.Next();
@@ -117,7 +166,7 @@ struct ToHalvesBodies {
       const auto rounding = static_cast<std::uint8_t>(c.template Second<Wide>().immediate);
       // Sticky flags are raised even where the store then faults, as on hardware.
       Xmm result;
-      if (!RaisesNothingUnmasked(c.cpu, [&] { result = Convert(src, rounding); })) [[unlikely]]
+      if (!Converts(c.cpu, result, src, rounding)) [[unlikely]]
         return c.Raise(ExceptionKind::kFloatingPoint);
       Memory stored;
       std::memcpy(&stored, &result, sizeof(stored));

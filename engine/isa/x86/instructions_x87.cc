@@ -177,6 +177,8 @@ constexpr Latitude kC1Undefined = {.x87_status = kX87C1};
 // CPUs are wrong by up to one unit in the last place (Intel SDM vol. 1, 8.3.10), ours by half a
 // one.
 constexpr Latitude kTranscendental = {.x87_status = kX87C1, .approximate_bits = 62};
+// And so on the one side or the other of the least normal number.
+constexpr Latitude kLogarithm = {.x87_status = kX87C1 | kX87Underflow, .approximate_bits = 62};
 
 constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FADD, Arithmetic<RangedAdd>, kMayRaise},
@@ -212,8 +214,8 @@ constexpr InstructionRow kRows[] = {
      kTranscendental},
     {ZYDIS_MNEMONIC_FPATAN, X87Register<X87OfTwo<Fpatan>>, kMayRaise, kTranscendental},
     {ZYDIS_MNEMONIC_F2XM1, X87Register<X87Unary<F2xm1>>, kMayRaise, kTranscendental},
-    {ZYDIS_MNEMONIC_FYL2X, X87Register<X87OfTwo<Fyl2x>>, kMayRaise, kTranscendental},
-    {ZYDIS_MNEMONIC_FYL2XP1, X87Register<X87OfTwo<Fyl2xp1>>, kMayRaise, kTranscendental},
+    {ZYDIS_MNEMONIC_FYL2X, X87Register<X87OfTwo<Fyl2x>>, kMayRaise, kLogarithm},
+    {ZYDIS_MNEMONIC_FYL2XP1, X87Register<X87OfTwo<Fyl2xp1>>, kMayRaise, kLogarithm},
 
     {ZYDIS_MNEMONIC_FCOM, Compare<0>, kMayRaise},
     {ZYDIS_MNEMONIC_FCOMP, Compare<1>, kMayRaise},

@@ -6,6 +6,11 @@
 namespace glovebox::engine::x86 {
 
 enum MxcsrBit : std::uint32_t {
+  kMxcsrOverflow = 1 << 3,   // OE
+  kMxcsrUnderflow = 1 << 4,  // UE
+  kMxcsrPrecision = 1 << 5,  // PE
+  kMxcsrDenormalsAreZeros = 1 << 6,
+  kMxcsrFlushToZero = 1 << 15,
   kMxcsrFlags = 0x003F,         // IE DE ZE OE UE PE, sticky
   kMxcsrBeforeResult = 0x0007,  // IE DE ZE: found before there is a result
   kMxcsrMasks = 0x1F80,         // the same six, masked

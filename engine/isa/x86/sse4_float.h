@@ -4,6 +4,8 @@
 
 #include <smmintrin.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/isa/x86/packed_sse4.h"
@@ -15,17 +17,26 @@ namespace glovebox::engine::x86 {
 // the lane-wise operation, so that which of two NaNs wins does not depend on the host.
 template <typename Operation>
 struct HorizontalPs : RaisesFloat {
-  static Xmm Apply(Xmm dst, Xmm src) {
-    const __m128 a = _mm_castsi128_ps(dst);
-    const __m128 b = _mm_castsi128_ps(src);
-    return Operation::Apply(_mm_castps_si128(_mm_shuffle_ps(a, b, 0x88)),
-                            _mm_castps_si128(_mm_shuffle_ps(a, b, 0xDD)));
+  static Xmm Apply(Xmm dst, Xmm src) { return Operation::Apply(Even(dst, src), Odd(dst, src)); }
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm dst, Xmm src) {
+    return Operation::RangeFlags(mxcsr, Even(dst, src), Odd(dst, src));
+  }
+
+ private:
+  static Xmm Even(Xmm dst, Xmm src) {
+    return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(dst), _mm_castsi128_ps(src), 0x88));
+  }
+  static Xmm Odd(Xmm dst, Xmm src) {
+    return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(dst), _mm_castsi128_ps(src), 0xDD));
   }
 };
 template <typename Operation>
 struct HorizontalPd : RaisesFloat {
   static Xmm Apply(Xmm dst, Xmm src) {
     return Operation::Apply(_mm_unpacklo_epi64(dst, src), _mm_unpackhi_epi64(dst, src));
+  }
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm dst, Xmm src) {
+    return Operation::RangeFlags(mxcsr, _mm_unpacklo_epi64(dst, src), _mm_unpackhi_epi64(dst, src));
   }
 };
 
@@ -34,33 +45,68 @@ struct HorizontalPd : RaisesFloat {
 // are those of the manual (DP_primitive), made in each lane for itself; it leaves open which of two
 // NaNs wins, and the order of operands here is that of Intel's CPUs.
 // An unmasked exception of one stage, even an inexact result, keeps the next from happening.
+//
+// One stage: to = Operation::Apply(a, b) in all of `count` vectors, a and b being swapped about by
+// kOrderOfA and kOrderOfB (_mm_shuffle_epi32).
+template <typename Operation, int kOrderOfA, int kOrderOfB, std::size_t kCount, typename Stage>
+[[gnu::always_inline]] inline bool DotStage(Stage& stage, std::array<Xmm, kCount>& to,
+                                            const std::array<Xmm, kCount>& a,
+                                            const std::array<Xmm, kCount>& b) {
+  const auto each = [&](auto&& use) {
+    for (std::size_t i = 0; i < kCount; ++i) {
+      use(i, _mm_shuffle_epi32(a[i], kOrderOfA), _mm_shuffle_epi32(b[i], kOrderOfB));
+    }
+  };
+  const auto compute = [&] {
+    each([&](std::size_t i, Xmm x, Xmm y) { to[i] = Operation::Apply(x, y); });
+  };
+  return stage(compute, [&](std::uint32_t mxcsr) {
+    std::uint32_t flags = 0;
+    each([&](std::size_t, Xmm x, Xmm y) { flags |= Operation::RangeFlags(mxcsr, x, y); });
+    return flags;
+  });
+}
+inline constexpr int kInOrder = 0xE4;
+inline constexpr int kHalvesSwapped = 0x4E;
+inline constexpr int kNeighboursSwapped = 0xB1;
+
 struct DotPs : RaisesFloat {
+  template <std::size_t kCount, typename Stage>
+  static bool Sum(Stage&& stage, std::array<Xmm, kCount>& sums, std::array<Xmm, kCount> dst,
+                  std::array<Xmm, kCount> src, std::uint8_t control) {
+    const Xmm chosen = LanesOfBits<std::uint32_t>(control >> 4);
+    for (Xmm& value : dst) value = _mm_and_si128(value, chosen);
+    for (Xmm& value : src) value = _mm_and_si128(value, chosen);
+    std::array<Xmm, kCount> products;
+    std::array<Xmm, kCount> pairs;
+    if (!DotStage<MulPs, kInOrder, kInOrder>(stage, products, dst, src)) return false;
+    if (!DotStage<AddPs, kNeighboursSwapped, kInOrder>(stage, pairs, products, products)) {
+      return false;
+    }
+    if (!DotStage<AddPs, kInOrder, kHalvesSwapped>(stage, sums, pairs, pairs)) return false;
+    for (Xmm& sum : sums) sum = _mm_and_si128(sum, LanesOfBits<std::uint32_t>(control & 15));
+    return true;
+  }
   template <typename Stage>
   static bool ApplyInStages(Stage&& stage, Xmm& result, Xmm dst, Xmm src, std::uint8_t control) {
-    const Xmm chosen = LanesOfBits<std::uint32_t>(control >> 4);
-    const Xmm a = _mm_and_si128(dst, chosen);
-    const Xmm b = _mm_and_si128(src, chosen);
-    Xmm value;
-    const bool raised_nothing =
-        stage([&] { value = MulPs::Apply(a, b); }) &&
-        stage([&] { value = AddPs::Apply(_mm_shuffle_epi32(value, 0xB1), value); }) &&
-        stage([&] { value = AddPs::Apply(value, _mm_shuffle_epi32(value, 0x4E)); });
-    result = _mm_and_si128(value, LanesOfBits<std::uint32_t>(control & 15));
-    return raised_nothing;
+    std::array<Xmm, 1> sums;
+    if (!Sum<1>(stage, sums, {dst}, {src}, control)) return false;
+    result = sums[0];
+    return true;
   }
 };
 struct DotPd : RaisesFloat {
   template <typename Stage>
   static bool ApplyInStages(Stage&& stage, Xmm& result, Xmm dst, Xmm src, std::uint8_t control) {
     const Xmm chosen = LanesOfBits<std::uint64_t>(control >> 4 & 3);
-    const Xmm a = _mm_and_si128(dst, chosen);
-    const Xmm b = _mm_and_si128(src, chosen);
-    Xmm value;
-    const bool raised_nothing = stage([&] { value = MulPd::Apply(a, b); }) && stage([&] {
-                                  value = AddPd::Apply(value, _mm_shuffle_epi32(value, 0x4E));
-                                });
-    result = _mm_and_si128(value, LanesOfBits<std::uint64_t>(control & 3));
-    return raised_nothing;
+    const std::array<Xmm, 1> a = {_mm_and_si128(dst, chosen)};
+    const std::array<Xmm, 1> b = {_mm_and_si128(src, chosen)};
+    std::array<Xmm, 1> products;
+    std::array<Xmm, 1> sums;
+    if (!DotStage<MulPd, kInOrder, kInOrder>(stage, products, a, b)) return false;
+    if (!DotStage<AddPd, kInOrder, kHalvesSwapped>(stage, sums, products, products)) return false;
+    result = _mm_and_si128(sums[0], LanesOfBits<std::uint64_t>(control & 3));
+    return true;
   }
 };
 

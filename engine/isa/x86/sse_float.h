@@ -12,9 +12,11 @@
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/packed.h"
+#include "engine/isa/x86/sse_range.h"
 
 namespace glovebox::engine::x86 {
 
@@ -25,31 +27,34 @@ struct RaisesFloat {
 template <typename Semantic>
 inline constexpr bool kRaisesFloat = requires { Semantic::kRaisesFloat; };
 
-// One line of the tables below: dst = dst `mnemonic` src.
-#define GB_HOST_SSE_BINARY(Semantic, mnemonic)                  \
-  struct Semantic : RaisesFloat {                               \
+// One line of the tables below: dst = dst `mnemonic` src. The second is of results that may be out
+// of range.
+#define GB_HOST_SSE_BINARY(Semantic, mnemonic, ...)             \
+  struct Semantic : RaisesFloat __VA_OPT__(, ) __VA_ARGS__ {    \
     [[gnu::always_inline]] static Xmm Apply(Xmm dst, Xmm src) { \
       asm volatile(mnemonic " %1, %0" : "+x"(dst) : "x"(src));  \
       return dst;                                               \
     }                                                           \
   }
+#define GB_HOST_SSE_RANGED(Semantic, mnemonic, operation, doubles, lanes) \
+  GB_HOST_SSE_BINARY(Semantic, mnemonic, Ranges<RangeOperation::operation, doubles, lanes>)
 
-GB_HOST_SSE_BINARY(AddPs, "addps");
-GB_HOST_SSE_BINARY(AddPd, "addpd");
-GB_HOST_SSE_BINARY(AddSs, "addss");
-GB_HOST_SSE_BINARY(AddSd, "addsd");
-GB_HOST_SSE_BINARY(SubPs, "subps");
-GB_HOST_SSE_BINARY(SubPd, "subpd");
-GB_HOST_SSE_BINARY(SubSs, "subss");
-GB_HOST_SSE_BINARY(SubSd, "subsd");
-GB_HOST_SSE_BINARY(MulPs, "mulps");
-GB_HOST_SSE_BINARY(MulPd, "mulpd");
-GB_HOST_SSE_BINARY(MulSs, "mulss");
-GB_HOST_SSE_BINARY(MulSd, "mulsd");
-GB_HOST_SSE_BINARY(DivPs, "divps");
-GB_HOST_SSE_BINARY(DivPd, "divpd");
-GB_HOST_SSE_BINARY(DivSs, "divss");
-GB_HOST_SSE_BINARY(DivSd, "divsd");
+GB_HOST_SSE_RANGED(AddPs, "addps", kAdd, false, 4);
+GB_HOST_SSE_RANGED(AddPd, "addpd", kAdd, true, 2);
+GB_HOST_SSE_RANGED(AddSs, "addss", kAdd, false, 1);
+GB_HOST_SSE_RANGED(AddSd, "addsd", kAdd, true, 1);
+GB_HOST_SSE_RANGED(SubPs, "subps", kSubtract, false, 4);
+GB_HOST_SSE_RANGED(SubPd, "subpd", kSubtract, true, 2);
+GB_HOST_SSE_RANGED(SubSs, "subss", kSubtract, false, 1);
+GB_HOST_SSE_RANGED(SubSd, "subsd", kSubtract, true, 1);
+GB_HOST_SSE_RANGED(MulPs, "mulps", kMultiply, false, 4);
+GB_HOST_SSE_RANGED(MulPd, "mulpd", kMultiply, true, 2);
+GB_HOST_SSE_RANGED(MulSs, "mulss", kMultiply, false, 1);
+GB_HOST_SSE_RANGED(MulSd, "mulsd", kMultiply, true, 1);
+GB_HOST_SSE_RANGED(DivPs, "divps", kDivide, false, 4);
+GB_HOST_SSE_RANGED(DivPd, "divpd", kDivide, true, 2);
+GB_HOST_SSE_RANGED(DivSs, "divss", kDivide, false, 1);
+GB_HOST_SSE_RANGED(DivSd, "divsd", kDivide, true, 1);
 GB_HOST_SSE_BINARY(MinPs, "minps");
 GB_HOST_SSE_BINARY(MinPd, "minpd");
 GB_HOST_SSE_BINARY(MinSs, "minss");
@@ -64,13 +69,13 @@ GB_HOST_SSE_BINARY(SqrtPd, "sqrtpd");
 GB_HOST_SSE_BINARY(SqrtSs, "sqrtss");
 GB_HOST_SSE_BINARY(SqrtSd, "sqrtsd");
 // SSE3: the even lanes are subtracted, the odd ones added.
-GB_HOST_SSE_BINARY(AddsubPs, "addsubps");
-GB_HOST_SSE_BINARY(AddsubPd, "addsubpd");
+GB_HOST_SSE_RANGED(AddsubPs, "addsubps", kSubtractAdd, false, 4);
+GB_HOST_SSE_RANGED(AddsubPd, "addsubpd", kSubtractAdd, true, 2);
 // Conversions between vector registers; dst matters to the scalar forms only.
 GB_HOST_SSE_BINARY(CvtPs2Pd, "cvtps2pd");
-GB_HOST_SSE_BINARY(CvtPd2Ps, "cvtpd2ps");
+GB_HOST_SSE_RANGED(CvtPd2Ps, "cvtpd2ps", kNarrow, true, 2);
 GB_HOST_SSE_BINARY(CvtSs2Sd, "cvtss2sd");
-GB_HOST_SSE_BINARY(CvtSd2Ss, "cvtsd2ss");
+GB_HOST_SSE_RANGED(CvtSd2Ss, "cvtsd2ss", kNarrow, true, 1);
 GB_HOST_SSE_BINARY(CvtDq2Ps, "cvtdq2ps");
 GB_HOST_SSE_BINARY(CvtDq2Pd, "cvtdq2pd");
 GB_HOST_SSE_BINARY(CvtPs2Dq, "cvtps2dq");
@@ -78,6 +83,7 @@ GB_HOST_SSE_BINARY(CvtPd2Dq, "cvtpd2dq");
 GB_HOST_SSE_BINARY(CvttPs2Dq, "cvttps2dq");
 GB_HOST_SSE_BINARY(CvttPd2Dq, "cvttpd2dq");
 
+#undef GB_HOST_SSE_RANGED
 #undef GB_HOST_SSE_BINARY
 
 // CMPPS CMPPD CMPSS CMPSD. The low two bits of the predicate choose the comparison, the third
@@ -182,11 +188,16 @@ GB_HOST_SSE_TO_INTEGER(CvttSd2Si, "cvttsd2si");
   asm volatile("ldmxcsr %0" ::"m"(cpu.host_mxcsr) : "memory");
 }
 
+// For what has no results out of range.
+struct NothingOutOfRange {};
+
 // Runs `compute`, which holds semantics of this file. False where it raised an exception that the
 // guest has unmasked: then #XM is due and nothing may be committed except the sticky flags, which
 // are (Intel SDM vol. 1, 11.5.2). With everything masked, as nearly always, this is one compare.
-template <typename Compute>
-[[gnu::always_inline]] inline bool RaisesNothingUnmasked(Cpu& cpu, Compute&& compute) {
+// `range(mxcsr)` tells OE, UE and PE of the same operation, exactly (sse_range.h).
+template <typename Compute, typename Range = NothingOutOfRange>
+[[gnu::always_inline]] inline bool RaisesNothingUnmasked(Cpu& cpu, Compute&& compute,
+                                                         Range&& range = {}) {
   const std::uint32_t unmasked = ~cpu.mxcsr & kMxcsrMasks;
   if (unmasked == 0) [[likely]] {
     compute();
@@ -198,7 +209,13 @@ template <typename Compute>
   std::uint32_t raised = ReadHostMxcsr(cpu) & kMxcsrFlags;
   // An unmasked invalid, denormal or zero-divide exception prevents the computation that could
   // raise the others.
-  if ((raised & unmasked >> 7 & kMxcsrBeforeResult) != 0) raised &= kMxcsrBeforeResult;
+  if ((raised & unmasked >> 7 & kMxcsrBeforeResult) != 0) {
+    raised &= kMxcsrBeforeResult;
+  } else if constexpr (!std::is_same_v<std::remove_cvref_t<Range>, NothingOutOfRange>) {
+    if ((unmasked >> 7 & (kMxcsrOverflow | kMxcsrUnderflow)) != 0) {
+      raised = (raised & kMxcsrBeforeResult) | range(cpu.mxcsr);
+    }
+  }
   WriteHostMxcsr(cpu, before | raised);
   return (raised & unmasked >> 7) == 0;
 }

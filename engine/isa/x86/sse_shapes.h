@@ -37,11 +37,12 @@ inline bool IsGpr(const ZydisDecodedOperand& operand) {
 }
 [[gnu::always_inline]] inline Xmm ZeroExtended(Xmm value) { return value; }
 
-// Computes; false where #XM is due.
-template <typename Semantic, typename Compute>
-[[gnu::always_inline]] inline bool Guarded(Cpu& cpu, Compute&& compute) {
+// Computes; false where #XM is due. `range`, if any: see RaisesNothingUnmasked.
+template <typename Semantic, typename Compute, typename... Range>
+[[gnu::always_inline]] inline bool Guarded(Cpu& cpu, Compute&& compute, Range&&... range) {
   if constexpr (kRaisesFloat<Semantic>) {
-    return RaisesNothingUnmasked(cpu, std::forward<Compute>(compute));
+    return RaisesNothingUnmasked(cpu, std::forward<Compute>(compute),
+                                 std::forward<Range>(range)...);
   } else {
     compute();
     return true;
@@ -52,9 +53,14 @@ template <typename Semantic, typename Compute>
 // (DPPS) has stages, each of which may be the last.
 template <typename Semantic, typename Result, typename... Arguments>
 [[gnu::always_inline]] inline bool Computes(Cpu& cpu, Result& result, Arguments... arguments) {
-  const auto guarded = [&](auto&& compute) { return Guarded<Semantic>(cpu, compute); };
+  const auto guarded = [&](auto&& compute, auto&&... range) {
+    return Guarded<Semantic>(cpu, compute, range...);
+  };
   if constexpr (requires { Semantic::ApplyInStages(guarded, result, arguments...); }) {
     return Semantic::ApplyInStages(guarded, result, arguments...);
+  } else if constexpr (HasRange<Semantic, Arguments...>) {
+    return guarded([&] { result = Semantic::Apply(arguments...); },
+                   [&](std::uint32_t mxcsr) { return Semantic::RangeFlags(mxcsr, arguments...); });
   } else {
     return guarded([&] { result = Semantic::Apply(arguments...); });
   }

@@ -21,24 +21,12 @@ struct VexDotPs : RaisesFloat {
   template <typename Stage>
   static bool ApplyInStages(Stage&& stage, Ymm& result, Ymm first, Ymm second,
                             std::uint8_t control) {
-    const Xmm chosen = LanesOfBits<std::uint32_t>(control >> 4);
-    const Xmm taking = LanesOfBits<std::uint32_t>(control & 15);
-    Xmm low = _mm_and_si128(first.low, chosen);
-    Xmm high = _mm_and_si128(first.high, chosen);
-    const bool raised_nothing = stage([&] {
-                                  low = MulPs::Apply(low, _mm_and_si128(second.low, chosen));
-                                  high = MulPs::Apply(high, _mm_and_si128(second.high, chosen));
-                                }) &&
-                                stage([&] {
-                                  low = AddPs::Apply(_mm_shuffle_epi32(low, 0xB1), low);
-                                  high = AddPs::Apply(_mm_shuffle_epi32(high, 0xB1), high);
-                                }) &&
-                                stage([&] {
-                                  low = AddPs::Apply(low, _mm_shuffle_epi32(low, 0x4E));
-                                  high = AddPs::Apply(high, _mm_shuffle_epi32(high, 0x4E));
-                                });
-    result = {_mm_and_si128(low, taking), _mm_and_si128(high, taking)};
-    return raised_nothing;
+    std::array<Xmm, 2> sums;
+    if (!DotPs::Sum<2>(stage, sums, {first.low, first.high}, {second.low, second.high}, control)) {
+      return false;
+    }
+    result = {sums[0], sums[1]};
+    return true;
   }
 };
 

@@ -76,8 +76,23 @@ template <typename V, typename Memory>
 // --- From semantics of 128 bits to operations ---
 
 struct RaisesNoFloat {};
+// Of results that may be out of range (sse_range.h) too, in each lane of 128 bits.
 template <typename Semantic>
-using Raising = std::conditional_t<kRaisesFloat<Semantic>, RaisesFloat, RaisesNoFloat>;
+struct RaisesAs : RaisesFloat {
+  template <std::same_as<Xmm>... Vectors>
+    requires HasRange<Semantic, Vectors...>
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Vectors... vectors) {
+    return Semantic::RangeFlags(mxcsr, vectors...);
+  }
+  template <std::same_as<Ymm>... Vectors>
+    requires HasRange<Semantic, decltype(Vectors::low)...>
+  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Vectors... vectors) {
+    return Semantic::RangeFlags(mxcsr, vectors.low...) |
+           Semantic::RangeFlags(mxcsr, vectors.high...);
+  }
+};
+template <typename Semantic>
+using Raising = std::conditional_t<kRaisesFloat<Semantic>, RaisesAs<Semantic>, RaisesNoFloat>;
 
 // Each lane of 128 bits by itself; further arguments (immediates) go to both.
 template <typename Semantic>

@@ -124,13 +124,12 @@ void X87PushOfAngle(Cpu& cpu, const Uop&) {
   stack.Set(0, first.value);
   stack.PushValue(pushed.value);
 }
-// What FPTAN pushes: 1, or the NaN that the tangent is.
+// What FPTAN pushes: 1, or the NaN that the tangent is (an infinity's too, as of a difference).
 struct OneOrNan {
   static X87Outcome<Float80> Apply(std::uint16_t control, const Float80& x) {
-    const auto tangent = Fadd::Apply(control, x, x);
-    const bool is_nan =
-        (tangent.value.sign_exponent & 0x7FFF) == 0x7FFF && tangent.value.significand << 1 != 0;
-    return {is_nan ? tangent.value : Fld1::Apply(control).value, 0};
+    const auto difference = Fsub::Apply(control, x, x);
+    const bool is_nan = (difference.value.sign_exponent & 0x7FFF) == 0x7FFF;
+    return {is_nan ? difference.value : Fld1::Apply(control).value, 0};
   }
 };
 
