@@ -157,6 +157,13 @@ void FreeAndPop(Cpu& cpu, const Uop& uop) {  // undocumented, but every CPU has 
   X87Free(cpu, uop);
   X87Stack(cpu.x87).Pop(1);
 }
+// FSTP ST(a) of D9 D8, undocumented: an empty register is no stack fault, and not stored.
+void StoreUnchecked(Cpu& cpu, const Uop& uop) {
+  X87Stack stack(cpu.x87);
+  stack.Record(0, kX87C1);
+  if (!stack.IsEmpty(0)) stack.Set(uop.a, stack.Get(0));
+  stack.Pop(1);
+}
 void EmptyAll(Cpu& cpu, const Uop&) {
   cpu.x87.valid = 0;
   cpu.x87.top = 0;
@@ -270,6 +277,11 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_FDECSTP, X87Register<X87DecrementTop>, kMayRaise},
     {ZYDIS_MNEMONIC_FNOP, X87Register<X87Nothing>, kMayRaise},
     {ZYDIS_MNEMONIC_FWAIT, X87Control<X87Nothing>, kMayRaise},
+    // Of the 8087 and the 287 alone; nothing since the 387.
+    {ZYDIS_MNEMONIC_FENI8087_NOP, X87Control<X87Nothing, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FDISI8087_NOP, X87Control<X87Nothing, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FSETPM287_NOP, X87Control<X87Nothing, X87Wait::kNo>},
+    {ZYDIS_MNEMONIC_FSTPNCE, X87Register<StoreUnchecked>, kMayRaise},
     {ZYDIS_MNEMONIC_EMMS, X87Control<EmptyAll>, kMayRaise},
     {ZYDIS_MNEMONIC_FLDCW, RestoreFrom<Integer16, X87LoadControl>},
     {ZYDIS_MNEMONIC_FNSTCW, SaveTo<Integer16, X87SaveControl>},

@@ -401,9 +401,6 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
     case ZYDIS_MNEMONIC_FXRSTOR:
     case ZYDIS_MNEMONIC_FXRSTOR64:
       if (random.Chance(90)) scene.Store(scene.address() + 24, random.Next() & 0xFFFF, 4);
-      // Pointers: CPUs with 57 bits of address know other canonical ones than those with 48.
-      scene.Store(scene.address() + 8, random.Next() >> 17, 8);
-      scene.Store(scene.address() + 16, random.Next() >> 17, 8);
       break;
     case ZYDIS_MNEMONIC_CMPXCHG:
     case ZYDIS_MNEMONIC_CMPXCHG8B:
