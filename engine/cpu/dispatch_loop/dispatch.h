@@ -5,6 +5,9 @@
 
 #include "engine/cpu/context.h"
 
+// See dispatch_tail/dispatch.h; here handlers have frames.
+#define GB_KEEPS_REGISTERS
+
 namespace glovebox::engine {
 
 inline constexpr bool kTailDispatch = false;

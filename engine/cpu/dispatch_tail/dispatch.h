@@ -5,6 +5,10 @@
 
 #include "engine/cpu/context.h"
 
+// Of a function that handlers call on a path that is seldom taken: it keeps every register, so that
+// the rest of the handler needs no stack frame.
+#define GB_KEEPS_REGISTERS [[clang::preserve_all]]
+
 namespace glovebox::engine {
 
 inline constexpr bool kTailDispatch = true;

@@ -46,7 +46,10 @@ std::uint32_t FlagsOf(const ExtendedFloat& exact, const FloatFormat& format, Rou
   if (exact.IsZero()) return 0;
   const auto is_masked = [&](std::uint32_t flag) { return (mxcsr >> 7 & flag) != 0; };
   const RoundedFloat rounded = RoundTo(exact, format.precision, rounding);
-  const std::uint32_t precision = rounded.inexact ? kMxcsrPrecision : 0;
+  const auto precision_if = [](bool inexact) {
+    return inexact ? std::uint32_t{kMxcsrPrecision} : 0;
+  };
+  const std::uint32_t precision = precision_if(rounded.inexact);
   if (rounded.exponent > format.greatest_exponent) {
     return kMxcsrOverflow | (is_masked(kMxcsrOverflow) ? kMxcsrPrecision : precision);
   }
@@ -56,7 +59,7 @@ std::uint32_t FlagsOf(const ExtendedFloat& exact, const FloatFormat& format, Rou
   if (!is_masked(kMxcsrUnderflow)) {
     // Of halves hardware says whether the denormal is inexact.
     const bool is_half = format.precision == kHalf.precision;
-    return kMxcsrUnderflow | (is_half ? (inexact ? kMxcsrPrecision : 0) : precision);
+    return kMxcsrUnderflow | (is_half ? precision_if(inexact) : precision);
   }
   if ((mxcsr & kMxcsrFlushToZero) != 0) return kMxcsrUnderflow | kMxcsrPrecision;
   return inexact ? kMxcsrUnderflow | kMxcsrPrecision : 0;

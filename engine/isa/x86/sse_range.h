@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "dispatch.h"  // of dispatch_tail or dispatch_loop
 #include "engine/isa/x86/packed.h"
 
 namespace glovebox::engine::x86 {
@@ -23,8 +24,9 @@ enum class RangeOperation : std::uint8_t {
 
 // OE, UE and PE of the operation on the lowest `lanes` lanes, which are doubles or singles. Where
 // an exception of an operand keeps a lane from a result, or there is no finite one, it has none.
-[[gnu::cold]] std::uint32_t RangeFlags(RangeOperation operation, bool doubles, unsigned lanes,
-                                       std::uint32_t mxcsr, Xmm dst, Xmm src);
+GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t RangeFlags(RangeOperation operation, bool doubles,
+                                                          unsigned lanes, std::uint32_t mxcsr,
+                                                          Xmm dst, Xmm src);
 
 // Of a * b + c with one rounding.
 struct FusedSigns {
@@ -32,11 +34,13 @@ struct FusedSigns {
   bool negate_addend = false;
   bool alternate = false;  // negate_addend is of the even lanes, the odd ones do the opposite
 };
-[[gnu::cold]] std::uint32_t FusedRangeFlags(FusedSigns signs, bool doubles, unsigned lanes,
-                                            std::uint32_t mxcsr, Xmm a, Xmm b, Xmm c);
+GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t FusedRangeFlags(FusedSigns signs, bool doubles,
+                                                               unsigned lanes, std::uint32_t mxcsr,
+                                                               Xmm a, Xmm b, Xmm c);
 
 // Of four singles made halves under `rounding` (MXCSR's two bits).
-[[gnu::cold]] std::uint32_t HalfRangeFlags(std::uint32_t mxcsr, unsigned rounding, Xmm src);
+GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t HalfRangeFlags(std::uint32_t mxcsr,
+                                                              unsigned rounding, Xmm src);
 
 // What a semantic derives from whose results may be out of range.
 template <RangeOperation kOperation, bool kDoubles, unsigned kLanes>

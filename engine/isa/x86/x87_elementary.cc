@@ -136,8 +136,8 @@ ExtendedFloat Arctangent(const ExtendedFloat& y, const ExtendedFloat& x) {
     const std::uint64_t denominator = static_cast<std::uint64_t>(b.significand >> 80);
     step = static_cast<unsigned>((2 * numerator / denominator + 1) / 2);
   }
-  // Where the angle is nearer to the quotient than to any other number of 64 bits, it is that.
-  constexpr int kTiny = 36;
+  // The angle differs from so small a quotient far behind the last bit, and is taken for it.
+  constexpr int kTiny = 64;
   if (distance > kTiny && !steep && !x.negative) return Divide(y, x);
   ExtendedFloat quotient;
   if (step == 0) {
