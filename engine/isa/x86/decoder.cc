@@ -6,10 +6,10 @@
 
 #include "engine/base/check.h"
 #include "engine/isa/x86/control.h"
+#include "engine/isa/x86/cpu_features.h"
 #include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/lowering.h"
-#include "engine/isa/x86/model.h"
 #include "engine/isa/x86/system.h"
 #include "engine/isa/x86/zydis_decode.h"
 
@@ -29,7 +29,7 @@ bool LowerRaise(Emitter& emitter, const Instruction&) {
 // For what no row covers: what the CPU model has not got is invalid, privileged instructions are
 // refused (Intel SDM vol. 3A, 5.9), others are missing here.
 Lower LowerAbsent(const Instruction& in) {
-  if (!IsOffered(in.decoded)) return LowerRaise<ExceptionKind::kInvalidOpcode>;
+  if (!IsOffered(in.decoded.meta.isa_set)) return LowerRaise<ExceptionKind::kInvalidOpcode>;
   const bool privileged = (in.decoded.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0;
   return privileged ? LowerRaise<ExceptionKind::kGeneralProtection>
                     : LowerRaise<ExceptionKind::kNotImplemented>;
@@ -43,8 +43,8 @@ bool IsForeignEncoding(const Instruction& in) {
 }
 
 // Does 32-bit code write through CS? Code segments are not writable (Intel SDM vol. 3A, 3.4.5.1).
-bool WritesToCode(const Instruction& in) {
-  if (!Is32BitCode(in)) return false;
+bool WritesToCode(const InstructionRow& row, const Instruction& in) {
+  if (!Is32BitCode(in) || (row.traits & kChecksCodeSegment) != 0) return false;
   return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
                      [](const ZydisDecodedOperand& operand) {
                        return IsMemory(operand) && operand.mem.segment == ZYDIS_REGISTER_CS &&
@@ -212,13 +212,11 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     } else if (IsForeignEncoding(in)) {
       decoded.lower = LowerRaise<ExceptionKind::kInvalidOpcode>;
       decoded.traits = kEndsBlock;
-    } else if (WritesToCode(in)) {
-      decoded.lower = LowerRaise<ExceptionKind::kGeneralProtection>;
-      decoded.traits = kEndsBlock;
     } else if (const InstructionRow* const row =
                    FindRow(in.decoded.mnemonic, in.decoded.meta.category)) {
-      decoded.lower = row->lower;
-      decoded.traits = TraitsOf(*row, in);
+      const bool refused = WritesToCode(*row, in);
+      decoded.lower = refused ? LowerRaise<ExceptionKind::kGeneralProtection> : row->lower;
+      decoded.traits = refused ? std::uint16_t{kEndsBlock} : TraitsOf(*row, in);
     } else {
       decoded.lower = LowerAbsent(in);
       decoded.traits = kEndsBlock;

@@ -216,6 +216,7 @@ constexpr InstructionRow kRows[] = {
     {ZYDIS_MNEMONIC_UD0, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
     {ZYDIS_MNEMONIC_UD1, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
     {ZYDIS_MNEMONIC_UD2, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},
+    {ZYDIS_MNEMONIC_RSM, Raises<ExceptionKind::kInvalidOpcode>, kEndsBlock},  // not in SMM
     // Privileged, or refused by Linux' IOPL of 0 (Intel SDM vol. 2; vol. 3A, 5.9).
     {ZYDIS_MNEMONIC_HLT, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
     {ZYDIS_MNEMONIC_CLI, Raises<ExceptionKind::kGeneralProtection>, kEndsBlock},
