@@ -3,12 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "tests/instructions/x86/encoding.h"
+#include "tests/instructions/x86/program.h"
 #include "tests/instructions/x86/vector_file.h"
 
 namespace glovebox::engine::x86 {
+namespace {
+
+// Endless loops take long to see; what is not small by then is printed as it is.
+constexpr std::chrono::seconds kShrinkTime(8);
+
+}  // namespace
 
 void Comparison::SetImage(NativeMachine& native, const DataImage& image) {
   native_ = &native;
@@ -85,6 +93,7 @@ std::string Comparison::Describe() const {
 }
 
 bool Comparison::DiffersFrom(const MachineState& state, const DataImage& image) {
+  if (std::chrono::steady_clock::now() > shrink_until_) return false;
   if (!test_->is_sequence && !test_->instructions.empty() &&
       !AreInside(test_->mode, test_->instructions.front(), state)) {
     return false;
@@ -125,7 +134,10 @@ void Comparison::ShrinkState() {
     const int number = static_cast<int>(i);
     const bool is_reserved = shrunk_.is_sequence && (number == reserved.inside || number == kRsp ||
                                                      number == reserved.near_border);
-    if (!is_reserved) attempt([&](MachineState& s) { s.gpr[i] = plain.gpr[i]; });
+    // From 0 the counter would go round.
+    const bool is_counter = test_->is_sequence && number == reserved.counter;
+    const std::uint64_t least = is_counter ? 1 : plain.gpr[i];
+    if (!is_reserved) attempt([&](MachineState& s) { s.gpr[i] = least; });
   }
   attempt([&](MachineState& s) { s.rflags = plain.rflags; });
   for (std::uint64_t bit = 1; bit <= kOf; bit <<= 1) {
@@ -166,10 +178,8 @@ void Comparison::ShrinkImage(std::size_t begin, std::size_t end) {
   ShrinkImage(middle, end);
 }
 
-// Instructions of a sequence become NOPs where they do not matter; where no branch is left, those
-// go too. Single instructions move to where vectors stand.
+// Takes away what does not matter of a sequence, and moves the code to where vectors stand.
 void Comparison::ShrinkCode() {
-  constexpr std::uint8_t kNop = 0x90;
   const auto attempt = [&](const TestCase& test, const MachineState& state) {
     const TestCase before = shrunk_;
     const MachineState state_before = start_.state;
@@ -182,24 +192,19 @@ void Comparison::ShrinkCode() {
     native_->Place(shrunk_.mode, shrunk_.rip, shrunk_.code);
     guest_.Place(shrunk_.rip, shrunk_.code);
   };
-  if (shrunk_.is_sequence) {
-    std::size_t at = 0;
-    bool has_branch = false;
-    for (const DecodedInstruction& instruction : std::vector(shrunk_.instructions)) {
-      TestCase test = shrunk_;
-      std::fill_n(test.code.begin() + static_cast<std::ptrdiff_t>(at), instruction.info.length,
-                  kNop);
-      attempt(test, start_.state);
-      has_branch = has_branch || (shrunk_.code[at] != kNop &&
-                                  instruction.info.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE);
-      at += instruction.info.length;
-    }
-    for (std::size_t i = has_branch ? 0 : shrunk_.code.size(); i-- > 0;) {
-      if (shrunk_.code[i] != kNop) continue;
-      TestCase test = shrunk_;
-      test.code.erase(test.code.begin() + static_cast<std::ptrdiff_t>(i));
-      attempt(test, start_.state);
-    }
+  const int counter = Reserved(shrunk_.mode).counter;
+  const std::size_t length = shrunk_.is_sequence ? shrunk_.instructions.size() : 0;
+  for (std::size_t i = length; i-- > 0;) {
+    const DecodedInstruction& instruction = shrunk_.instructions[i];
+    const bool counts = instruction.info.mnemonic == ZYDIS_MNEMONIC_DEC &&
+                        GprNumber(instruction.operands[0].reg.value) == counter;
+    if (counts) continue;  // without it the loop would not end
+    Program program = Disassembled(shrunk_.code, shrunk_.instructions);
+    program.Remove(i);
+    TestCase test = shrunk_;
+    test.code = program.Assemble();
+    test.instructions.erase(test.instructions.begin() + static_cast<std::ptrdiff_t>(i));
+    attempt(test, start_.state);
   }
   TestCase test = shrunk_;
   MachineState state = start_.state;
@@ -210,6 +215,7 @@ void Comparison::ShrinkCode() {
 std::string Comparison::ShrinkToVector() {
   shrunk_ = *test_;
   test_ = &shrunk_;
+  shrink_until_ = std::chrono::steady_clock::now() + kShrinkTime;
   // Patches become a part of the image.
   DataImage image = image_;
   Apply(start_.patches, image);
@@ -219,6 +225,7 @@ std::string Comparison::ShrinkToVector() {
     ShrinkState();
     ShrinkImage(0, kDataBytes);
   }
+  shrink_until_ = std::chrono::steady_clock::time_point::max();
   DiffersFrom(MachineState(start_.state), image_);
   return FormatVector(shrunk_.mode, shrunk_.code, start_.state, image_, native_left_,
                       native_->data(), shrunk_.tolerance) +

@@ -2,6 +2,7 @@
 // smaller.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -56,6 +57,7 @@ class Comparison {
   MachineState native_left_;
   MachineState guest_left_;
   std::string why_;  // beyond the states
+  std::chrono::steady_clock::time_point shrink_until_;
 };
 
 }  // namespace glovebox::engine::x86

@@ -8,7 +8,7 @@ namespace glovebox::engine::x86 {
 namespace {
 
 constexpr std::uint64_t kMemoryLimit = 64_MiB;
-constexpr std::uint64_t kInstructionLimit = 100'000;
+constexpr std::uint64_t kInstructionLimit = 20'000;
 
 const std::array<std::uint8_t, kCodeBytes> kTraps = [] {
   std::array<std::uint8_t, kCodeBytes> traps;

@@ -30,7 +30,7 @@ class GuestMachine {
   void Place(std::uint64_t rip, std::span<const std::uint8_t> code);
   // Runs the code from `state`, one instruction at a time or in blocks, until rip is at an INT3 or
   // something else ends it; then `state` is what it left. A program that goes on for more than
-  // 100,000 instructions ends as kOther.
+  // 20,000 instructions ends as kOther.
   void Run(MachineState& state, std::span<const Patch> patches, bool in_blocks);
   std::span<const std::uint8_t> data() const;
 

@@ -20,9 +20,10 @@ namespace glovebox::engine::x86 {
 namespace {
 
 constexpr std::size_t kSignalStackBytes = 256 * 1024;
-constexpr std::array<int, 6> kSignals = {SIGTRAP, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGALRM};
-// A case that is there at so many ticks of a second in a row ends as kOther.
-constexpr int kPatienceTicks = 4;
+constexpr std::array<int, 6> kSignals = {SIGTRAP, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGVTALRM};
+// A case that is there at so many ticks of processor time in a row ends as kOther.
+constexpr int kPatienceTicks = 3;
+constexpr int kTickMicroseconds = 100'000;
 constexpr std::array<int, 16> kGregs = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
                                         REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                         REG_R12, REG_R13, REG_R14, REG_R15};
@@ -120,7 +121,7 @@ void Redirect(ucontext_t& context) {
 void EndCase(int signal_number, ucontext_t& context, std::uint64_t guest_fs_base) {
   const auto& gregs = context.uc_mcontext.gregs;
   TakeState(context, guest_fs_base);
-  if (signal_number == SIGALRM) {
+  if (signal_number == SIGVTALRM) {
     caught.ending = Ending::kOther;
   } else {
     const auto error = static_cast<std::uint64_t>(gregs[REG_ERR]);
@@ -135,7 +136,7 @@ void EndCase(int signal_number, ucontext_t& context, std::uint64_t guest_fs_base
 }
 
 void HandleInside(int signal_number, ucontext_t& context, std::uint64_t guest_fs_base) {
-  if (signal_number == SIGALRM) {
+  if (signal_number == SIGVTALRM) {
     const auto rip = static_cast<std::uint64_t>(context.uc_mcontext.gregs[REG_RIP]);
     const bool in_code = rip - kCodeAddress < kCodeBytes;
     if (!in_code || ++caught.ticks < kPatienceTicks) return;
@@ -161,7 +162,7 @@ __attribute__((no_sanitize("address", "undefined"), no_stack_protector)) void On
     asm volatile("wrfsbase %0" : : "r"(gate->host_fs_base) : "memory");
     HandleInside(signal_number, *static_cast<ucontext_t*>(raw_context), base);
     asm volatile("wrfsbase %0" : : "r"(base) : "memory");
-  } else if (signal_number != SIGALRM) {
+  } else if (signal_number != SIGVTALRM) {
     ::signal(signal_number, SIG_DFL);  // not ours: let it happen again without us
   }
 }
@@ -176,10 +177,10 @@ std::byte* MapAt(std::uint64_t address, std::size_t size_bytes, int protection, 
   return static_cast<std::byte*>(got);
 }
 
-void SetTicks(int seconds) {
+void SetTicks(int microseconds) {
   itimerval every{};
-  every.it_interval.tv_sec = every.it_value.tv_sec = seconds;
-  GB_CHECK(::setitimer(ITIMER_REAL, &every, nullptr) == 0);
+  every.it_interval.tv_usec = every.it_value.tv_usec = microseconds;
+  GB_CHECK(::setitimer(ITIMER_VIRTUAL, &every, nullptr) == 0);
 }
 
 // How the code under test ends where it is not followed by INT3: a jump to the gate.
@@ -259,7 +260,7 @@ NativeMachine::NativeMachine() : signal_stack_(new std::byte[kSignalStackBytes])
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
   ::sigfillset(&action.sa_mask);
   for (const int number : kSignals) GB_CHECK(::sigaction(number, &action, nullptr) == 0);
-  SetTicks(1);
+  SetTicks(kTickMicroseconds);
 }
 
 NativeMachine::~NativeMachine() {

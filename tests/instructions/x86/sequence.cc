@@ -1,7 +1,6 @@
 #include "tests/instructions/x86/sequence.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/base/check.h"
 #include "engine/isa/x86/instruction_table.h"
@@ -48,13 +47,6 @@ bool IsBranch(const DecodedInstruction& instruction) {
   return instruction.info.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE;
 }
 
-// JMP, CALL, Jcc, LOOP and JRCXZ with a distance.
-bool IsRelative(const DecodedInstruction& instruction) {
-  const ZydisDecodedOperand& first = instruction.operands[0];
-  return first.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && first.imm.is_relative != 0 &&
-         instruction.info.raw.imm[0].offset != 0;
-}
-
 bool WritesGpr(const ZydisDecodedOperand& operand, int gpr) {
   return operand.type == ZYDIS_OPERAND_TYPE_REGISTER && GprNumber(operand.reg.value) == gpr &&
          (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
@@ -88,7 +80,7 @@ bool Suits(CpuMode mode, const DecodedInstruction& instruction, const Tolerance&
   if (std::ranges::find(kUnsuited, instruction.info.mnemonic) != std::end(kUnsuited)) return false;
   // What always faults would hide what follows; what mostly does is rare enough.
   if (instruction.Has(ZYDIS_ATTRIB_IS_PRIVILEGED)) return false;
-  if (IsBranch(instruction) && !IsRelative(instruction)) return false;
+  if (IsBranch(instruction) && !IsRelativeBranch(instruction)) return false;
   if (instruction.info.meta.category == ZYDIS_CATEGORY_BITBYTE &&
       instruction.FirstMemory() != nullptr) {
     return false;  // reaches as far as its register says
@@ -125,7 +117,7 @@ void SequenceBuilder::FollowFlags(const DecodedInstruction& decoded, const Toler
   const ZydisAccessedFlags* const flags = decoded.info.cpu_flags;
   const InstructionRow* const row = FindRow(decoded.info.mnemonic, decoded.info.meta.category);
   const bool keeps = row == nullptr || (row->traits & kMayKeepFlags) != 0;
-  const bool skipped = pieces_.size() < skipped_until_;
+  const bool skipped = program_.pieces.size() < skipped_until_;
   if (flags != nullptr && !keeps && !skipped) {
     undefined_flags_ &= ~std::uint64_t{flags->modified | flags->set_0 | flags->set_1};
   }
@@ -139,10 +131,7 @@ void SequenceBuilder::Add(std::span<const std::uint8_t> code, const DecodedInstr
   tolerance_.ignore_fault_address |= one.ignore_fault_address;
   tolerance_.x87_at_fault &= one.x87_at_fault;
   tolerance_.flags_at_fault &= one.flags_at_fault;
-  Piece piece;
-  piece.bytes.assign(code.begin(), code.end());
-  piece.decoded = decoded;
-  pieces_.push_back(std::move(piece));
+  program_.Add(code, decoded);
 }
 
 void SequenceBuilder::AddPlain(std::span<const std::uint8_t> code) {
@@ -158,30 +147,30 @@ void SequenceBuilder::CloseLoop() {
   constexpr std::uint8_t kDecrementEsi[] = {0x4E};
   constexpr std::uint8_t kBack[] = {0x0F, 0x85, 0, 0, 0, 0};
   // Nothing jumps over the end of the loop.
-  for (Piece& piece : pieces_) {
-    if (piece.is_branch) piece.target = std::min(piece.target, pieces_.size());
+  for (Program::Piece& piece : program_.pieces) {
+    if (piece.is_branch) piece.target = std::min(piece.target, program_.pieces.size());
   }
   skipped_until_ = 0;
   AddPlain(kClearCarry);
   AddPlain(mode_ == CpuMode::kLong64 ? std::span<const std::uint8_t>(kDecrementR13)
                                      : std::span<const std::uint8_t>(kDecrementEsi));
   AddPlain(kBack);
-  pieces_.back().is_branch = true;
-  pieces_.back().target = loop_begin_;
+  program_.pieces.back().is_branch = true;
+  program_.pieces.back().target = loop_begin_;
 }
 
 void SequenceBuilder::Offer(std::span<const std::uint8_t> code, const DecodedInstruction& decoded,
                             Random& random) {
   if (!Suits(mode_, decoded, ToleranceFor(decoded, exact_)) || ReadsUndefinedFlag(decoded)) return;
-  const std::size_t index = pieces_.size();
+  const std::size_t index = program_.pieces.size();
   Add(code, decoded);
-  if (IsRelative(decoded)) {
-    Piece& piece = pieces_.back();
+  if (IsRelativeBranch(decoded)) {
+    Program::Piece& piece = program_.pieces.back();
     piece.is_branch = true;
     piece.target = index + 1 + random.Below(5);
     skipped_until_ = std::max(skipped_until_, piece.target);
   }
-  if (loop_end_ != 0 && pieces_.size() == loop_end_) {
+  if (loop_end_ != 0 && program_.pieces.size() == loop_end_) {
     CloseLoop();
     loop_end_ = 0;
   }
@@ -191,27 +180,8 @@ TestCase SequenceBuilder::Finish() {
   TestCase test;
   test.mode = mode_;
   test.is_sequence = true;
-  std::vector<std::size_t> offsets;
-  for (const Piece& piece : pieces_) {
-    offsets.push_back(test.code.size());
-    test.code.insert(test.code.end(), piece.bytes.begin(), piece.bytes.end());
-  }
-  offsets.push_back(test.code.size());
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    Piece& piece = pieces_[i];
-    if (piece.is_branch) {
-      const auto& raw = piece.decoded.info.raw.imm[0];
-      std::size_t target = std::min(piece.target, pieces_.size());
-      const auto distance = [&] {
-        return static_cast<std::int64_t>(offsets[target]) -
-               static_cast<std::int64_t>(offsets[i + 1]);
-      };
-      while (raw.size == 8 && distance() > 127) --target;
-      const std::int64_t value = distance();
-      std::memcpy(&test.code[offsets[i] + raw.offset], &value, raw.size / 8);
-    }
-    test.instructions.push_back(piece.decoded);
-  }
+  test.code = program_.Assemble();
+  for (const Program::Piece& piece : program_.pieces) test.instructions.push_back(piece.decoded);
   test.tolerance = tolerance_;
   test.tolerance.undefined_flags = undefined_flags_;
   return test;

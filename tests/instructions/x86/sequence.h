@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "tests/instructions/x86/decoding.h"
 #include "tests/instructions/x86/machine_state.h"
+#include "tests/instructions/x86/program.h"
 #include "tests/instructions/x86/random.h"
 
 namespace glovebox::engine::x86 {
@@ -21,16 +21,10 @@ class SequenceBuilder {
   void Begin(std::uint64_t length, Random& random);
   // Adds the instruction where it suits.
   void Offer(std::span<const std::uint8_t> code, const DecodedInstruction& decoded, Random& random);
-  bool IsComplete() const { return pieces_.size() >= length_; }
+  bool IsComplete() const { return program_.pieces.size() >= length_; }
   TestCase Finish();
 
  private:
-  struct Piece {
-    std::vector<std::uint8_t> bytes;
-    DecodedInstruction decoded;
-    std::size_t target = 0;  // of a branch: the index of the piece it leads to
-    bool is_branch = false;
-  };
   void Add(std::span<const std::uint8_t> code, const DecodedInstruction& decoded);
   void AddPlain(std::span<const std::uint8_t> code);
   void CloseLoop();
@@ -43,7 +37,7 @@ class SequenceBuilder {
   // [loop_begin_, loop_end_) is run several times; none where both are 0.
   std::size_t loop_begin_ = 0;
   std::size_t loop_end_ = 0;
-  std::vector<Piece> pieces_;
+  Program program_;
   // Up to here instructions may be skipped.
   std::size_t skipped_until_ = 0;
   std::uint64_t undefined_flags_ = 0;
