@@ -286,6 +286,37 @@ void TameSegmentLoad(CpuMode mode, const DecodedInstruction& instruction, Scene&
   if (from >= 0) scene.gpr(from) = selector | random.Next() << 16;
 }
 
+// Has it one access of at most eight bytes? Of others CPUs choose whether alignment is checked, and
+// before or after what else may be wrong.
+bool HasPlainAccess(const DecodedInstruction& instruction) {
+  const ZydisInstructionCategory category = instruction.info.meta.category;
+  int accesses = 0;
+  for (const ZydisDecodedOperand& operand : instruction.All()) {
+    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
+    ++accesses;
+    if (operand.size > 64 || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM ||
+        operand.mem.segment == ZYDIS_REGISTER_CS) {
+      return false;
+    }
+  }
+  constexpr ZydisInstructionCategory kOthers[] = {ZYDIS_CATEGORY_SYSTEM,  ZYDIS_CATEGORY_STRINGOP,
+                                                  ZYDIS_CATEGORY_WIDENOP, ZYDIS_CATEGORY_NOP,
+                                                  ZYDIS_CATEGORY_SEGOP,   ZYDIS_CATEGORY_X87_ALU,
+                                                  ZYDIS_CATEGORY_CONVERT, ZYDIS_CATEGORY_IOSTRINGOP,
+                                                  ZYDIS_CATEGORY_MISC,    ZYDIS_CATEGORY_UFMA};
+  return accesses == 1 && instruction.info.mnemonic != ZYDIS_MNEMONIC_BOUND &&
+         instruction.info.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
+         !instruction.Has(ZYDIS_ATTRIB_IS_PRIVILEGED) &&
+         std::ranges::find(kOthers, category) == std::end(kOthers);
+}
+
+// Behind these a trap waits for the next instruction, which natively is another one.
+bool DefersTraps(const DecodedInstruction& instruction) {
+  const ZydisDecodedOperand& first = instruction.operands[0];
+  return instruction.info.mnemonic == ZYDIS_MNEMONIC_LSS ||
+         (first.type == ZYDIS_OPERAND_TYPE_REGISTER && first.reg.value == ZYDIS_REGISTER_SS);
+}
+
 }  // namespace
 
 std::uint64_t RandomAddress(std::uint64_t size_bytes, Random& random) {
@@ -434,6 +465,8 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
       break;
   }
   TameSegmentLoad(mode, instruction, scene, random);
+  if (!HasPlainAccess(instruction)) start.state.rflags &= ~std::uint64_t{kAc};
+  if (DefersTraps(instruction)) start.state.rflags &= ~std::uint64_t{kTf};
   TameFarPointer(mode, instruction, scene, random);
   // Few enough iterations to stay inside; the last ones sometimes reach a border.
   if (instruction.Has(kRepeated) && instruction.info.meta.category == ZYDIS_CATEGORY_STRINGOP) {

@@ -219,7 +219,10 @@ std::string Comparison::ShrinkToVector() {
   // Patches become a part of the image.
   DataImage image = image_;
   Apply(start_.patches, image);
-  if (!TryImage(image)) return "(does not differ when it is run again)\n";
+  if (!TryImage(image)) {
+    return fmt::format("(does not differ when it is run again) {}\n",
+                       Disassemble(shrunk_.mode, shrunk_.code, shrunk_.rip));
+  }
   for (int i = 0; i < 2; ++i) {
     ShrinkCode();
     ShrinkState();

@@ -20,7 +20,8 @@ constexpr SegmentRegister kSetSegments[] = {kEs, kSs, kDs, kFs, kGs};
 
 // A data segment of user mode, 32-bit, 4 GiB: Intel SDM vol. 3A, 3.4.5.
 constexpr std::uint64_t DataDescriptor(std::uint32_t base) {
-  constexpr std::uint64_t kFlatWritable = 0x00CFF3000000FFFF;
+  // Linux sets AVL for what set_thread_area(2) calls useable.
+  constexpr std::uint64_t kFlatWritable = 0x00DFF3000000FFFF;
   return kFlatWritable | std::uint64_t{base & 0xFFFFFF} << 16 | std::uint64_t{base >> 24} << 56;
 }
 

@@ -73,6 +73,7 @@ MachineState RandomState(CpuMode mode, std::uint64_t rip, const Surroundings& ar
     if (mode == CpuMode::kProtected32) state.gpr[i] &= 0xFFFFFFFF;
   }
   state.rflags = 0x202 | (random.Next() & (kStatusFlags | kDf));
+  if (random.Below(32) == 0) state.rflags |= random.Chance(50) ? kTf : kAc;
   ChooseSegments(mode, state, random);
   state.fx = RandomFloatState(around, random);
   for (auto& high : state.ymm_high) high = random.Pick(around.vectors);

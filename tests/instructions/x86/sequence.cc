@@ -23,6 +23,10 @@ constexpr ZydisMnemonic kUnsuited[] = {
     ZYDIS_MNEMONIC_CLI,
     ZYDIS_MNEMONIC_STI,
     ZYDIS_MNEMONIC_ENTER,
+    ZYDIS_MNEMONIC_LAR,  // of selectors by chance, of segments that the host has for itself
+    ZYDIS_MNEMONIC_LSL,
+    ZYDIS_MNEMONIC_VERR,
+    ZYDIS_MNEMONIC_VERW,
     ZYDIS_MNEMONIC_POPA,
     ZYDIS_MNEMONIC_POPAD,
     ZYDIS_MNEMONIC_POPF,  // may set the trap flag
@@ -196,6 +200,7 @@ void AimSequence(CpuMode mode, MachineState& state, Random& random) {
   gpr(reserved.inside) = kDataAddress + (random.Below(kWritableBytes - 1024) & ~std::uint64_t{31});
   gpr(reserved.near_border) = RandomAddress(8, random) - random.Below(64) * 8;
   gpr(reserved.counter) = 1 + random.Below(6);
+  state.rflags &= ~std::uint64_t{kTf | kAc};  // would end it behind the first instruction, or soon
 }
 
 }  // namespace glovebox::engine::x86
