@@ -305,6 +305,7 @@ bool HasPlainAccess(const DecodedInstruction& instruction) {
                                                   ZYDIS_CATEGORY_CONVERT, ZYDIS_CATEGORY_IOSTRINGOP,
                                                   ZYDIS_CATEGORY_MISC,    ZYDIS_CATEGORY_UFMA};
   return accesses == 1 && instruction.info.mnemonic != ZYDIS_MNEMONIC_BOUND &&
+         instruction.info.mnemonic != ZYDIS_MNEMONIC_MOVSXD && category != ZYDIS_CATEGORY_MMX &&
          instruction.info.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
          !instruction.Has(ZYDIS_ATTRIB_IS_PRIVILEGED) &&
          std::ranges::find(kOthers, category) == std::end(kOthers);
