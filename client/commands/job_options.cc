@@ -8,6 +8,7 @@
 
 #include "client/render/table.h"
 #include "client/render/units.h"
+#include "client/tree/dynamic_program.h"
 #include "client/tree/guest_path.h"
 #include "engine/limits/limit_table.h"
 #include "engine/linux/default_root.h"
@@ -94,6 +95,23 @@ Result<void, Error> AddFiles(const JobOptions& options, const std::string& direc
   return {};
 }
 
+// The interpreter and the libraries of a program that is sent along; what the user put at their
+// places goes first.
+Result<void, Error> AddNeeded(const std::string& command, const std::string& path,
+                              TreeBuilder& tree) {
+  const auto needed = FindNeededFiles(command, path);
+  if (!needed) return Within("CMD", command, needed.error());
+  for (const NeededFile& file : *needed) {
+    const auto names = SplitGuestPath(file.guest_path);
+    if (!names) continue;  // no path that a box can have
+    const std::string at = JoinGuestPath(*names);
+    if (tree.Contains(at)) continue;
+    if (const auto added = tree.AddFile(file.host_path, at); !added)
+      return Within("CMD", command, added.error());
+  }
+  return {};
+}
+
 // A CMD with a slash is sent along when it is a file of this machine; what --file put at its place
 // goes first.
 Result<void, Error> AddProgram(const std::string& command, const std::string& directory,
@@ -105,7 +123,7 @@ Result<void, Error> AddProgram(const std::string& command, const std::string& di
   struct stat status;
   if (tree.Contains(path) || ::stat(command.c_str(), &status) != 0) return {};
   const auto added = tree.AddFile(command, path);
-  if (added) return {};
+  if (added) return AddNeeded(command, path, tree);
   const std::string& reason = added.error().reason;
   if (reason != "NOT_A_FILE" && reason != "FILE_UNREADABLE") {
     return Within("CMD", command, added.error());

@@ -31,14 +31,15 @@ struct RunOptions {
 };
 
 constexpr std::string_view kExamples = R"(Examples:
-  glovebox run ./prog arg                     a static program of this machine, sent along
+  glovebox run ./prog arg                     a program of this machine, sent along
   glovebox run -- /bin/busybox sh -c 'echo hi; exit 3'
   echo hello | glovebox run --file rules.txt:/etc/rules ./filter /etc/rules
   glovebox run --limit insns=50M,mem=64M,wall=10s --trace syscalls ./prog
   glovebox run -o json ./prog | jq .result.icount    (the output is then in `glovebox logs`)
 
 CMD with a '/' is sent along when it is a file of this machine, and runs at the same path in the box (a relative
-path is taken from the guest's --cwd). A bare name is looked for in the box only, along the guest's PATH.
+path is taken from the guest's --cwd). Its interpreter and its shared libraries come along, unless --file or --dir put
+something at their places; what it opens later (dlopen, data files) does not. A bare name is looked for in the box only, along the guest's PATH.
 The box starts with /dev /etc /proc /root /tmp and what --file, --dir and CMD put there.
 Standard input goes to the guest when it is a pipe or a file; a terminal counts as empty so far.
 ^C goes to the guest as SIGINT; the second one cancels the job, the third one leaves at once.

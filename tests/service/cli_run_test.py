@@ -39,6 +39,18 @@ class Output(CliTest):
                          hashlib.sha256("".join(f"{i}\n" for i in range(1, 200001)).encode()).hexdigest())
         self.assert_ends(done, 0, stderr=b"")
 
+    def test_a_dynamic_program_brings_its_libraries(self):
+        source = self.home.files / "program.c"
+        source.write_text('#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) {'
+                          ' printf("%s %.6f\\n", v[1], cos(c)); return 3; }\n')
+        program = self.home.files / "program"
+        subprocess.run(["cc", "-O1", "-o", str(program), str(source), "-lm"], check=True)
+        self.assert_ends(self.run_box("--", str(program), "dynamic"), 3, b"dynamic -0.416147\n", b"")
+        script = self.home.files / "script"
+        script.write_text("#!/bin/bash\nfor i in 1 2 3; do echo $((i * i)); done | { read a; read b; echo $b; }\n")
+        script.chmod(0o755)
+        self.assert_ends(self.run_box("--", str(script)), 0, b"4\n", b"")
+
     def test_a_reader_that_leaves_ends_the_job_quietly(self):
         process = self.home.start("run", "--", BUSYBOX, "yes", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, bufsize=0)
