@@ -44,6 +44,7 @@ struct ThreadState {
   std::array<std::uint16_t, 6> selector{};      // by SegmentRegister
   std::array<std::uint64_t, 2> segment_base{};  // FS, GS
   std::array<std::uint64_t, kTlsDescriptors> tls{};
+  bool resumes_fault = false;         // RF: the last thing was a fault of the instruction at rip
   bool stack_segment_loaded = false;  // for single steps, which take it back
   bool trap_withheld = false;         // the last single step was of an instruction that loaded SS
   // Of a REP CMPS or SCAS that has begun (string.h): where it is, and the flags from before it.

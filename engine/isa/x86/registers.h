@@ -51,6 +51,7 @@ enum RflagsBit : std::uint64_t {
   kDf = 1 << 10,
   kOf = 1 << 11,
   kNt = 1 << 14,
+  kRf = 1 << 16,
   kAc = 1 << 18,
   kId = 1 << 21,
 };

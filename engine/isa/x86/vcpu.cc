@@ -32,6 +32,24 @@ class FloatEnvironment final : public DispatchHooks {
   Cpu& cpu_;
 };
 
+// Faults leave RF in the flags that are shown, traps do not: Intel SDM vol. 3B, 17.3.1.1.
+bool IsFault(const Stop& stop) {
+  if (stop.kind == StopKind::kMemoryFault) return true;
+  if (stop.kind != StopKind::kException) return false;
+  switch (stop.exception) {
+    case ExceptionKind::kBreakpoint:
+    case ExceptionKind::kOverflow:
+    case ExceptionKind::kDebugTrap:
+    case ExceptionKind::kSingleStep:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Steps while alignment is checked, before the caller gets to look at its clock.
+constexpr int kStepsPerRun = 256;
+
 }  // namespace
 
 struct Vcpu::State {
@@ -73,9 +91,6 @@ ThreadContext& ThreadContext::operator=(const ThreadContext& other) {
 }
 Vcpu::Vcpu(AddressSpace& memory, CpuMode mode) : state_(std::make_unique<State>(memory, mode)) {}
 Vcpu::~Vcpu() = default;
-
-// Steps while alignment is checked, before the caller gets to look at its clock.
-constexpr int kStepsPerRun = 256;
 
 bool Vcpu::State::NextIsMisaligned() {
   Instruction instruction;
@@ -143,6 +158,7 @@ Stop Vcpu::Run(std::uint64_t budget) {
   const bool is_protection =
       stop.kind == StopKind::kException && stop.exception == ExceptionKind::kGeneralProtection;
   if (stop.kind == StopKind::kMemoryFault || is_protection) state_->JudgeAddress(stop);
+  state_->cpu.resumes_fault = IsFault(stop);
   const bool names_instruction =
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);
@@ -168,7 +184,7 @@ Registers Vcpu::Get() const {
   Registers registers;
   std::copy_n(cpu.gpr.begin(), registers.gpr.size(), registers.gpr.begin());
   registers.rip = cpu.rip;
-  registers.rflags = ReadRflags(cpu);
+  registers.rflags = ReadRflags(cpu) | FlagIf(cpu.resumes_fault, kRf);
   if (cpu.repeating_at == cpu.rip) {
     registers.rflags = (registers.rflags & ~kStatusFlags) | cpu.flags_before_repeat.Materialise();
   }
@@ -195,6 +211,7 @@ GuestAddr Vcpu::rip() const { return state_->cpu.rip; }
 void Vcpu::SetRip(GuestAddr rip) {
   state_->cpu.rip = rip & state_->width_mask;
   state_->cpu.repeating_at = kNotRepeating;
+  state_->cpu.resumes_fault = false;
 }
 void Vcpu::SetFsBase(std::uint64_t base) {
   state_->cpu.segment_base[0] = base & state_->width_mask;

@@ -170,5 +170,23 @@ TEST(Trap, AStackAddressThatIsNoneIsAStackFault) {
   }
 }
 
+TEST(Trap, FaultsShowTheResumeFlagAndTrapsDoNot) {
+  const auto shown = [](std::initializer_list<int> code) {
+    Machine machine;
+    machine.Code(code);
+    machine.Run();
+    const bool first = (machine.cpu->Get().rflags & kRf) != 0;
+    machine.cpu->Set(machine.cpu->Get());
+    EXPECT_EQ(machine.cpu->Get().rflags & kRf, 0u);
+    return first;
+  };
+  EXPECT_TRUE(shown({0x0f, 0x0b}));         // ud2
+  EXPECT_TRUE(shown({0x8b, 0x00}));         // mov eax, [rax]
+  EXPECT_TRUE(shown({0xf7, 0xf1}));         // div ecx
+  EXPECT_FALSE(shown({0xcc}));              // int3
+  EXPECT_FALSE(shown({0xf1}));              // int1
+  EXPECT_FALSE(shown({0x90, 0x0f, 0x05}));  // a system call
+}
+
 }  // namespace
 }  // namespace glovebox::engine::x86
