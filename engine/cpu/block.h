@@ -58,6 +58,8 @@ struct Block {
   bool dead = false;    // invalidated; kept until dispatch is left
   // Of a block that checks itself: the code that it was made from. Its first uop compares.
   std::vector<std::byte> bytes;
+  std::uint32_t patience =
+      0;  // so often it may still be found unchanged before it is watched again
   std::vector<Uop> uops;
   std::vector<InstructionMark> marks;
   std::vector<Exit> exits;      // never resized after the block is made

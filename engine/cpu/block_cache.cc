@@ -23,21 +23,47 @@ Block* BlockCache::Find(GuestAddr rip, bool single) const {
   return it != blocks.end() ? it->second.get() : nullptr;
 }
 
-bool BlockCache::ChecksItself(GuestAddr rip) const {
-  if (stores_.empty()) return false;
-  // A block spans two pages at most.
+// A block spans two pages at most.
+bool BlockCache::ChecksItself(GuestAddr rip) const { return PatienceWith(rip) != 0; }
+
+// 0: the block need not check itself.
+std::uint32_t BlockCache::PatienceWith(GuestAddr rip) const {
+  std::uint32_t patience = 0;
+  if (stores_.empty()) return patience;
   for (const std::uint64_t page : {rip >> kPageShift, (rip >> kPageShift) + 1}) {
     const auto it = stores_.find(page);
-    if (it != stores_.end() && it->second == kStoresUntilChecks) return true;
+    if (it == stores_.end() || it->second.count < kStoresUntilChecks) continue;
+    patience = std::max(patience, kFirstPatience << it->second.returns);
   }
-  return false;
+  return patience;
 }
 
 void BlockCache::NoteStore(GuestAddr address) {
   const std::uint64_t page = address >> kPageShift;
-  unsigned& stores = stores_[page];
-  if (stores == kStoresUntilChecks || ++stores < kStoresUntilChecks) return;
+  unsigned& count = stores_[page].count;
+  if (count == kStoresUntilChecks || ++count < kStoresUntilChecks) return;
   InvalidatePage(page, PageFloor(address), PageFloor(address) + (kPageSize - 1));
+}
+
+void BlockCache::WatchAgain(const Block& block) {
+  const std::uint64_t first = block.start >> kPageShift;
+  for (const std::uint64_t page : {first, first + 1}) {
+    const auto it = stores_.find(page);
+    if (it == stores_.end() || it->second.count < kStoresUntilChecks) continue;
+    it->second.count = 0;
+    it->second.returns = std::min(it->second.returns + 1, kMaxReturns);
+    InvalidatePage(page, page << kPageShift, (page << kPageShift) + (kPageSize - 1));
+  }
+}
+
+void BlockCache::ForgetStores(std::uint64_t first_page, std::uint64_t last_page) {
+  if (last_page - first_page < stores_.size()) {
+    for (std::uint64_t page = first_page; page <= last_page; ++page) stores_.erase(page);
+  } else {
+    std::erase_if(stores_, [&](const auto& entry) {
+      return entry.first >= first_page && entry.first <= last_page;
+    });
+  }
 }
 
 void BlockCache::Remove(const Block& block) {
@@ -56,6 +82,7 @@ Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself, Translati
   block.uops = std::move(translation.uops);
   if (checks_itself) {
     constexpr std::uint32_t kCheckUnits = 2;
+    block.patience = PatienceWith(rip);
     block.bytes.assign(memory_.base() + block.start, memory_.base() + block.end);
     const Wide self{.displacement = reinterpret_cast<std::uintptr_t>(&block)};
     block.uops.insert(block.uops.begin(),
@@ -105,10 +132,9 @@ const Block& BlockCache::Holding(const Uop* uop) const {
 void BlockCache::Invalidate(GuestAddr address, std::uint64_t size_bytes) {
   if (size_bytes == 0) return;
   const GuestAddr last = address + (size_bytes - 1);
-  std::erase_if(stores_, [&](const auto& entry) {  // those that are mapped anew as a whole
-    const GuestAddr start = entry.first << kPageShift;
-    return address <= start && start + (kPageSize - 1) <= last;
-  });
+  if (size_bytes >= kPageSize) {  // mapped anew: stores are smaller
+    ForgetStores(PageCeil(address) >> kPageShift, ((last + 1) >> kPageShift) - 1);
+  }
   if (pages_.empty()) return;
   const std::uint64_t first_page = address >> kPageShift;
   const std::uint64_t last_page = last >> kPageShift;

@@ -37,8 +37,11 @@ class BlockCache {
   // Must a block that starts here check itself?
   bool ChecksItself(GuestAddr rip) const;
   // A store met a page with code. After some of them the page is no longer watched: its blocks go,
-  // and those that come check themselves, until the page is mapped anew.
+  // and those that come check themselves, until the page is mapped anew or they ran out of
+  // patience.
   void NoteStore(GuestAddr address);
+  // The pages of a block that checked itself in vain for long are watched again.
+  void WatchAgain(const Block& block);
   // Drops a block whose code has changed.
   void Remove(const Block& block);
 
@@ -57,8 +60,13 @@ class BlockCache {
   static constexpr std::size_t kMaxUops = 4u << 20;  // 64 MiB
   // Each costs some microseconds; checking costs some nanoseconds for each run of a block.
   static constexpr unsigned kStoresUntilChecks = 16;
+  // Runs of an unchanged block until its page is watched again; doubles each time.
+  static constexpr std::uint32_t kFirstPatience = 4096;
+  static constexpr unsigned kMaxReturns = 16;
   using BlocksOfPage = std::vector<Block*>;
 
+  std::uint32_t PatienceWith(GuestAddr rip) const;
+  void ForgetStores(std::uint64_t first_page, std::uint64_t last_page);
   void InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr last);
   void Drop(Block& block);
 
@@ -68,7 +76,12 @@ class BlockCache {
   std::unordered_map<GuestAddr, std::unique_ptr<Block>> blocks_;
   std::unordered_map<GuestAddr, std::unique_ptr<Block>> single_blocks_;
   std::unordered_map<std::uint64_t, BlocksOfPage> pages_;
-  std::unordered_map<std::uint64_t, unsigned> stores_;  // by page, as far as kStoresUntilChecks
+  // Of a page with code that is stored to.
+  struct Stores {
+    unsigned count = 0;    // as far as kStoresUntilChecks
+    unsigned returns = 0;  // how often it came to be watched again
+  };
+  std::unordered_map<std::uint64_t, Stores> stores_;  // by page
   std::map<const Uop*, Block*> by_uops_;
   std::vector<std::unique_ptr<Block>> dropped_;
   std::size_t uop_count_ = 0;

@@ -45,11 +45,13 @@ struct LinkBody {
 // The start of a block that checks itself.
 struct CheckBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
-    const auto& block =
-        *reinterpret_cast<const Block*>(static_cast<std::uintptr_t>(c.Second<Wide>().displacement));
-    if (std::memcmp(c.memory + block.start, block.bytes.data(), block.bytes.size()) == 0) [[likely]]
+    auto& block =
+        *reinterpret_cast<Block*>(static_cast<std::uintptr_t>(c.Second<Wide>().displacement));
+    const bool same =
+        std::memcmp(c.memory + block.start, block.bytes.data(), block.bytes.size()) == 0;
+    if (same && --block.patience != 0) [[likely]]
       return c.Next<2>();
-    return c.cpu.runner->CodeHasChanged(block);
+    return c.cpu.runner->EndChecked(block, same);
   }
 };
 
@@ -100,10 +102,12 @@ Block* Runner::FindOrTranslate(GuestAddr rip, bool single) {
   return &block;
 }
 
-const Uop* Runner::CodeHasChanged(const Block& block) {
+// A block that checks itself is not to run: its code has changed, or has not for too long.
+const Uop* Runner::EndChecked(const Block& block, bool same) {
   const HostFloatScope host_float;
   core_.rip = block.start;
   core_.leave_kind = LeaveKind::kNextBlock;
+  if (same) cache_.WatchAgain(block);
   cache_.Remove(block);
   return &core_.leave;
 }

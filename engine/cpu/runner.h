@@ -36,7 +36,7 @@ class Runner final : public CodeObserver {
   const Uop* ResolveMiss();
   const Uop* LinkExit(Exit& exit);
   const Uop* LookupTarget();
-  const Uop* CodeHasChanged(const Block& block);
+  const Uop* EndChecked(const Block& block, bool same);
 
   void CodeChanged(GuestAddr address, std::uint64_t size_bytes) override {
     cache_.Invalidate(address, size_bytes);

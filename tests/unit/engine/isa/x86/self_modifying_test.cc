@@ -221,5 +221,22 @@ TEST(SelfModifying, APageThatIsMappedAnewIsWatchedAgain) {
   }
 }
 
+TEST(SelfModifying, CodeThatStaysForLongAndChangesAfterAllIsObeyed) {
+  Machine machine;
+  machine.cpu->SetGpr(kRdi, kCode + 0x100);
+  const std::uint8_t function[] = {0xb8, 0x01, 0x00, 0x00, 0x00, 0xc3};  // mov eax, 1; ret
+  machine.Poke(kCode + 0x100, function);
+  // 1: mov [rdi+1], ecx; dec ecx; jnz 1; mov ecx, 100000; 2: call rdi; add rbx, rax; dec ecx; jnz 2
+  machine.Code({0x89, 0x4f, 0x01, 0xff, 0xc9, 0x75, 0xf9, 0xb9, 0xa0, 0x86, 0x01, 0x00,
+                0xff, 0xd7, 0x48, 0x01, 0xc3, 0xff, 0xc9, 0x75, 0xf7, 0x0f, 0x05});
+  for (const std::uint64_t stores : {100, 3, 100}) {
+    machine.cpu->SetGpr(kRcx, stores);
+    machine.cpu->SetGpr(kRbx, 0);
+    machine.cpu->SetRip(kCode);
+    EXPECT_EQ(machine.Run(10'000'000).kind, StopKind::kSyscall);
+    EXPECT_EQ(machine[kRbx], 100'000u);  // the last value stored is 1
+  }
+}
+
 }  // namespace
 }  // namespace glovebox::engine::x86
