@@ -44,8 +44,10 @@ MemoryAccess AccessOf(const Cpu& cpu, const Instruction& in, const ZydisDecodedO
   const bool pushes = implied && mem.segment == ZYDIS_REGISTER_SS &&
                       (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
   if (pushes) offset -= size_bytes;
-  if (in.decoded.address_width == 32 || Is32BitCode(in)) offset &= 0xffff'ffff;
-  if (in.decoded.address_width == 16 && !implied) offset &= 0xffff;
+  // The stack pointer is as wide as the mode, whatever the address size.
+  const int width = implied && mem.segment == ZYDIS_REGISTER_SS ? in.decoded.stack_width
+                                                                : in.decoded.address_width;
+  if (width < 64) offset &= (std::uint64_t{1} << width) - 1;
   const std::size_t segment = mem.segment == ZYDIS_REGISTER_FS   ? 1
                               : mem.segment == ZYDIS_REGISTER_GS ? 2
                                                                  : 0;

@@ -150,6 +150,7 @@ TEST(Trap, AStackAddressThatIsNoneIsAStackFault) {
       {{0xe8, 0, 0, 0, 0}, ExceptionKind::kStackFault},               // call
       {{0xc8, 0x10, 0, 0}, ExceptionKind::kStackFault},               // enter 16, 0
       {{0xc9}, ExceptionKind::kStackFault},                           // leave
+      {{0x67, 0xc9}, ExceptionKind::kStackFault},                     // leave, a32
       {{0x8b, 0x04, 0x24}, ExceptionKind::kStackFault},               // mov eax, [rsp]
       {{0x8b, 0x45, 0x00}, ExceptionKind::kStackFault},               // mov eax, [rbp]
       {{0x3e, 0x8b, 0x04, 0x24}, ExceptionKind::kStackFault},         // ds does not count
