@@ -18,7 +18,7 @@ HOT = [
     r"CompareAndJumpBodies<.*>::Register", r"JumpIf<", r"x86::Goto>", r"::CallDirect<", r"::Return<",
     r"IndirectJump<.*>::", r"IndirectCall<.*>::", r"PushBodies<.*>::(Register|Immediate)>", r"PopBodies<.*>::Register>",
     r"ConditionalMoveBodies<.*>::Register", r"SetBodies<.*>::Register",
-    r"WholeBodies<.*>::(Register>|Load<|Store<)", r"VexBodies<[\w:]*PerLane<[\w:]*(Packed<|Bitwise).*>::From(Register>|Memory<)",
+    r"WholeBodies<.*>::(Register>|Load<|Store<)", r"VexBodies<(\w+::)*PerLane<(\w+::)*(Packed<|Bitwise).*>::From(Register>|Memory<)",
 ]
 FRAME = re.compile(r"\t(push|pop)[wq]?\t|\tsub[lq]\t.*%rsp$|\tcall")
 
