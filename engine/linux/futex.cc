@@ -85,21 +85,23 @@ std::optional<FutexTable::Heir> FutexTable::Heirs(const FutexKey& key) const {
 // being taken or given back. A list is the guest's: whatever cannot be read ends it.
 void FutexTable::HandleDeathOf(Task& task) {
   if (task.robust_list == 0) return;
+  const abi::Layout layout =
+      task.program->abi == abi::AbiId::kI386 ? abi::Layout::kI386 : abi::Layout::kX86_64;
   const auto head =
-      task.memory().Read(GuestPtr<const std::array<std::uint64_t, 3>>{task.robust_list});
+      task.memory().Read(GuestPtr<const abi::RobustListHead>{task.robust_list, layout});
   if (!head) return;
   constexpr std::uint64_t kPriorityInheritance = 1;  // marked in an entry's lowest bit
   const auto& [first, offset, pending] = *head;
-  const auto lock_of = [offset](std::uint64_t entry) {
-    return (entry & ~kPriorityInheritance) + offset;
+  const auto lock_of = [distance = static_cast<std::uint64_t>(offset)](std::uint64_t entry) {
+    return (entry & ~kPriorityInheritance) + distance;
   };
   std::uint64_t entry = first;
   for (int i = 0; i < kMaxRobustLocks && (entry & ~kPriorityInheritance) != task.robust_list; ++i) {
     const auto next =
-        task.memory().Read(GuestPtr<const std::uint64_t>{entry & ~kPriorityInheritance});
+        task.memory().Read(GuestPtr<const abi::Word>{entry & ~kPriorityInheritance, layout});
     if (entry != pending) FreeRobustLock(task, lock_of(entry), false);
     if (!next) break;
-    entry = *next;
+    entry = next->value;
   }
   if (pending != 0) FreeRobustLock(task, lock_of(pending), true);
 }

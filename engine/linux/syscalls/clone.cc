@@ -4,6 +4,7 @@
 
 #include "engine/linux/process_table.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/thread_area.h"
 
 namespace glovebox::engine {
 namespace {
@@ -45,6 +46,8 @@ struct Request {
   GuestAddr parent_tid = 0;
   GuestAddr child_tid = 0;
   std::uint64_t tls = 0;
+  std::optional<ThreadDescriptor> descriptor =
+      std::nullopt;  // CLONE_SETTLS of i386 programs: what tls leads to
 };
 
 // kernel/fork.c, copy_process.
@@ -93,7 +96,11 @@ void MakeContext(Task& task, Task& child, const Request& request) {
   cpu.Save(task.context);
   cpu.SetGpr(x86::kRax, 0);
   if (request.stack != 0) cpu.SetGpr(x86::kRsp, request.stack);
-  if ((request.flags & kCloneSettls) != 0) cpu.SetFsBase(request.tls);
+  if (request.descriptor) {
+    SetThreadDescriptor(cpu, *request.descriptor);
+  } else if ((request.flags & kCloneSettls) != 0) {
+    cpu.SetFsBase(request.tls);
+  }
   cpu.Save(child.context);
   cpu.Load(task.context);
 }
@@ -123,9 +130,14 @@ SyscallResult AwaitVfork(const Task& task) {
   return SyscallResult::Block({kNever, Wait::kEvent, OnSignal::kNothing, 0, child});
 }
 
-SyscallResult Clone(Task& task, const Request& request) {
+SyscallResult Clone(Task& task, Request request) {
   if (task.call->progress != 0) return AwaitVfork(task);
   if (const Errno error = Check(task, request); error != Errno{}) return error;
+  if ((request.flags & kCloneSettls) != 0 && task.program->abi == abi::AbiId::kI386) {
+    const auto descriptor = ReadThreadDescriptor(task, {request.tls});
+    if (!descriptor) return descriptor.error();
+    request.descriptor = *descriptor;
+  }
   const auto has = [&](CloneFlag flag) { return (request.flags & flag) != 0; };
   std::shared_ptr<Program> program = task.program;
   if (!has(kCloneVm)) {
@@ -174,6 +186,12 @@ SyscallResult SysClone(Task& task, CloneFlags flags, Address stack, Address pare
                       .parent_tid = parent_tid.value,
                       .child_tid = child_tid.value,
                       .tls = tls.value});
+}
+
+// The order of i386: CONFIG_CLONE_BACKWARDS.
+SyscallResult SysCloneBackwards(Task& task, CloneFlags flags, Address stack, Address parent_tid,
+                                Hex tls, Address child_tid) {
+  return SysClone(task, flags, stack, parent_tid, child_tid, tls);
 }
 
 SyscallResult SysFork(Task& task) {

@@ -147,6 +147,8 @@ SyscallResult SysWaitid(Task& task, int which, Pid id, GuestPtr<abi::Siginfo> in
 // clone.cc: New processes and threads: clone(2), clone3(2), fork(2), vfork(2).
 SyscallResult SysClone(Task& task, CloneFlags flags, Address stack, Address parent_tid,
                        Address child_tid, Hex tls);
+SyscallResult SysCloneBackwards(Task& task, CloneFlags flags, Address stack, Address parent_tid,
+                                Hex tls, Address child_tid);
 SyscallResult SysClone3(Task& task, GuestPtr<const abi::CloneArguments> arguments, Size size);
 SyscallResult SysFork(Task& task);
 SyscallResult SysVfork(Task& task);

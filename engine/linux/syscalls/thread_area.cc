@@ -1,5 +1,7 @@
 // Thread-local storage of i386 programs: set_thread_area(2), get_thread_area(2). Three entries of
 // the descriptor table belong to the thread. Source: arch/x86/kernel/tls.c of Linux 6.1.
+#include "engine/linux/syscalls/thread_area.h"
+
 #include <optional>
 
 #include "engine/linux/syscalls/handlers.h"
@@ -98,15 +100,22 @@ std::optional<std::uint32_t> FreeEntry(const x86::Vcpu& cpu) {
 
 bool IsEntry(std::uint32_t entry) { return entry >= kFirstEntry && entry < kFirstEntry + kEntries; }
 
-// A selector that is loaded already takes the new descriptor at once.
-void Reload(x86::Vcpu& cpu, std::uint32_t entry) {
-  const auto selector = static_cast<std::uint16_t>(entry << 3 | 3);
+}  // namespace
+
+Result<ThreadDescriptor, Errno> ReadThreadDescriptor(Task& task, GuestPtr<UserDescriptor> from) {
+  const auto info = task.memory().Read(from);
+  if (!info) return std::unexpected(info.error());
+  if (!IsAllowed(*info) || !IsEntry(info->entry)) return std::unexpected(kEINVAL);
+  return ThreadDescriptor{info->entry - kFirstEntry, ToDescriptor(*info)};
+}
+
+void SetThreadDescriptor(x86::Vcpu& cpu, const ThreadDescriptor& descriptor) {
+  cpu.SetTlsDescriptor(descriptor.index, descriptor.value);
+  const auto selector = static_cast<std::uint16_t>((kFirstEntry + descriptor.index) << 3 | 3);
   for (const auto reg : {x86::kDs, x86::kEs, x86::kFs, x86::kGs}) {
     if (cpu.selector(reg) == selector && !cpu.LoadSegment(reg, selector)) cpu.LoadSegment(reg, 0);
   }
 }
-
-}  // namespace
 
 SyscallResult SysSetThreadArea(Task& task, GuestPtr<UserDescriptor> descriptor) {
   auto info = task.memory().Read(descriptor);
@@ -121,8 +130,7 @@ SyscallResult SysSetThreadArea(Task& task, GuestPtr<UserDescriptor> descriptor) 
     if (const auto ok = task.memory().Write(number, *free); !ok) return ok.error();
   }
   if (!IsEntry(info->entry)) return kEINVAL;
-  cpu.SetTlsDescriptor(info->entry - kFirstEntry, ToDescriptor(*info));
-  Reload(cpu, info->entry);
+  SetThreadDescriptor(cpu, {info->entry - kFirstEntry, ToDescriptor(*info)});
   return 0;
 }
 
