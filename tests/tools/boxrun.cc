@@ -205,9 +205,10 @@ Result<void, Error> SetLimits(LimitValues& values, const std::string& text) {
 
 void ListSyscalls() {
   constexpr const char* kNames[] = {"full", "partial", "refused", "absent"};
+  const auto number = [](std::int16_t n) { return n < 0 ? std::string("-") : std::to_string(n); };
   for (const SyscallRow& row : Syscalls()) {
-    std::printf("%-24s %3d  %-8s %s\n", std::string(row.name).c_str(), row.x86_64,
-                kNames[static_cast<int>(row.support)], std::string(row.note).c_str());
+    fmt::print("{:<28} {:>3} {:>3}  {:<8} {}\n", row.name, number(row.x86_64), number(row.i386),
+               kNames[static_cast<int>(row.support)], row.note);
   }
 }
 
@@ -295,7 +296,8 @@ int main(int argc, char** argv) {
   app.add_option("--report", options.report, "file for a JSON object that says how it went");
   app.add_option("--slice", options.slice, "instructions of one call of Box::Run");
   app.add_flag("--trace", options.trace, "system calls and signals on stderr");
-  app.add_flag("--list-syscalls", options.list_syscalls, "the table of system calls");
+  app.add_flag("--list-syscalls", options.list_syscalls,
+               "the table of system calls: number on x86-64, on i386, support");
   app.prefix_command();
   CLI11_PARSE(app, argc, argv);
   options.command = app.remaining();

@@ -1,5 +1,5 @@
-// Makes small static x86-64 programs, sound ones and damaged ones, and the machine code of system
-// calls.
+// Makes small static programs of both classes, sound ones and damaged ones, and the machine code of
+// system calls.
 #pragma once
 
 #include <elf.h>
@@ -43,27 +43,44 @@ class Code {
   std::string text_;
 };
 
-// One segment, readable, writable and executable, that holds the headers, the code and the data.
-class ElfBuilder {
- public:
-  static constexpr std::uint64_t kBase = 0x400000;
-  static constexpr std::uint64_t kCode = kBase + 0x1000;
-  static constexpr std::uint64_t kData = kBase + 0x2000;
+// The classes: types of the headers, and what they say of themselves.
+struct Elf64 {
+  using FileHeader = Elf64_Ehdr;
+  using ProgramHeader = Elf64_Phdr;
+  static constexpr unsigned char kClass = ELFCLASS64;
+  static constexpr unsigned char kMachine = EM_X86_64;
+  static constexpr std::uint8_t kWordBytes = 8;
+};
+struct Elf32 {
+  using FileHeader = Elf32_Ehdr;
+  using ProgramHeader = Elf32_Phdr;
+  static constexpr unsigned char kClass = ELFCLASS32;
+  static constexpr unsigned char kMachine = EM_386;
+  static constexpr std::uint8_t kWordBytes = 4;
+};
 
-  ElfBuilder() {
+// One segment, readable, writable and executable, that holds the headers, the code and the data.
+template <typename Class>
+class BasicElfBuilder {
+ public:
+  static constexpr std::uint32_t kBase = 0x400000;
+  static constexpr std::uint32_t kCode = kBase + 0x1000;
+  static constexpr std::uint32_t kData = kBase + 0x2000;
+
+  BasicElfBuilder() {
     std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_ident[EI_CLASS] = Class::kClass;
     header.e_ident[EI_DATA] = ELFDATA2LSB;
     header.e_ident[EI_VERSION] = EV_CURRENT;
     header.e_type = ET_EXEC;
-    header.e_machine = EM_X86_64;
+    header.e_machine = Class::kMachine;
     header.e_version = EV_CURRENT;
     header.e_entry = kCode;
-    header.e_phoff = sizeof(Elf64_Ehdr);
-    header.e_ehsize = sizeof(Elf64_Ehdr);
-    header.e_phentsize = sizeof(Elf64_Phdr);
+    header.e_phoff = sizeof(header);
+    header.e_ehsize = sizeof(header);
+    header.e_phentsize = sizeof(typename Class::ProgramHeader);
     header.e_phnum = 1;
-    Elf64_Phdr load{};
+    typename Class::ProgramHeader load{};
     load.p_type = PT_LOAD;
     load.p_flags = PF_R | PF_W | PF_X;
     load.p_vaddr = load.p_paddr = kBase;
@@ -72,11 +89,11 @@ class ElfBuilder {
     segments.push_back(load);
   }
 
-  ElfBuilder& WithCode(const Code& code) {
+  BasicElfBuilder& WithCode(const Code& code) {
     code_ = code.text();
     return *this;
   }
-  ElfBuilder& WithData(std::string_view data) {
+  BasicElfBuilder& WithData(std::string_view data) {
     data_ = data;
     return *this;
   }
@@ -85,18 +102,20 @@ class ElfBuilder {
   std::string Build() const {
     std::string file(0x3000, '\0');
     std::memcpy(file.data(), &header, sizeof header);
-    std::memcpy(file.data() + sizeof header, segments.data(), segments.size() * sizeof(Elf64_Phdr));
+    std::memcpy(file.data() + sizeof header, segments.data(),
+                segments.size() * sizeof(typename Class::ProgramHeader));
     file.replace(0x1000, code_.size(), code_);
     file.replace(0x2000, data_.size(), data_);
     return file;
   }
 
-  Elf64_Ehdr header{};
-  std::vector<Elf64_Phdr> segments;
+  typename Class::FileHeader header{};
+  std::vector<typename Class::ProgramHeader> segments;
 
  private:
   std::string code_;
   std::string data_;
 };
+using ElfBuilder = BasicElfBuilder<Elf64>;
 
 }  // namespace glovebox::tests

@@ -57,6 +57,28 @@ TEST_F(StackTest, HoldsWhatTheAbiSaysInItsOrder) {
   EXPECT_EQ(built->argv_end, built->env_start);
 }
 
+TEST_F(StackTest, WordsOfAnI386ProgramHaveFourBytes) {
+  StackContents contents{{"prog", "-x"}, {"A=1"}, "/bin/prog", "i686", {}, {}};
+  contents.word_bytes = 4;
+  contents.auxv = {{kAuxPageSize, 4096}, {kAuxPlatform, 0}};
+  const auto built = BuildStack(*space, layout, false, contents);
+  ASSERT_TRUE(built.has_value()) << built.error().detail;
+  const auto word = [&](GuestAddr at) { return Word(at) & 0xffffffff; };
+  const GuestAddr at = built->stack_pointer;
+  EXPECT_EQ(at % 16, 0u);
+  EXPECT_EQ(word(at), 2u);
+  EXPECT_EQ(String(word(at + 4)), "prog");
+  EXPECT_EQ(word(at + 12), 0u);
+  EXPECT_EQ(String(word(at + 16)), "A=1");
+  EXPECT_EQ(word(at + 20), 0u);
+  EXPECT_EQ(word(at + 24), kAuxPageSize);
+  EXPECT_EQ(word(at + 28), 4096u);
+  EXPECT_EQ(word(at + 32), kAuxPlatform);
+  EXPECT_EQ(String(word(at + 36)), "i686");
+  EXPECT_EQ(word(at + 40), kAuxNull);
+  EXPECT_EQ(built->auxv.size(), 6 * 4u);  // as /proc/PID/auxv shows it
+}
+
 TEST_F(StackTest, StackPointerIsAlignedForAnyNumberOfArguments) {
   for (std::size_t count = 1; count < 6; ++count) {
     auto fresh = *AddressSpace::Make({.window_bytes = 4_GiB, .max_mappings = 100}, meter);
