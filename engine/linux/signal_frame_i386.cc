@@ -224,7 +224,9 @@ bool PushInfo(Task& task, const Sigaction& action, const abi::Siginfo& info) {
   frame.context_pointer = Low(context_at);
   Encode(info, frame.info);
   frame.context.flags = kUcXsave;
-  Encode(task.signals.alternate, frame.context.stack);
+  abi::i386::SignalStack stack{};
+  Encode(task.signals.alternate, stack);
+  frame.context.stack = stack;
   frame.context.context = SaveContext(task, before, place->float_state);
   frame.context.mask = MaskForFrame(task);
   return WriteAndEnter(task, action, info.signal, *place, frame, before, info_at, context_at);

@@ -56,7 +56,7 @@ template <typename Returned, typename... Arguments>
 struct Binder<Returned (*)(Task&, Arguments...)> {
   template <auto kHandler>
   static consteval BoundHandler Make(abi::Layout i386_layout) {
-    return {[](const RawArguments& registers, abi::Layout layout) {
+    return {[](const RawArguments& registers, [[maybe_unused]] abi::Layout layout) {
               RegisterReader reader(registers);
               // Braces: in this order.
               return RawArguments{TakeArgument<Arguments>(reader, layout)...};

@@ -36,18 +36,18 @@ void ExpectRefused(const std::string& file, Errno error, std::string_view why) {
 template <typename Class>
 class ElfTest : public testing::Test {
  protected:
-  using Builder = tests::BasicElfBuilder<Class>;
-  using Word = decltype(Builder{}.header.e_entry);
+  using BuilderOf = tests::BasicElfBuilder<Class>;
+  using Word = decltype(BuilderOf{}.header.e_entry);
   static constexpr Word kAllOnes = static_cast<Word>(~Word{0});
   // The end of the addresses that a program can have.
   static constexpr std::uint64_t kEnd = Class::kWordBytes == 4 ? kAddressEnd32 : kWindow;
 
-  static Builder With(void (*change)(Builder&)) {
-    Builder builder;
+  static BuilderOf With(void (*change)(BuilderOf&)) {
+    BuilderOf builder;
     change(builder);
     return builder;
   }
-  static void AddSegment(Builder& builder, std::uint64_t address, std::uint64_t memory_bytes) {
+  static void AddSegment(BuilderOf& builder, std::uint64_t address, std::uint64_t memory_bytes) {
     auto segment = builder.segments.front();
     segment.p_vaddr = static_cast<Word>(address);
     segment.p_offset = 0x1000;
@@ -61,7 +61,7 @@ using Classes = testing::Types<tests::Elf64, tests::Elf32>;
 TYPED_TEST_SUITE(ElfTest, Classes);
 
 TYPED_TEST(ElfTest, SoundProgramIsTakenWithItsSegments) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   const auto image = Parse(Builder().Build());
   ASSERT_TRUE(image.has_value()) << image.error().detail;
   EXPECT_EQ(image->entry, Builder::kCode);
@@ -73,7 +73,7 @@ TYPED_TEST(ElfTest, SoundProgramIsTakenWithItsSegments) {
 }
 
 TYPED_TEST(ElfTest, StaticPieIsTaken) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   const auto image = Parse(this->With([](Builder& b) {
                                  b.header.e_type = ET_DYN;
                                  b.segments[0].p_vaddr = 0;
@@ -85,7 +85,7 @@ TYPED_TEST(ElfTest, StaticPieIsTaken) {
 }
 
 TYPED_TEST(ElfTest, EveryTruncationIsRefusedWithEnoexec) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   const std::string file = Builder().Build();
   for (std::size_t size = 0; size < file.size(); size += size < 130 ? 1 : 97) {
     const auto image = Parse(file.substr(0, size));
@@ -95,7 +95,7 @@ TYPED_TEST(ElfTest, EveryTruncationIsRefusedWithEnoexec) {
 }
 
 TYPED_TEST(ElfTest, ForeignFilesAreRefusedWithTheReason) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.header.e_ident[0] = 'X'; }).Build(), kENOEXEC,
                 "neither an ELF");
   ExpectRefused(this->With([](Builder& b) { b.header.e_ident[EI_CLASS] = 9; }).Build(), kENOEXEC,
@@ -121,7 +121,7 @@ std::string WithInterpreter(std::string_view name, std::uint64_t bytes, std::uin
 }
 
 TYPED_TEST(ElfTest, InterpreterIsRead) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   const std::string_view name("/lib/ld.so\0", 11);
   const auto image = Parse(WithInterpreter(name, name.size(), 0x2000));
   ASSERT_TRUE(image) << image.error().detail;
@@ -138,7 +138,7 @@ TEST(ElfInterpreterTest, InterpretersWithoutAProperNameAreRefused) {
 }
 
 TYPED_TEST(ElfTest, SillyHeaderTablesAreRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.header.e_phentsize = 40; }).Build(), kENOEXEC,
                 "program headers of 40");
   ExpectRefused(this->With([](Builder& b) { b.header.e_phnum = 0; }).Build(), kENOEXEC,
@@ -152,7 +152,7 @@ TYPED_TEST(ElfTest, SillyHeaderTablesAreRefused) {
 }
 
 TYPED_TEST(ElfTest, HugeSegmentIsRefusedWithEnomem) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(
       this->With([](Builder& b) { b.segments[0].p_memsz = TestFixture::kAllOnes; }).Build(),
       kENOMEM, "beyond the address space");
@@ -168,7 +168,7 @@ TYPED_TEST(ElfTest, HugeSegmentIsRefusedWithEnomem) {
 }
 
 TYPED_TEST(ElfTest, SegmentBeyondTheFileIsRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.segments[0].p_offset = 0x10000; }).Build(), kENOEXEC,
                 "beyond the file");
   ExpectRefused(
@@ -182,13 +182,13 @@ TYPED_TEST(ElfTest, SegmentBeyondTheFileIsRefused) {
 }
 
 TYPED_TEST(ElfTest, MoreBytesInTheFileThanInMemoryAreRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.segments[0].p_memsz = 0x2fff; }).Build(), kEINVAL,
                 "more bytes in the file");
 }
 
 TYPED_TEST(ElfTest, OverlappingAndDescendingSegmentsAreRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(
       this->With([](Builder& b) { TestFixture::AddSegment(b, Builder::kBase + 0x2000, 0x1000); })
           .Build(),
@@ -203,13 +203,13 @@ TYPED_TEST(ElfTest, OverlappingAndDescendingSegmentsAreRefused) {
 }
 
 TYPED_TEST(ElfTest, AddressAndOffsetThatDifferWithinThePageAreRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.segments[0].p_vaddr += 8; }).Build(), kEINVAL,
                 "differ within the page");
 }
 
 TYPED_TEST(ElfTest, AlignmentThatIsNoPowerOfTwoIsIgnoredAndAHugeOneRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   const auto odd = Parse(this->With([](Builder& b) { b.segments[0].p_align = 12345; }).Build());
   ASSERT_TRUE(odd.has_value());
   EXPECT_EQ(odd->alignment, kPageSize);
@@ -219,7 +219,7 @@ TYPED_TEST(ElfTest, AlignmentThatIsNoPowerOfTwoIsIgnoredAndAHugeOneRefused) {
 }
 
 TYPED_TEST(ElfTest, EntryOutsideAllSegmentsIsRefused) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.header.e_entry = 0; }).Build(), kEINVAL,
                 "entry point");
   ExpectRefused(this->With([](Builder& b) { b.header.e_entry = TestFixture::kAllOnes; }).Build(),
@@ -227,7 +227,7 @@ TYPED_TEST(ElfTest, EntryOutsideAllSegmentsIsRefused) {
 }
 
 TYPED_TEST(ElfTest, LowAddressIsRefusedWithEperm) {
-  using Builder = typename TestFixture::Builder;
+  using Builder = typename TestFixture::BuilderOf;
   ExpectRefused(this->With([](Builder& b) { b.segments[0].p_vaddr = 0; }).Build(), kEPERM,
                 "nothing may be mapped");
 }
