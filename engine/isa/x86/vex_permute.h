@@ -166,22 +166,21 @@ template <typename Lane>
 inline constexpr Lower VexTest = &VexTestShape<Lane>::Lower;
 
 // VZEROALL, VZEROUPPER: registers of the mode, 8 in 32-bit code.
+template <bool kLowToo, std::uint8_t kCount>
+struct ZeroBody {
+  [[gnu::always_inline]] static const Uop* Run(Context& c) {
+    for (std::uint8_t i = 0; i < kCount; ++i) {
+      if constexpr (kLowToo) WriteVector(c.cpu, i, _mm_setzero_si128());
+      ClearUpperVector(c.cpu, i);
+    }
+    return c.Next();
+  }
+};
 template <bool kLowToo>
 inline constexpr Lower ZeroVectors = [](Emitter& emitter, const Instruction& instruction) {
-  struct Body {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      for (std::uint8_t i = 0; i < c.uop->a; ++i) {
-        if constexpr (kLowToo) {
-          WriteWhole(c.cpu, i, _mm_setzero_si128());
-        } else {
-          WriteWhole(c.cpu, i, ReadVector<Xmm>(c.cpu, i));
-        }
-      }
-      return c.Next();
-    }
-  };
-  const bool is_32 = Is32BitCode(instruction);
-  emitter.Emit(kHandler<Body>, {.a = static_cast<std::uint8_t>(is_32 ? 8 : 16)});
+  emitter.Emit(
+      Is32BitCode(instruction) ? kHandler<ZeroBody<kLowToo, 8>> : kHandler<ZeroBody<kLowToo, 16>>,
+      {});
   return true;
 };
 
