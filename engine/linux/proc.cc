@@ -40,9 +40,9 @@ class ProcRoot : public ProcDirectory {
 
   // A thread is found too, as on Linux, but not listed.
   Result<std::shared_ptr<Inode>, Errno> Find(const std::string& name) override {
-    const bool number = !name.empty() && name.size() < 8 && name.front() != '0' &&
-                        std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
-    if (!number) return ProcDirectory::Find(name);
+    const bool is_number = !name.empty() && name.size() < 8 && name.front() != '0' &&
+                           std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+    if (!is_number) return ProcDirectory::Find(name);
     std::erase_if(made_, [this](const auto& row) {
       return kernel_.processes().FindTask(static_cast<int>(row.first)) != row.second.task;
     });

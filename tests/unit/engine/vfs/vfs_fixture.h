@@ -29,9 +29,11 @@ class VfsTest : public testing::Test {
   }
 
   void Build(std::uint64_t disk_bytes) {
-    services = std::make_shared<VfsServices>(VfsServices{BlobCache(tree), DiskMeter(disk_bytes),
+    services = std::make_shared<VfsServices>(VfsServices{BlobCache(tree),
+                                                         DiskMeter(disk_bytes),
                                                          [this] { return now_ns; },
-                                                         [](std::span<std::byte>) {}});
+                                                         [](std::span<std::byte>) {},
+                                                         {}});
     files = std::make_unique<Filesystem>(services, tree.Root());
   }
 
