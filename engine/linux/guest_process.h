@@ -81,8 +81,8 @@ struct IntervalTimer {
 class Task;
 
 struct ExitStatus {
-  int code = 0;    // of exit(2), its lowest eight bits
-  int signal = 0;  // not 0: it was ended by a signal
+  int code = 0;       // of exit(2), its lowest eight bits
+  int signal = 0;     // not 0: it was ended by a signal
   bool core = false;  // whose default action is to dump core
 };
 

@@ -32,8 +32,7 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
                       [this](std::span<std::byte> out) { random.Fill(out); },
                       [this](const void* channel) { scheduler.FileEvent(channel); }})),
       files_(services_, spec.root),
-      processes_(std::make_unique<ProcessTable>()) {
-}
+      processes_(std::make_unique<ProcessTable>()) {}
 
 Kernel::~Kernel() = default;
 

@@ -57,7 +57,7 @@ enum class Wait : std::uint8_t {
 struct IoFailure {
   Errno error = kEAGAIN;
   Wait wait = Wait::kNone;
-  const void* channel = nullptr;  // whose events are to be waited for; VfsServices::file_event
+  const void* channel = nullptr;    // whose events are to be waited for; VfsServices::file_event
   IoFailure(Errno e) : error(e) {}  // NOLINT: an errno is the common case
   explicit IoFailure(Wait w, const void* on = nullptr) : wait(w), channel(on) {}
 };

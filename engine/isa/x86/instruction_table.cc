@@ -29,10 +29,9 @@ class Index {
 
 std::span<const std::span<const InstructionRow>> AllRows() {
   static const std::array<std::span<const InstructionRow>, 17> kFamilies = {
-      StringRows(),  ArithmeticRows(), BitRows(),        MoveRows(), ControlRows(),
-      SystemRows(),  SseRows(),        X87Rows(),        Sse4Rows(), CryptoRows(),
-      AvxMoveRows(), AvxFloatRows(),   AvxIntegerRows(), FmaRows(),  XsaveRows(),
-      SegmentRows(), LegacyRows(),
+      StringRows(),     ArithmeticRows(), BitRows(),   MoveRows(),    ControlRows(), SystemRows(),
+      SseRows(),        X87Rows(),        Sse4Rows(),  CryptoRows(),  AvxMoveRows(), AvxFloatRows(),
+      AvxIntegerRows(), FmaRows(),        XsaveRows(), SegmentRows(), LegacyRows(),
   };
   return kFamilies;
 }

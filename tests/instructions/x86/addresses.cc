@@ -191,11 +191,18 @@ void TameCompareExchange(const DecodedInstruction& instruction, Scene& scene, Ra
   }
 }
 
+// Which components an instruction is about; the upper half of RAX means nothing. Drawn one after
+// the other: compilers differ in which operand of an expression they evaluate first.
+void SetComponents(Scene& scene, Random& random) {
+  const std::uint64_t wanted = random.Next() & 7;
+  scene.gpr(kRax) = random.Next() << 32 | wanted;
+  scene.gpr(kRdx) = 0;
+}
+
 // The components that the guest's CPU has, none of them in its initial state: CPUs may take such a
 // one for used (Intel SDM vol. 1, 13.6).
 void TameXsave(Scene& scene, Random& random) {
-  scene.gpr(kRax) = (random.Next() & 7) | random.Next() << 32;  // the upper half means nothing
-  scene.gpr(kRdx) = 0;
+  SetComponents(scene, random);
   MachineState& state = scene.state();
   if (state.fx.control == 0x037F) state.fx.control = 0x027F;
   state.fx.xmm[3][1] |= 1;
@@ -204,8 +211,7 @@ void TameXsave(Scene& scene, Random& random) {
 
 // A header that may be wrong in one place.
 void TameXrstor(Scene& scene, Random& random) {
-  scene.gpr(kRax) = (random.Next() & 7) | random.Next() << 32;
-  scene.gpr(kRdx) = 0;
+  SetComponents(scene, random);
   const std::uint64_t area = scene.address();
   const std::uint64_t header = area + 512;
   const std::uint64_t compacted = random.Chance(50) ? std::uint64_t{1} << 63 | random.Below(8) : 0;
@@ -225,9 +231,11 @@ void TameXrstor(Scene& scene, Random& random) {
     case 1:
       scene.Store(header + 8, compacted | kNobodysComponent, 8);
       break;
-    case 2:
-      scene.Store(header + 16 + random.Below(48), std::uint64_t{1} << random.Below(8), 1);
+    case 2: {
+      const std::uint64_t at = header + 16 + random.Below(48);
+      scene.Store(at, std::uint64_t{1} << random.Below(8), 1);
       break;
+    }
     default:
       break;
   }

@@ -87,8 +87,10 @@ std::uint64_t InterestingInteger(Random& random) {
       return random.Next();
     case 1:
       return random.Below(64);
-    case 2:
-      return random.Pick(kIntegers) + random.Below(3) - 1;
+    case 2: {
+      const auto near = random.Pick(kIntegers);
+      return near + random.Below(3) - 1;
+    }
     default:
       return random.Pick(kIntegers);
   }
@@ -111,8 +113,10 @@ std::uint64_t InterestingDouble(Random& random) {
   switch (random.Below(4)) {
     case 0:
       return random.Next();
-    case 1:
-      return (random.Next() & 0x800FFFFFFFFFFFFF) | (0x3FC + random.Below(8)) << 52;
+    case 1: {
+      const std::uint64_t sign_and_fraction = random.Next() & 0x800FFFFFFFFFFFFF;
+      return sign_and_fraction | (0x3FC + random.Below(8)) << 52;
+    }
     default:
       return random.Pick(kDoubles);
   }

@@ -10,7 +10,8 @@ FloatState RandomFloatState(const Surroundings& around, Random& random) {
   fx.control = static_cast<std::uint16_t>(0x40 | random.Below(4) << 10);  // rounding
   fx.control |= random.Chance(60) ? 0x300 : random.Below(4) << 8;         // precision
   fx.control |= random.Chance(95) ? 0x3F : random.Below(0x40);            // masks
-  fx.status = static_cast<std::uint16_t>(random.Below(8) << 11 | (random.Next() & 0x4700));
+  const std::uint64_t top = random.Below(8) << 11;
+  fx.status = static_cast<std::uint16_t>(top | (random.Next() & 0x4700));
   if (random.Chance(20)) fx.status |= random.Below(0x80);
   // An unmasked exception that is already there would fault at once; that is kept for now and then.
   if ((fx.status & ~fx.control & 0x3F) != 0) {

@@ -23,7 +23,7 @@ TEST_F(Admission, AnAcceptedJobIsQueuedAndHandedToABox) {
   EXPECT_EQ(box->request().job_name, "jobs/" + view->id);
   EXPECT_EQ(box->request().program, "/bin/prog");
   EXPECT_EQ(box->request().working_directory, "/");
-  EXPECT_EQ(box->request().limits.size(), 7u);
+  EXPECT_EQ(box->request().limits.size(), engine::kLimits.size());
   EXPECT_FALSE(box->request().has_stdin);
 }
 
