@@ -52,7 +52,10 @@ bool HasManyPrefixes(std::span<const std::uint8_t> code) {
 bool StoresThroughCodeOddly(const DecodedInstruction& instruction) {
   const ZydisDecodedOperand* const memory = instruction.FirstMemory();
   if (memory == nullptr || memory->mem.segment != ZYDIS_REGISTER_CS) return false;
+  // An x87 exception that is unmasked stores nothing and goes first.
+  if (instruction.info.meta.isa_ext == ZYDIS_ISA_EXT_X87) return true;
   switch (instruction.info.mnemonic) {
+    case ZYDIS_MNEMONIC_ARPL:
     case ZYDIS_MNEMONIC_VCVTPS2PH:
     case ZYDIS_MNEMONIC_VMASKMOVPS:
     case ZYDIS_MNEMONIC_VMASKMOVPD:

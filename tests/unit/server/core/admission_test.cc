@@ -1,6 +1,7 @@
 // How jobs get in, and how clients find them.
 #include <gmock/gmock.h>
 
+#include "engine/limits/limit_table.h"
 #include "tests/unit/server/core/manager_fixture.h"
 
 namespace glovebox::server {
