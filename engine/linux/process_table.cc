@@ -2,6 +2,15 @@
 
 namespace glovebox::engine {
 
+ProcessTable::~ProcessTable() {
+  for (const auto& [id, task] : tasks_) {
+    task->call.reset();
+    task->fd_table.reset();
+    task->fs_context.reset();
+    task->program.reset();
+  }
+}
+
 std::uint32_t ProcessTable::NextId() {
   if (tasks_.size() + 2 >= kMaxId) return 0;
   constexpr std::uint32_t kFirstReused = 300;  // as Linux: RESERVED_PIDS, kernel/pid.c

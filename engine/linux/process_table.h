@@ -16,6 +16,12 @@ class ProcessTable {
  public:
   static constexpr std::uint32_t kMaxId = 32768;  // /proc/sys/kernel/pid_max
 
+  ProcessTable() = default;
+  // Directories of /proc hold tasks, and tasks hold directories: lets go of what tasks hold.
+  ~ProcessTable();
+  ProcessTable(const ProcessTable&) = delete;
+  ProcessTable& operator=(const ProcessTable&) = delete;
+
   // A process with its first thread, which is not scheduled yet. `parent` is null for the first
   // one. Null: no number is free, or as many tasks are there as the box may have.
   std::shared_ptr<Task> AddProcess(Kernel& kernel, Process* parent);

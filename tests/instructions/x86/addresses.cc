@@ -300,6 +300,11 @@ bool HasPlainAccess(const DecodedInstruction& instruction) {
   const ZydisInstructionCategory category = instruction.info.meta.category;
   int accesses = 0;
   for (const ZydisDecodedOperand& operand : instruction.All()) {
+    // PUSH and POP of a segment access less than they move the stack pointer by.
+    if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+        ZydisRegisterGetClass(operand.reg.value) == ZYDIS_REGCLASS_SEGMENT) {
+      return false;
+    }
     if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
     ++accesses;
     if (operand.size > 64 || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM ||

@@ -227,6 +227,14 @@ std::array<unsigned, 4> CpuidLeaf(unsigned leaf) {
   return r;
 }
 
+// The gate is no function of a compiler's: UBSan would look for its type in front of it.
+#if defined(__clang__)
+[[clang::no_sanitize("function")]]
+#endif
+void EnterGate() {
+  At<void()>(kGateAddress)();
+}
+
 }  // namespace
 
 NativeMachine::NativeMachine() : signal_stack_(new std::byte[kSignalStackBytes]) {
@@ -326,7 +334,7 @@ void NativeMachine::Run(MachineState& state, std::span<const Patch> patches) {
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   gate.inside = 1;
   // The gate keeps what the ABI wants to be kept; the compiler sees a call of a function.
-  At<void()>(kGateAddress)();
+  EnterGate();
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
 
   // 32-bit code cannot name the upper eight registers; what a switch of modes does to them is

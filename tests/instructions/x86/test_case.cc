@@ -40,7 +40,7 @@ bool LeadsIntoExit(const DecodedInstruction& instruction) {
 bool HasManyPrefixes(std::span<const std::uint8_t> code) {
   constexpr std::array<std::uint8_t, 11> kPrefixes = {0x66, 0x67, 0xF2, 0xF3, 0xF0, 0x2E,
                                                       0x36, 0x3E, 0x26, 0x64, 0x65};
-  constexpr std::ptrdiff_t kMany = 6;
+  constexpr std::ptrdiff_t kMany = 4;
   const auto opcode = std::ranges::find_if(code, [&](std::uint8_t byte) {
     return std::ranges::find(kPrefixes, byte) == kPrefixes.end();
   });
