@@ -98,7 +98,7 @@ constexpr ExtendedFloat Add(const ExtendedFloat& first, const ExtendedFloat& sec
   const int distance = a.exponent - b.exponent;
   // b as 256 bits, and whether there is still something behind them.
   UInt128 high = distance > 127 ? 0 : b.significand >> distance;
-  UInt128 low = distance == 0 ? 0 : b.significand << (128 - distance % 128);
+  UInt128 low = distance % 128 == 0 ? 0 : b.significand << (128 - distance % 128);
   if (distance >= 128) low = distance > 255 ? 1 : b.significand >> (distance - 128) | 1;
   if (a.negative == b.negative) {
     const UInt128 sum = a.significand + high;
