@@ -111,13 +111,9 @@ void EndThread(Task& task, const ExitStatus& status) {
   const bool last = std::ranges::all_of(process.threads, [&](const Task* thread) {
     return thread == &task || thread->scheduling.state == Scheduling::State::kEnded;
   });
-  if (last) {
-    if (process.threads.front() == &task) process.status = status;
-    EndProcess(process, process.threads.front() == &task ? status : process.status);
-    return;
-  }
-  // The leader stays as the one whom the process is known by.
+  // The process ends as its leader did, which stays as the one whom it is known by.
   if (process.threads.front() == &task) process.status = status;
+  if (last) return EndProcess(process, ExitStatus(process.status));
   Detach(task);
   if (process.threads.front() != &task) {
     std::erase(process.threads, &task);

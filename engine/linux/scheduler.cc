@@ -59,7 +59,8 @@ void Scheduler::Wake(Task& task) {
 }
 
 void Scheduler::WakeAll(const void* channel) {
-  for (auto it = by_channel_.find(channel); it != by_channel_.end() && it->first == channel;) {
+  for (auto it = by_channel_.lower_bound(channel);
+       it != by_channel_.end() && it->first == channel;) {
     Task& task = *it->second;
     ++it;
     Wake(task);

@@ -14,7 +14,7 @@ namespace glovebox::engine {
 // mmap(2) of a regular file. A file that the guest never wrote to is mapped straight from its blob;
 // of any other the present bytes are copied into private memory, so later writes to the file do not
 // show: Linux leaves that open for MAP_PRIVATE. Errors: of AddressSpace::Map; kHostFailed where the
-// file could not be read or the memory limit is reached (AddressSpace::LastFault tells).
+// file could not be read, kMemoryLimit where the limit is reached.
 Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
                                     std::uint64_t file_offset, MapRequest request);
 

@@ -1,5 +1,6 @@
 // New processes and threads: clone(2), clone3(2), fork(2), vfork(2).
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "engine/linux/process_table.h"
@@ -69,6 +70,18 @@ Errno Check(Task& task, const Request& request) {
   if (has(kCloneParent) && task.process.parent == nullptr) return kEINVAL;
   if (request.exit_signal > kSignalCount) return kEINVAL;
   return Errno{};
+}
+
+// Windows of a box at once. Fewer than any host has room for, sanitized builds too: what decides
+// must not be the host (128 TiB hold about 510 windows of 256 GiB, more or less by its layout).
+constexpr std::size_t kMaxAddressSpaces = 400;
+
+std::size_t CountAddressSpaces(const ProcessTable& processes) {
+  std::set<const Program*> programs;
+  for (const auto& [id, task] : processes.tasks()) {
+    if (task->program) programs.insert(task->program.get());
+  }
+  return programs.size();
 }
 
 // fork(2): an address space of its own, with a CPU.
@@ -141,12 +154,17 @@ SyscallResult Clone(Task& task, Request request) {
   const auto has = [&](CloneFlag flag) { return (request.flags & flag) != 0; };
   std::shared_ptr<Program> program = task.program;
   if (!has(kCloneVm)) {
+    if (CountAddressSpaces(task.kernel.processes()) >= kMaxAddressSpaces) return kEAGAIN;
     auto copy = Copy(*task.program);
-    if (!copy) {
-      // The host has no room for one more window, or the box none for the pages.
-      if (copy.error() != MapError::kMemoryLimit) return kEAGAIN;
+    if (!copy && copy.error() == MapError::kMemoryLimit) {
       task.kernel.EndByLimit(LimitId::kMemory);
       return kENOMEM;
+    }
+    if (!copy) {
+      // Never an errno: how much the host has is not for the guest to see.
+      task.kernel.FailHost({ErrorCode::kResourceExhausted, "NO_ADDRESS_SPACE",
+                            "the host did not reserve or map a window for fork", ""});
+      return kEAGAIN;
     }
     program = std::move(*copy);
   }
@@ -157,6 +175,7 @@ SyscallResult Clone(Task& task, Request request) {
   if (!child) return kEAGAIN;
   if (!has(kCloneThread)) {
     child->process.exit_signal = static_cast<int>(request.exit_signal);
+    child->process.limits = task.process.limits;
     child->process.group = task.process.group;
     child->process.session = task.process.session;
   }
