@@ -41,12 +41,14 @@ enum OpenFlag : int {
 // poll(2) events.
 enum PollEvent : std::uint16_t {
   kPollIn = 0x001,
+  kPollPriority = 0x002,
   kPollOut = 0x004,
   kPollErr = 0x008,
   kPollHup = 0x010,
   kPollInvalid = 0x020,
   kPollReadNormal = 0x040,
   kPollWriteNormal = 0x100,
+  kPollReadHup = 0x2000,
 };
 
 // Reads and writes go through buffers of the engine's; copying to and from the guest is the
@@ -71,8 +73,11 @@ class OpenFile {
   virtual IoResult Write(std::uint64_t offset, std::span<const std::byte> bytes);
   // Has positions: lseek, pread, pwrite; the others answer ESPIPE.
   virtual bool seekable() const { return false; }
-  // Events among kPollIn, kPollOut, kPollErr, kPollHup that are true now.
+  // Events among kPollIn, kPollPriority, kPollOut, kPollErr, kPollHup, kPollReadHup that are true
+  // now.
   virtual Result<std::uint16_t, IoFailure> Poll();
+  // What VfsServices::file_event names when these events may have changed; null: they never do.
+  virtual const void* EventChannel() const { return nullptr; }
   // Bytes that a read would give at once; FIONREAD.
   virtual Result<std::uint64_t, IoFailure> Available() { return std::unexpected(kENOTTY); }
 

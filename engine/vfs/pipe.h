@@ -73,6 +73,7 @@ class OpenPipe : public OpenFile {
   // EPIPE without readers: the caller raises SIGPIPE.
   IoResult Write(std::uint64_t offset, std::span<const std::byte> bytes) override;
   Result<std::uint16_t, IoFailure> Poll() override;
+  const void* EventChannel() const override { return pipe_.get(); }
   Result<std::uint64_t, IoFailure> Available() override { return pipe_->size(); }
 
  private:

@@ -86,7 +86,7 @@ SyscallResult Poll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count) {
 using SelectSets = std::array<GuestPtr<abi::Word>, 3>;  // read, write, except
 // fs/select.c: POLLIN_SET, POLLOUT_SET, POLLEX_SET.
 constexpr std::array<std::uint16_t, 3> kSelectEvents{kPollIn | kPollHup | kPollErr,
-                                                     kPollOut | kPollErr, 0};
+                                                     kPollOut | kPollErr, kPollPriority};
 
 SyscallResult Select(Task& task, int count, const SelectSets& sets) {
   if (count < 0) return kEINVAL;
