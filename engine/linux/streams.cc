@@ -28,6 +28,7 @@ class OpenInput : public OpenFile {
     if (const auto filled = stream_->Fill(1); !filled) return std::unexpected(filled.error());
     return static_cast<std::uint16_t>(stream_->at_end() ? kPollHup : kPollIn);
   }
+  const void* EventChannel() const override { return stream_.get(); }
   // As much as a pipe would hold.
   Result<std::uint64_t, IoFailure> Available() override {
     if (const auto filled = stream_->Fill(Pipe::kCapacityBytes); !filled)
@@ -48,6 +49,8 @@ class OpenOutput : public OpenFile {
     return kernel_.Output(stream_, bytes);
   }
   Result<std::uint16_t, IoFailure> Poll() override { return static_cast<std::uint16_t>(kPollOut); }
+  // There is room for ever; but as a pipe it may be watched.
+  const void* EventChannel() const override { return this; }
   Result<std::uint64_t, IoFailure> Available() override { return 0; }
 
  private:

@@ -14,12 +14,12 @@ std::size_t Pipe::Peek(std::span<std::byte> out) const {
 void Pipe::Drop(std::size_t count) {
   if (count == 0) return;
   bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
-  Tell();
+  Tell(kPollOut);
 }
 
 void Pipe::Push(std::span<const std::byte> bytes) {
   bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-  Tell();
+  Tell(kPollIn);
 }
 
 void Pipe::AddEnd(bool reads, bool writes) {
@@ -32,13 +32,13 @@ void Pipe::AddEnd(bool reads, bool writes) {
     ++writer_opens_;
     was_written_to_ = true;
   }
-  Tell();
+  Tell(FileEvents::kAnyEvent);
 }
 
 void Pipe::RemoveEnd(bool reads, bool writes) {
   if (reads) --readers_;
   if (writes) --writers_;
-  Tell();
+  Tell(FileEvents::kAnyEvent);
 }
 
 PipeInode::PipeInode(std::shared_ptr<VfsServices> services, std::uint32_t mode,

@@ -36,9 +36,7 @@ class Pipe {
   std::uint64_t writer_opens() const { return writer_opens_; }
 
  private:
-  void Tell() const {
-    if (services_->file_event) services_->file_event(this);
-  }
+  void Tell(std::uint16_t events) const { services_->file_event(this, events); }
 
   std::shared_ptr<VfsServices> services_;
   int readers_ = 0;

@@ -10,6 +10,7 @@
 #include "engine/base/types.h"
 #include "engine/memory/meter.h"
 #include "engine/vfs/blob_cache.h"
+#include "engine/vfs/file_events.h"
 
 namespace glovebox::engine {
 
@@ -23,8 +24,8 @@ struct VfsServices {
   DiskMeter disk;
   std::function<std::int64_t()> now_ns;                   // wall clock of the guest, since 1970
   std::function<void(std::span<std::byte>)> fill_random;  // what /dev/urandom reads
-  // Something about the file of this channel has changed that somebody may wait for; may be empty.
-  std::function<void(const void*)> file_event;
+  // Something about the file of this channel has changed that somebody may wait for.
+  FileEvents file_event;
   std::uint64_t next_inode = 2;  // 1 is never used, 2 is the root, as on ext4
 
   static constexpr std::uint64_t kInodeBytes = 1_KiB;

@@ -1,0 +1,32 @@
+#include "engine/vfs/file_events.h"
+
+#include <algorithm>
+
+namespace glovebox::engine {
+
+void FileEvents::operator()(const void* channel, std::uint16_t events) {
+  if (wake_) wake_(channel);
+  const auto found = listeners_.find(channel);
+  if (found == listeners_.end()) return;
+  // A copy: who is told may add listeners to other channels, and so move the entries.
+  for (const Entry& entry : std::vector(found->second)) {
+    if (entry.listener->OnFileEvent(events) && entry.exclusive) break;
+  }
+}
+
+// As wait queues of Linux: those that are not exclusive in front, the newest first; exclusive ones
+// behind them in the order of their coming. Sources: kernel/sched/wait.c, add_wait_queue,
+// add_wait_queue_exclusive.
+void FileEvents::Listen(const void* channel, FileListener& listener, bool exclusive) {
+  std::vector<Entry>& entries = listeners_[channel];
+  entries.insert(exclusive ? entries.end() : entries.begin(), {&listener, exclusive});
+}
+
+void FileEvents::Forget(const void* channel, const FileListener& listener) {
+  const auto found = listeners_.find(channel);
+  if (found == listeners_.end()) return;
+  std::erase_if(found->second, [&](const Entry& entry) { return entry.listener == &listener; });
+  if (found->second.empty()) listeners_.erase(found);
+}
+
+}  // namespace glovebox::engine
