@@ -226,6 +226,10 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
   list("--label", options.labels, "K=V", "Note something with the job, for yourself");
   app.add_option("--seed", options.seed, "Seed of all randomness in the box (default 0)")
       ->type_name("N");
+  app.add_option("--schedule", options.schedule,
+                 "How tasks take turns: round-robin, or chaos, which draws it from --seed and so "
+                 "shakes out races (the same as --world scheduling=POLICY)")
+      ->type_name("POLICY");
   app.add_option("--cwd", options.working_directory, "Directory to start in (default /)")
       ->type_name("DIR");
   app.add_option("--stdin", options.stdin_file,
@@ -255,6 +259,10 @@ Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std:
   if (done) done = SetLimits(options.limits, plan.spec);
   if (done) done = CheckWorld(options.world);
   if (done) done = SetPairs("--world", options.world, *plan.spec.mutable_world());
+  if (done && !options.schedule.empty()) {
+    (*plan.spec.mutable_world())[std::string(engine::Row(engine::WorldId::kScheduling).name)] =
+        options.schedule;
+  }
   if (done) done = SetPairs("--label", options.labels, *plan.spec.mutable_labels());
   if (!done) return std::unexpected(done.error());
 

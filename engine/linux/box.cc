@@ -89,7 +89,7 @@ class LinuxBox : public Box {
       task->TakeCpu();
       if (scheduler.turn() != turn_) {
         turn_ = scheduler.turn();
-        turn_end_ = kernel_.icount() + kernel_.world.Number(WorldId::kQuantum);
+        turn_end_ = kernel_.icount() + scheduler.TurnLength();
       }
       if (task->call) {
         const CallProgress progress = AdvanceCall(*task);
@@ -149,17 +149,20 @@ class LinuxBox : public Box {
            std::string(task.call && task.call->row != nullptr ? task.call->row->name : "?");
   }
 
-  // Of all processes; clocks of CPU time move for the process of `running` alone.
+  // Clocks of CPU time move for the process of `running` alone, which may be null.
   Nanoseconds NextTimer(const Task* running) {
-    Nanoseconds next = kNever;
-    for (const auto& [pid, process] : kernel_.timed_processes) {
-      const bool waits = running == nullptr || &running->process != process;
-      next = std::min(next, process->NextTimer(waits));
-    }
-    return next;
+    const Nanoseconds next = kernel_.alarms.Next();
+    if (running == nullptr || running->process.cpu_alarms.empty()) return next;
+    const Nanoseconds left = running->process.cpu_alarms.Left(*running);
+    return left == kNever ? next : std::min(next, kernel_.Now() + left);
   }
   void FireTimers() {
-    for (const auto& [pid, process] : kernel_.timed_processes) process->FireTimers();
+    kernel_.alarms.Fire(kernel_.Now());
+    for (auto it = kernel_.timed_processes.begin(); it != kernel_.timed_processes.end();) {
+      Process& process = *it->second;
+      ++it;
+      process.cpu_alarms.Fire();
+    }
   }
 
   // Adds the time since the last call to the CPU time of a task.

@@ -65,6 +65,12 @@ void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
 void Finish(Task& task, const SyscallResult& result) {
   task.kernel.futexes.Forget(task);
   task.signals.awaited = 0;
+  // A mask for the length of the call holds for the handler that ends it, and for nothing later:
+  // kernel/signal.c, restore_saved_sigmask_unless.
+  if (task.signals.saved_mask && result.value() != -static_cast<std::int64_t>(kEINTR)) {
+    task.signals.SetBlocked(*task.signals.saved_mask);
+    task.signals.saved_mask.reset();
+  }
   Record(task, *task.call, result);
   if (result.kind() == SyscallResult::Kind::kValue) {
     const std::uint64_t mask = kConventions[static_cast<std::size_t>(task.program->abi)].mask;

@@ -130,14 +130,14 @@ void StopByDefault(Task& task) {
     const bool stops = task.signals.action(signal).handler == kHandlerDefault &&
                        DefaultActionOf(signal) == DefaultAction::kStop;
     if (!stops) return;
-    Record(task, *task.signals.Take(~task.signals.blocked()));
+    Record(task, *task.TakeSignal(~task.signals.blocked()));
     StopProcess(task.process, signal);
   }
 }
 
 void DeliverSignals(Task& task) {
   while (!HasEnded(task) && !task.scheduling.stopped) {
-    const auto info = task.signals.Take(~task.signals.blocked());
+    const auto info = task.TakeSignal(~task.signals.blocked());
     if (!info) break;
     const Sigaction action = task.signals.action(info->signal);
     if (action.handler == kHandlerIgnore) continue;

@@ -171,6 +171,7 @@ void Enter(Task& task, std::unique_ptr<Program> program) {
   task.kernel.scheduler.WakeAll(&task);  // a parent that called vfork(2)
   task.process.has_executed = true;
   task.signals.ResetHandlers();
+  task.process.timers.RemoveAll();
   if (task.fd_table.use_count() > 1) task.fd_table = std::make_shared<FdTable>(task.fds());
   task.fds().CloseOnExec();
   task.clear_child_tid = 0;

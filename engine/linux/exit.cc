@@ -89,6 +89,10 @@ void EndBox(Kernel& kernel, const ExitStatus& status) {
 void BecomeZombie(Process& process) {
   Kernel& kernel = process.kernel;
   process.ended = true;
+  kernel.services()->file_event(&process, kPollIn);  // pidfd_open(2)
+  process.timers.RemoveAll();
+  for (const TimerId which : {kTimerReal, kTimerVirtual, kTimerProfile})
+    process.timers.interval(which).Set(0, 0);
   kernel.timed_processes.erase(process.pid);
   if (process.parent == nullptr) return EndBox(kernel, process.status);
   GiveAwayChildren(process);
@@ -177,6 +181,7 @@ int WaitStatusOf(const ExitStatus& status) {
 
 void Reap(Process& process) {
   Process& parent = *process.parent;
+  process.reaped = true;
   std::erase(parent.children, &process);
   parent.children_cpu_ns += process.cpu_ns + process.children_cpu_ns;
   process.kernel.processes().Forget(*process.threads.front());

@@ -18,6 +18,14 @@ class FdTable {
     bool close_on_exec = false;
   };
 
+  FdTable() = default;
+  // fork(2): the same files, none of the locks.
+  FdTable(const FdTable&) = default;
+  FdTable& operator=(const FdTable&) = delete;
+  ~FdTable() {
+    for (Slot& slot : slots_) Clear(slot);
+  }
+
   std::shared_ptr<OpenFile> Get(int fd) const {
     return IsOpen(fd) ? slots_[static_cast<std::size_t>(fd)].file : nullptr;
   }
@@ -40,21 +48,32 @@ class FdTable {
   void Put(int fd, Slot slot) {
     if (static_cast<std::size_t>(fd) >= slots_.size())
       slots_.resize(static_cast<std::size_t>(fd) + 1);
-    slots_[static_cast<std::size_t>(fd)] = std::move(slot);
+    Slot& place = slots_[static_cast<std::size_t>(fd)];
+    Clear(place);
+    place = std::move(slot);
   }
   bool Close(int fd) {
     if (!IsOpen(fd)) return false;
-    slots_[static_cast<std::size_t>(fd)] = {};
+    Clear(slots_[static_cast<std::size_t>(fd)]);
     return true;
   }
   void CloseOnExec() {
     for (Slot& slot : slots_) {
-      if (slot.close_on_exec) slot = {};
+      if (slot.close_on_exec) Clear(slot);
     }
   }
   int size() const { return static_cast<int>(slots_.size()); }
 
  private:
+  // Whoever closes any of its descriptors of a file loses all its record locks of that file:
+  // fcntl(2), "Advisory record locking".
+  void Clear(Slot& slot) {
+    if (!slot.file) return;
+    const std::shared_ptr<OpenFile> file = std::move(slot.file);
+    slot = {};
+    if (FileLocks* const locks = file->inode().locks()) locks->ReleaseAll(LockKind::kPosix, this);
+  }
+
   std::vector<Slot> slots_;
 };
 

@@ -9,12 +9,11 @@ namespace glovebox::engine {
 namespace {
 
 constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
-constexpr int kTimerSignals[kTimerCount] = {kSIGALRM, kSIGVTALRM, kSIGPROF};
 
 }  // namespace
 
 Process::Process(Kernel& the_kernel, std::uint32_t id, Process* the_parent)
-    : kernel(the_kernel), pid(id), parent(the_parent), group(id), session(1) {
+    : kernel(the_kernel), pid(id), parent(the_parent), group(id), session(1), timers(*this) {
   if (parent != nullptr) {
     parent->children.push_back(this);
     group = parent->group;
@@ -57,47 +56,39 @@ bool Process::Send(const abi::Siginfo& info) {
   const bool blocked = (leader.blocked() & SetOf(info.signal)) != 0;
   if (leader.IsIgnored(info.signal) && !blocked) return true;
   if (!pending.Add(info)) return false;
-  // One thread that wants it is enough.
+  kernel.TellSignalFiles(leader.handlers());
+  WakeFor(info.signal);
+  return true;
+}
+
+bool Process::SendOfTimer(const abi::Siginfo& info, Task* thread) {
+  if (ended) return true;
+  SignalState& signals = (thread != nullptr ? thread : threads.front())->signals;
+  const bool blocked = (signals.blocked() & SetOf(info.signal)) != 0;
+  if (signals.IsIgnored(info.signal) && !blocked) return false;
+  NoteStopOrContinue(info.signal);
+  if (thread == nullptr) {
+    pending.AddOfTimer(info);
+    WakeFor(info.signal);
+  } else {
+    signals.AddOfTimer(info);
+    if (signals.Wants(info.signal)) kernel.scheduler.Wake(*thread);
+  }
+  kernel.TellSignalFiles(signals.handlers());
+  return true;
+}
+
+void Process::WakeFor(int signal) {
   for (Task* const thread : threads) {
     if (thread->scheduling.state == Scheduling::State::kEnded) continue;
-    if (!thread->signals.Wants(info.signal)) continue;
+    if (!thread->signals.Wants(signal)) continue;
     kernel.scheduler.Wake(*thread);
     break;
   }
-  return true;
 }
 
 void Process::Drop(int signal) {
   for (Task* const thread : threads) thread->signals.Drop(signal);
-}
-
-Nanoseconds Process::ClockOf(TimerId id) const { return id == kTimerReal ? kernel.Now() : cpu_ns; }
-
-Nanoseconds Process::NextTimer(bool waits) const {
-  Nanoseconds next = kNever;
-  for (std::size_t i = 0; i < kTimerCount; ++i) {
-    if (timers[i].expires == kNever) continue;
-    const Nanoseconds clock = ClockOf(static_cast<TimerId>(i));
-    const Nanoseconds left = timers[i].expires > clock ? timers[i].expires - clock : 0;
-    if (waits && i != kTimerReal) continue;
-    next = std::min(next, kernel.Now() + left);
-  }
-  return next;
-}
-
-void Process::FireTimers() {
-  for (std::size_t i = 0; i < kTimerCount; ++i) {
-    IntervalTimer& timer = timers[i];
-    const Nanoseconds clock = ClockOf(static_cast<TimerId>(i));
-    if (timer.expires > clock) continue;
-    Send(SenderInfo(kTimerSignals[i], kSiKernel, 0, 0));
-    if (timer.interval == 0) {
-      timer.expires = kNever;
-    } else {
-      // Periods that passed meanwhile count once: the signal is pending already.
-      timer.expires += ((clock - timer.expires) / timer.interval + 1) * timer.interval;
-    }
-  }
 }
 
 }  // namespace glovebox::engine

@@ -11,6 +11,7 @@
 #include "engine/isa/x86/vcpu.h"
 #include "engine/linux/guest_memory.h"
 #include "engine/linux/kernel.h"
+#include "engine/linux/process_timers.h"
 #include "engine/linux/signals.h"
 #include "engine/linux/syscall_result.h"
 #include "engine/loader/image.h"
@@ -70,14 +71,6 @@ enum ResourceId : std::uint8_t {
   kResourceCount,
 };
 
-enum TimerId : std::uint8_t { kTimerReal, kTimerVirtual, kTimerProfile, kTimerCount };
-
-// setitimer(2), in the time of its own clock.
-struct IntervalTimer {
-  Nanoseconds expires = kNever;
-  Nanoseconds interval = 0;
-};
-
 class Task;
 
 struct ExitStatus {
@@ -104,7 +97,8 @@ class Process {
   std::vector<Task*> threads;
   PendingSignals pending;  // of the process as a whole
   std::array<abi::Rlimit, kResourceCount> limits{};
-  std::array<IntervalTimer, kTimerCount> timers;
+  CpuAlarms cpu_alarms;  // before timers: what they set they take back
+  ProcessTimers timers;
 
   int exit_signal = 0;  // what the parent gets when the process ends; 0: nothing
   bool is_subreaper = false;
@@ -113,7 +107,8 @@ class Process {
   Nanoseconds cpu_ns = 0;
   Nanoseconds children_cpu_ns = 0;
 
-  bool ended = false;  // a zombie, once its threads are gone
+  bool ended = false;   // a zombie, once its threads are gone
+  bool reaped = false;  // somebody has waited for it: its threads are no more
   ExitStatus status;
   int stop_signal = 0;     // not 0: stopped by it
   bool stop_seen = false;  // wait(2) has told of the stop
@@ -122,20 +117,18 @@ class Process {
   // To the process: any of its threads may take it. False where the queue of a real-time signal is
   // full. Ignored signals vanish.
   bool Send(const abi::Siginfo& info);
+  // Of a timer, which keeps room for its signal: to the process, or to `thread` where that is not
+  // null. False where the signal is ignored.
+  bool SendOfTimer(const abi::Siginfo& info, Task* thread);
 
   // What stops a process and what continues it undo each other already when they are sent.
   void NoteStopOrContinue(int signal);
   // Drops a signal that nobody wants any more, from all queues.
   void Drop(int signal);
 
-  // The next time at which a timer goes off, as Kernel::Now() tells time; kNever where none is
-  // armed. Clocks of CPU time stand still while all threads wait: they wake nobody.
-  Nanoseconds NextTimer(bool waits) const;
-  // Sends the signals of all timers that have gone off.
-  void FireTimers();
-
  private:
-  Nanoseconds ClockOf(TimerId id) const;
+  // One thread that wants the signal is enough.
+  void WakeFor(int signal);
 };
 
 }  // namespace glovebox::engine

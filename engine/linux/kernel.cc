@@ -9,7 +9,7 @@ namespace glovebox::engine {
 namespace {
 
 // Streams of the seed, so that what one consumer draws does not move what another gets.
-enum RandomStream : std::uint64_t { kDeviceStream = 1, kExecStream = 2 };
+enum RandomStream : std::uint64_t { kDeviceStream = 1, kExecStream = 2, kScheduleStream = 3 };
 
 // How long one slice of Run may take. Only when control goes back to the embedder depends on it,
 // never what the guest sees.
@@ -32,7 +32,11 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
                       [this](std::span<std::byte> out) { random.Fill(out); },
                       [this](const void* channel) { scheduler.FileEvent(channel); }})),
       files_(services_, spec.root),
-      processes_(std::make_unique<ProcessTable>()) {}
+      processes_(std::make_unique<ProcessTable>()) {
+  std::optional<SeededRandom> chaos;
+  if (world.Text(WorldId::kScheduling) == "chaos") chaos.emplace(spec.seed, kScheduleStream);
+  scheduler.SetPolicy(world.Number(WorldId::kQuantum), chaos);
+}
 
 Kernel::~Kernel() = default;
 

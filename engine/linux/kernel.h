@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "engine/base/random.h"
+#include "engine/linux/alarms.h"
 #include "engine/linux/futex.h"
 #include "engine/linux/scheduler.h"
 #include "engine/linux/trace.h"
@@ -18,10 +19,12 @@
 #include "engine/memory/meter.h"
 #include "engine/process.h"
 #include "engine/vfs/filesystem.h"
+#include "engine/vfs/open_file.h"
 
 namespace glovebox::engine {
 
 class Process;
+class SignalHandlers;
 class ProcessTable;
 
 // Threads: the box's, but for Nudge.
@@ -71,8 +74,15 @@ class Kernel {
   // What the tree source or the host failed with; the box is useless then.
   const std::optional<Error>& failure() const;
 
-  // Processes that have armed an interval timer, by number.
+  // Processes on whose CPU time an alarm is set, by number.
   std::map<std::uint32_t, Process*> timed_processes;
+
+  // --- signalfd(2) ---
+  int signal_files = 0;  // open ones
+  // A signal has come to tasks with these handlers.
+  void TellSignalFiles(const SignalHandlers& handlers) {
+    if (signal_files > 0) services_->file_event(&handlers, kPollIn);
+  }
 
   // --- accounts ---
   void CountSyscall() { ++syscall_count_; }
@@ -89,6 +99,7 @@ class Kernel {
 
   FutexTable futexes;
   Scheduler scheduler;
+  AlarmQueue alarms;
 
   const BoxSpec spec;
   const WorldValues world;

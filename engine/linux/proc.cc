@@ -116,6 +116,7 @@ void AddMachine(Directory& proc, Kernel& kernel) {
                        kernel.world.Text(WorldId::kKernelVersion));
   });
   AddFile(proc, "filesystems", 0444, [] { return "nodev\tproc\nnodev\tdevtmpfs\n\text4\n"; });
+  AddFile(proc, "locks", 0444, [&kernel] { return kernel.services()->locks.Text(); });
   AddFile(proc, "cmdline", 0444, [] { return "\n"; });
   AddLink(proc, "mounts", "self/mounts");
 }

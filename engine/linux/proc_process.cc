@@ -25,7 +25,7 @@ class JumpLink : public Symlink {
   Result<std::string, Errno> Target() const override {
     const PathRef ref = where_();
     if (!ref.inode) return std::unexpected(kENOENT);
-    if (ref.inode->is(kTypeFifo) && !ref.parent) return fmt::format("pipe:[{}]", ref.inode->number);
+    if (std::string text = ref.inode->NamelessText(); !text.empty()) return text;
     return DisplayPath(task_->kernel.files().root(), ref);
   }
   Result<std::optional<PathRef>, Errno> Jump() const override {
@@ -39,15 +39,24 @@ class JumpLink : public Symlink {
   Where where_;
 };
 
-// /proc/self/fd: one link for each open descriptor.
+// proc(5), /proc/PID/fdinfo/FD.
+std::string FdInfo(const OpenFile& file) {
+  return fmt::format("pos:\t{}\nflags:\t0{:o}\nmnt_id:\t1\nino:\t{}\n{}", file.offset, file.flags(),
+                     file.inode().number, file.FdInfo());
+}
+
+// /proc/PID/fd and fdinfo: one entry for each open descriptor.
 class FdDirectory : public Directory {
  public:
-  FdDirectory(Services services, const std::shared_ptr<Task>& task)
-      : Directory(std::move(services), 0500, kProcDevice), task_(task) {}
+  enum class Kind : std::uint8_t { kLinks, kTexts };
+  FdDirectory(Services services, const std::shared_ptr<Task>& task, Kind kind)
+      : Directory(std::move(services), kind == Kind::kLinks ? 0500u : 0555u, kProcDevice),
+        task_(task),
+        kind_(kind) {}
 
   Result<std::shared_ptr<Inode>, Errno> Find(const std::string& name) override {
     for (int fd = 0; task_->fd_table && fd < task_->fds().size(); ++fd) {
-      if (task_->fds().IsOpen(fd) && name == std::to_string(fd)) return Link(fd);
+      if (task_->fds().IsOpen(fd) && name == std::to_string(fd)) return Make(fd);
     }
     return std::unexpected(kENOENT);
   }
@@ -57,7 +66,8 @@ class FdDirectory : public Directory {
          task_->fd_table && fd < task_->fds().size() && out.size() < max; ++fd) {
       if (!task_->fds().IsOpen(fd)) continue;
       const auto next = static_cast<std::uint64_t>(fd) + 1 + kFirstCookie;
-      out.push_back({std::to_string(fd), NumberOf(fd), kTypeSymlink, next});
+      const FileType type = kind_ == Kind::kLinks ? kTypeSymlink : kTypeRegular;
+      out.push_back({std::to_string(fd), NumberOf(fd), type, next});
     }
     return out;
   }
@@ -65,17 +75,29 @@ class FdDirectory : public Directory {
  private:
   // Made up at each look, so the number follows from the descriptor instead of being drawn.
   std::uint64_t NumberOf(int fd) const { return (number << 20) + static_cast<std::uint64_t>(fd); }
-  std::shared_ptr<Inode> Link(int fd) {
-    auto link = std::make_shared<JumpLink>(services(), task_, [task = task_, fd]() -> PathRef {
-      const auto file = task->fd_table ? task->fds().Get(fd) : nullptr;
-      return file ? file->path() : PathRef{};
-    });
+  std::shared_ptr<Inode> Make(int fd) {
+    const auto file_of = [task = task_, fd] {
+      return task->fd_table ? task->fds().Get(fd) : nullptr;
+    };
+    std::shared_ptr<Inode> node;
+    if (kind_ == Kind::kLinks) {
+      node = std::make_shared<JumpLink>(services(), task_, [file_of]() -> PathRef {
+        const auto file = file_of();
+        return file ? file->path() : PathRef{};
+      });
+    } else {
+      node = std::make_shared<GeneratedFile>(services(), 0444u, kProcDevice, [file_of] {
+        const auto file = file_of();
+        return file ? FdInfo(*file) : std::string();
+      });
+    }
     --services()->next_inode;
-    link->number = NumberOf(fd);
-    return link;
+    node->number = NumberOf(fd);
+    return node;
   }
 
   const std::shared_ptr<Task> task_;
+  const Kind kind_;
 };
 
 // proc(5), /proc/PID/maps.
@@ -190,8 +212,12 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   jump("root", [task, directory_ref] {
     return task->fs_context ? directory_ref(task->fs().root) : PathRef{};
   });
-  static_cast<void>(
-      directory.Insert("fd", std::make_shared<FdDirectory>(directory.services(), task)));
+  using Kind = FdDirectory::Kind;
+  for (const auto& [name, kind] :
+       {std::pair("fd", Kind::kLinks), std::pair("fdinfo", Kind::kTexts)}) {
+    static_cast<void>(
+        directory.Insert(name, std::make_shared<FdDirectory>(directory.services(), task, kind)));
+  }
   // A zombie has no memory any more: such files are empty.
   const auto of_memory = [&](const std::string& name, std::uint32_t mode,
                              std::string (*text)(Task&)) {

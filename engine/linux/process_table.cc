@@ -8,6 +8,7 @@ ProcessTable::~ProcessTable() {
     task->fd_table.reset();
     task->fs_context.reset();
     task->program.reset();
+    task->process.timers.RemoveAll();
   }
 }
 

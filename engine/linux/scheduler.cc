@@ -1,6 +1,7 @@
 #include "engine/linux/scheduler.h"
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "engine/linux/task.h"
@@ -27,11 +28,22 @@ void Scheduler::Remove(Task& task) {
 
 Task* Scheduler::Pick() {
   if (current_ == nullptr && !ready_.empty()) {
-    current_ = ready_.front();
-    ready_.pop_front();
+    const auto next =
+        ready_.begin() + static_cast<std::ptrdiff_t>(chaos_ ? chaos_->Below(ready_.size()) : 0);
+    current_ = *next;
+    ready_.erase(next);
     ++turn_;
+    turn_length_ = chaos_ ? DrawLength() : quantum_;
   }
   return current_;
+}
+
+// Each power of two is as likely as the next: races want cuts within a few instructions of each
+// other, and programs want to get on.
+std::uint64_t Scheduler::DrawLength() {
+  const auto powers = static_cast<std::uint64_t>(std::bit_width(quantum_));
+  const std::uint64_t most = std::uint64_t{1} << chaos_->Below(powers);
+  return std::min(quantum_, most + chaos_->Below(most));
 }
 
 void Scheduler::Yield() {

@@ -1,5 +1,5 @@
-// Which task has the CPU. One host thread runs all tasks of a box in turn: round robin, by quanta
-// of retired instructions, so that the order follows from the job alone.
+// Which task has the CPU. One host thread runs all tasks of a box in turn, by quanta of retired
+// instructions, so that the order follows from the job alone: round robin, or as the seed draws it.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/base/random.h"
 #include "engine/base/types.h"
 #include "engine/linux/syscall_result.h"
 
@@ -33,6 +34,13 @@ class Scheduler {
   // What tasks that wait for more than one thing wait on: every event of a file wakes them.
   static const void* AnyFile();
 
+  // `quantum`: instructions of a turn, at least 1. With `chaos` that is the most, and it draws who
+  // is next and for how long.
+  void SetPolicy(std::uint64_t quantum, std::optional<SeededRandom> chaos) {
+    quantum_ = quantum;
+    chaos_ = chaos;
+  }
+
   // A new task: ready, behind all others.
   void Add(Task& task);
   // Its end.
@@ -46,11 +54,14 @@ class Scheduler {
   void Yield();
   // Counts turns: a new one begins a new quantum.
   std::uint64_t turn() const { return turn_; }
+  // Instructions of the current turn.
+  std::uint64_t TurnLength() const { return turn_length_; }
 
   // The current task waits for an event of `on.channel` (null: none) or until `on.deadline`.
   void Block(Task& task, const BlockOn& on);
   // Makes a waiting task ready, so that its call is tried again.
   void Wake(Task& task);
+  bool HasWaiter(const void* channel) const { return by_channel_.contains(channel); }
   // All that wait on the channel, in the order in which they began to wait.
   void WakeAll(const void* channel);
   // As WakeAll, and those that wait on AnyFile.
@@ -65,6 +76,7 @@ class Scheduler {
   void Continue(Task& task);
 
  private:
+  std::uint64_t DrawLength();
   void Unqueue(Task& task);
   void ForgetWait(Task& task);
 
@@ -74,6 +86,9 @@ class Scheduler {
   std::map<std::pair<Nanoseconds, std::uint64_t>, Task*> by_deadline_;
   std::uint64_t waits_ = 0;  // orders equal deadlines
   std::uint64_t turn_ = 0;
+  std::uint64_t quantum_ = 1;
+  std::uint64_t turn_length_ = 1;
+  std::optional<SeededRandom> chaos_;
 };
 
 }  // namespace glovebox::engine

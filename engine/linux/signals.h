@@ -154,6 +154,11 @@ class PendingSignals {
   SignalSet set() const { return set_; }
   // One of each standard signal is enough. False where the queue of a real-time signal is full.
   bool Add(const abi::Siginfo& info);
+  // Of a timer, which has at most one: whatever is there already.
+  void AddOfTimer(const abi::Siginfo& info) {
+    set_ |= SetOf(info.signal);
+    queue_.push_back(info);
+  }
   // The oldest one of `signal`; only where set() holds it.
   abi::Siginfo Take(int signal);
   void Drop(int signal);
@@ -190,6 +195,7 @@ class SignalState {
 
   // To this thread. False where the queue of a real-time signal is full. Ignored signals vanish.
   bool Send(const abi::Siginfo& info);
+  void AddOfTimer(const abi::Siginfo& info) { own_.AddOfTimer(info); }
   // As a fault does: a blocked or ignored signal gets its default action back, so that it cannot be
   // missed.
   void Force(const abi::Siginfo& info);

@@ -39,6 +39,7 @@ class InputInode : public Inode {
  public:
   InputInode(std::shared_ptr<VfsServices> services, Kernel& kernel);
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
+  std::string NamelessText() const override { return "pipe:[" + std::to_string(number) + "]"; }
 
  private:
   std::shared_ptr<InputStream> stream_;
@@ -48,6 +49,7 @@ class OutputInode : public Inode {
  public:
   OutputInode(std::shared_ptr<VfsServices> services, Kernel& kernel, OutputStream stream);
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
+  std::string NamelessText() const override { return "pipe:[" + std::to_string(number) + "]"; }
 
  private:
   Kernel& kernel_;

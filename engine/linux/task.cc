@@ -55,10 +55,17 @@ Result<Resolved, Errno> Task::ResolveGuest(int dirfd, GuestPtr<const char> path,
   return Resolve(dirfd, *text, options);
 }
 
+std::optional<abi::Siginfo> Task::TakeSignal(SignalSet allowed) {
+  auto info = signals.Take(allowed);
+  if (info) process.timers.OnSignalTaken(*info);
+  return info;
+}
+
 bool Task::Receive(const abi::Siginfo& info) {
   if (scheduling.state == Scheduling::State::kEnded) return true;
   process.NoteStopOrContinue(info.signal);
   if (!signals.Send(info)) return false;
+  kernel.TellSignalFiles(signals.handlers());
   if (signals.Wants(info.signal)) kernel.scheduler.Wake(*this);
   return true;
 }

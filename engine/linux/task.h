@@ -41,6 +41,7 @@ struct CallInFlight {
   std::optional<std::uint64_t> total;  // bytes that a transfer is about, once it has begun
   std::optional<Nanoseconds> deadline;
   std::shared_ptr<OpenFile> opening;  // open(2) of a FIFO, while the other end is not there
+  std::shared_ptr<void> state;        // whatever the call keeps while it waits
 };
 
 // What the CPU last complained about: stays until the next time, as signal frames show it.
@@ -104,6 +105,8 @@ class Task {
   void Send(int signal, int code);
   // A signal for this thread alone; wakes it. False where the queue of a real-time signal is full.
   bool Receive(const abi::Siginfo& info);
+  // The next signal of `allowed`, removed from what is pending.
+  std::optional<abi::Siginfo> TakeSignal(SignalSet allowed);
 
  private:
   std::shared_ptr<Process> process_;

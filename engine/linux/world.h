@@ -48,6 +48,7 @@ enum class WorldKind : std::uint8_t {
   kText,    // 1 to 64 bytes of printable ASCII without blanks
   kNumber,  // decimal, within [least, most]
   kOctal,   // octal, within [least, most]
+  kChoice,  // one of `choices`
   kFact,    // cannot be overridden: said for the reader
 };
 
@@ -59,6 +60,7 @@ struct WorldRow {
   std::uint64_t least;
   std::uint64_t most;
   std::string_view reason;
+  std::string_view choices = {};  // with commas between them
   constexpr bool overridable() const { return kind != WorldKind::kFact; }
 };
 
@@ -137,10 +139,13 @@ inline constexpr std::array kWorld{
              "stack, heap, mappings and position-independent programs are placed at random, by the "
              "seed, so that "
              "programs that depend on addresses are found by another seed"},
-    WorldRow{WorldId::kScheduling, "scheduling", "round robin", WorldKind::kFact, 0, 0,
-             "tasks take turns of quantum_insns instructions; a wait, sched_yield(2) and the end "
-             "give up the rest of a turn; when every task waits, time jumps to the next timer: "
-             "sleeps are free"},
+    WorldRow{
+        WorldId::kScheduling, "scheduling", "round-robin", WorldKind::kChoice, 0, 0,
+        "tasks take turns of quantum_insns instructions; a wait, sched_yield(2) and the end "
+        "give up the rest of a turn; when every task waits, time jumps to the next timer: "
+        "sleeps are free. \"chaos\" draws from the seed whose turn it is and how long, at most "
+        "quantum_insns: races come to light, and each seed repeats them exactly",
+        "round-robin,chaos"},
     WorldRow{WorldId::kClocks, "clocks", "one", WorldKind::kFact, 0, 0,
              "CLOCK_REALTIME is start_time plus virtual time, CLOCK_MONOTONIC and CLOCK_BOOTTIME "
              "are virtual time; CPU "

@@ -19,6 +19,15 @@ bool IsPlainText(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
+bool IsAmong(std::string_view value, std::string_view choices) {
+  while (true) {
+    const std::size_t comma = choices.find(',');
+    if (choices.substr(0, comma) == value) return true;
+    if (comma == std::string_view::npos) return false;
+    choices.remove_prefix(comma + 1);
+  }
+}
+
 }  // namespace
 
 WorldValues::WorldValues() {
@@ -44,6 +53,9 @@ Result<WorldValues, Error> WorldValues::Make(
     if (row->kind == WorldKind::kText) {
       if (!IsPlainText(value))
         return refuse("1 to 64 printable ASCII characters without blanks are allowed");
+    } else if (row->kind == WorldKind::kChoice) {
+      if (!IsAmong(value, row->choices))
+        return refuse("one of " + std::string(row->choices) + " is allowed");
     } else {
       const auto number = ParseNumber(value, row->kind == WorldKind::kOctal ? 8 : 10);
       if (!number || *number < row->least || *number > row->most) {

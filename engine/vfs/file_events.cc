@@ -8,10 +8,11 @@ void FileEvents::operator()(const void* channel, std::uint16_t events) {
   if (wake_) wake_(channel);
   const auto found = listeners_.find(channel);
   if (found == listeners_.end()) return;
-  // A copy: who is told may add listeners to other channels, and so move the entries.
-  for (const Entry& entry : std::vector(found->second)) {
+  if (depth_++ == 0) ++number_;
+  for (const Entry& entry : found->second) {
     if (entry.listener->OnFileEvent(events) && entry.exclusive) break;
   }
+  --depth_;
 }
 
 // As wait queues of Linux: those that are not exclusive in front, the newest first; exclusive ones

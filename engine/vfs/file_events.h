@@ -14,6 +14,7 @@ namespace glovebox::engine {
 class FileListener {
  public:
   virtual ~FileListener() = default;
+  // May tell of events of other channels, but neither adds nor removes listeners.
   // `events`: those of poll(2) that may have become true. True: somebody will see to it, which is
   // what EPOLLEXCLUSIVE asks about.
   virtual bool OnFileEvent(std::uint16_t events) = 0;
@@ -36,6 +37,9 @@ class FileEvents {
   void operator()(const void* channel, std::uint16_t events = kAnyEvent);
   explicit operator bool() const { return wake_ != nullptr; }
 
+  // Of the event that is being told, counted from 1; the same for those that follow from it.
+  std::uint64_t number() const { return number_; }
+
   void Listen(const void* channel, FileListener& listener, bool exclusive);
   void Forget(const void* channel, const FileListener& listener);
 
@@ -47,6 +51,8 @@ class FileEvents {
 
   std::function<void(const void*)> wake_;
   std::map<const void*, std::vector<Entry>> listeners_;
+  std::uint64_t number_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace glovebox::engine

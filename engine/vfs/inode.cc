@@ -16,6 +16,11 @@ Inode::Inode(std::shared_ptr<VfsServices> services, FileType type, std::uint32_t
   atime_ns = mtime_ns = ctime_ns = services_->now_ns();
 }
 
+FileLocks& Inode::MakeLocks() {
+  if (!locks_) locks_ = std::make_unique<FileLocks>(*this);
+  return *locks_;
+}
+
 void Inode::TouchAccessed() {
   constexpr std::int64_t kDay = 86'400'000'000'000;
   const std::int64_t now = services_->now_ns();

@@ -19,6 +19,7 @@ namespace glovebox::engine {
 
 // S_IFMT, inode(7).
 enum FileType : std::uint32_t {
+  kTypeNone = 0,  // of nodes that no directory has: anonymous.h
   kTypeFifo = 0010000,
   kTypeCharDevice = 0020000,
   kTypeDirectory = 0040000,
@@ -34,7 +35,8 @@ enum DeviceNumber : std::uint64_t {
   kRootDevice = 0x801,
   kDevDevice = 0x5,
   kProcDevice = 0x15,
-  kPipeDevice = 0xd
+  kPipeDevice = 0xd,
+  kAnonymousDevice = 0xe,
 };
 
 class Directory;
@@ -77,6 +79,8 @@ class Inode : public std::enable_shared_from_this<Inode> {
   virtual std::uint64_t allocated_bytes() const { return 0; }
   // Makes size and link count true; for nodes that are filled in when they are first looked into.
   virtual Result<void, Errno> Refresh() { return {}; }
+  // What links of /proc show of a node that has no name: "pipe:[7]"; empty: it has a path.
+  virtual std::string NamelessText() const { return {}; }
 
   // An open file description, open(2); `flags` are those of the guest, access already checked.
   virtual Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) = 0;
@@ -88,6 +92,10 @@ class Inode : public std::enable_shared_from_this<Inode> {
 
   const std::shared_ptr<VfsServices>& services() const { return services_; }
   bool ChargeDisk(std::uint64_t bytes) { return charge_.Add(services_, bytes); }
+
+  // Made when the first one is asked for; null before.
+  FileLocks* locks() const { return locks_.get(); }
+  FileLocks& MakeLocks();
 
   // Plain data, kept true by Filesystem.
   std::uint64_t number = 0;
@@ -105,6 +113,7 @@ class Inode : public std::enable_shared_from_this<Inode> {
   std::shared_ptr<VfsServices> services_;
   FileType type_;
   DiskCharge charge_;
+  std::unique_ptr<FileLocks> locks_;
 };
 
 class RegularFile : public Inode {

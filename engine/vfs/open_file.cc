@@ -30,6 +30,19 @@ class OpenText : public OpenFile {
 
 }  // namespace
 
+OpenFile::~OpenFile() {
+  // Each takes itself off the list.
+  while (!observers_.empty()) {
+    CloseObserver* const observer = observers_.back();
+    observers_.pop_back();
+    observer->OnLastClose(*this);
+  }
+  if (FileLocks* const locks = path_.inode->locks()) {
+    locks->ReleaseAll(LockKind::kFlock, this);
+    locks->ReleaseAll(LockKind::kDescription, this);
+  }
+}
+
 IoResult OpenFile::Read(std::uint64_t, std::span<std::byte>) { return std::unexpected(kEINVAL); }
 
 IoResult OpenFile::Write(std::uint64_t, std::span<const std::byte>) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/vfs/inode.h"
 
@@ -51,6 +52,14 @@ enum PollEvent : std::uint16_t {
   kPollReadHup = 0x2000,
 };
 
+// Is told when the last descriptor of an open file is closed: what epoll(7) and locks hang on it
+// goes with it.
+class CloseObserver {
+ public:
+  virtual ~CloseObserver() = default;
+  virtual void OnLastClose(OpenFile& file) = 0;
+};
+
 // Reads and writes go through buffers of the engine's; copying to and from the guest is the
 // caller's. Positions are the caller's too: it passes `offset`, then tells how many bytes reached
 // the guest. So a fault half way through a buffer leaves the position where Linux leaves it, and
@@ -58,7 +67,7 @@ enum PollEvent : std::uint16_t {
 class OpenFile {
  public:
   OpenFile(PathRef path, int flags) : path_(std::move(path)), flags_(flags) {}
-  virtual ~OpenFile() = default;
+  virtual ~OpenFile();
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
 
@@ -78,6 +87,10 @@ class OpenFile {
   virtual Result<std::uint16_t, IoFailure> Poll();
   // What VfsServices::file_event names when these events may have changed; null: they never do.
   virtual const void* EventChannel() const { return nullptr; }
+  // A short write is the answer of its call; otherwise the call goes on once there is room.
+  virtual bool short_write_ends() const { return seekable(); }
+  // Lines of /proc/PID/fdinfo behind those that every file has.
+  virtual std::string FdInfo() const { return {}; }
   // Bytes that a read would give at once; FIONREAD.
   virtual Result<std::uint64_t, IoFailure> Available() { return std::unexpected(kENOTTY); }
 
@@ -90,6 +103,9 @@ class OpenFile {
   Inode& inode() const { return *path_.inode; }
   const PathRef& path() const { return path_; }
 
+  void AddObserver(CloseObserver& observer) { observers_.push_back(&observer); }
+  void RemoveObserver(const CloseObserver& observer) { std::erase(observers_, &observer); }
+
   std::uint64_t offset = 0;
 
  private:
@@ -97,6 +113,7 @@ class OpenFile {
 
   PathRef path_;
   int flags_;
+  std::vector<CloseObserver*> observers_;
 };
 
 class OpenRegular : public OpenFile {

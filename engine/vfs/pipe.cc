@@ -49,6 +49,10 @@ std::shared_ptr<OpenFile> PipeInode::OpenEnd(int flags) {
   return std::make_shared<OpenPipe>(PathRef{shared_from_this(), nullptr, {}}, flags, pipe_);
 }
 
+std::string PipeInode::NamelessText() const {
+  return device == kPipeDevice ? "pipe:[" + std::to_string(number) + "]" : std::string();
+}
+
 Result<std::shared_ptr<OpenFile>, IoFailure> PipeInode::Open(const PathRef& path, int flags) {
   const bool writes_only = (flags & kOpenAccessMode) == kOpenWriteOnly;
   // The nameless one of pipe(2), opened by way of /proc, waits for nobody: fs/pipe.c, fifo_open.

@@ -53,6 +53,7 @@ class PipeInode : public Inode {
   PipeInode(std::shared_ptr<VfsServices> services, std::uint32_t permissions, std::uint64_t device);
   // As fifo(7); the wait for the other end is Connected's.
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
+  std::string NamelessText() const override;
   // One end, without the wait; for pipe(2).
   std::shared_ptr<OpenFile> OpenEnd(int flags);
 

@@ -11,6 +11,7 @@
 #include "engine/memory/meter.h"
 #include "engine/vfs/blob_cache.h"
 #include "engine/vfs/file_events.h"
+#include "engine/vfs/file_locks.h"
 
 namespace glovebox::engine {
 
@@ -26,36 +27,10 @@ struct VfsServices {
   std::function<void(std::span<std::byte>)> fill_random;  // what /dev/urandom reads
   // Something about the file of this channel has changed that somebody may wait for.
   FileEvents file_event;
+  LockTable locks = {};
   std::uint64_t next_inode = 2;  // 1 is never used, 2 is the root, as on ext4
 
   static constexpr std::uint64_t kInodeBytes = 1_KiB;
-};
-
-// A share of the disk limit, given back when its holder goes.
-class DiskCharge {
- public:
-  DiskCharge() = default;
-  DiskCharge(const DiskCharge&) = delete;
-  DiskCharge& operator=(const DiskCharge&) = delete;
-  ~DiskCharge() { Release(bytes_); }
-
-  // False, with nothing changed, where the limit would be passed.
-  bool Add(const std::shared_ptr<VfsServices>& services, std::uint64_t bytes) {
-    if (!services->disk.Charge(bytes)) return false;
-    services_ = services;
-    bytes_ += bytes;
-    return true;
-  }
-  void Release(std::uint64_t bytes) {
-    if (bytes == 0) return;
-    services_->disk.Release(bytes);
-    bytes_ -= bytes;
-  }
-  std::uint64_t bytes() const { return bytes_; }
-
- private:
-  std::shared_ptr<VfsServices> services_;
-  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace glovebox::engine

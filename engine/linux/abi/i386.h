@@ -387,6 +387,17 @@ constexpr bool Encode(const abi::Statfs& from, StatfsOf<Count>& to) {
          fits(from.files) && fits(from.free_files);
 }
 
+// timer_create(2)
+struct Sigevent {
+  std::uint32_t value;
+  std::int32_t signal, notify, thread_id;
+  std::int32_t pad[12];
+};
+static_assert(sizeof(Sigevent) == 64);
+constexpr void Decode(const Sigevent& from, abi::Sigevent& to) {
+  to = {from.value, from.signal, from.notify, from.thread_id, {}};
+}
+
 struct SignalStack {
   std::uint32_t pointer;
   std::int32_t flags;
@@ -500,6 +511,8 @@ template <>
 struct I386Form<x86_64::Stat> : I386Forms<i386::Stat, i386::Stat64> {};
 template <>
 struct I386Form<Statfs> : I386Forms<i386::Statfs, i386::Statfs64> {};
+template <>
+struct I386Form<Sigevent> : I386Forms<i386::Sigevent> {};
 template <>
 struct I386Form<SignalStack> : I386Forms<i386::SignalStack> {};
 template <>

@@ -1,13 +1,15 @@
 // siginfo_t between its two forms. Source: kernel/signal.c, siginfo_layout,
 // copy_siginfo_to_external32.
+#include "engine/linux/abi/siginfo.h"
+
 #include <cstring>
 
 #include "engine/linux/abi/i386_signal.h"
 
-namespace glovebox::engine::abi::i386 {
+namespace glovebox::engine::abi {
 namespace {
 
-enum class Member : std::uint8_t { kSender, kFault, kTimer, kChild, kPoll, kSystem };
+using Member = SiginfoMember;
 
 // Codes from 1 on mean what their signal says, up to the largest one that it has.
 struct SignalCodesRow {
@@ -25,7 +27,9 @@ constexpr SignalCodesRow kSignalCodes[] = {
     {31, 2, Member::kSystem},  // SIGSYS
 };
 
-Member MemberOf(std::int32_t signal, std::int32_t code) {
+}  // namespace
+
+SiginfoMember MemberOf(std::int32_t signal, std::int32_t code) {
   constexpr std::int32_t kKernel = 0x80, kTimerCode = -2, kSigioCode = -5, kMostPoll = 6;
   if (code > 0 && code < kKernel) {
     for (const SignalCodesRow& row : kSignalCodes) {
@@ -37,7 +41,7 @@ Member MemberOf(std::int32_t signal, std::int32_t code) {
   return code == kSigioCode ? Member::kPoll : Member::kSender;
 }
 
-}  // namespace
+namespace i386 {
 
 bool Encode(const abi::Siginfo& from, Siginfo& to) {
   std::memset(&to, 0, sizeof to);
@@ -98,4 +102,5 @@ void Decode(const Siginfo& from, abi::Siginfo& to) {
   }
 }
 
-}  // namespace glovebox::engine::abi::i386
+}  // namespace i386
+}  // namespace glovebox::engine::abi

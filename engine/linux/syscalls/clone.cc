@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/linux/process_table.h"
+#include "engine/linux/syscalls/event_handlers.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/thread_area.h"
 
@@ -33,9 +34,9 @@ enum CloneFlag : std::uint64_t {
   kCloneNamespaces = 0x7e020080,  // NEWTIME NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET
 };
 constexpr std::uint64_t kAnswered = kCloneVm | kCloneFs | kCloneFiles | kCloneSighand |
-                                    kCloneVfork | kCloneParent | kCloneThread | kCloneSettls |
-                                    kCloneParentSettid | kCloneChildCleartid | kCloneChildSettid |
-                                    kCloneClearSighand;
+                                    kClonePidfd | kCloneVfork | kCloneParent | kCloneThread |
+                                    kCloneSettls | kCloneParentSettid | kCloneChildCleartid |
+                                    kCloneChildSettid | kCloneClearSighand;
 // Nothing follows from them: no tracer, no I/O scheduler; semaphore adjustments are not kept.
 constexpr std::uint64_t kWithoutEffect =
     kClonePtrace | kCloneUntraced | kCloneDetached | kCloneIo | kCloneSysvsem;
@@ -47,6 +48,7 @@ struct Request {
   GuestAddr parent_tid = 0;
   GuestAddr child_tid = 0;
   std::uint64_t tls = 0;
+  GuestAddr pidfd = 0;
   std::optional<ThreadDescriptor> descriptor =
       std::nullopt;  // CLONE_SETTLS of i386 programs: what tls leads to
 };
@@ -59,10 +61,7 @@ Errno Check(Task& task, const Request& request) {
     task.kernel.CountAbsent("clone (namespaces)");
     return kEPERM;
   }
-  if (has(kClonePidfd)) {
-    task.kernel.CountAbsent("clone (CLONE_PIDFD)");
-    return kEINVAL;
-  }
+  if (has(kClonePidfd) && (has(kCloneThread) || has(kCloneDetached))) return kEINVAL;
   if ((flags & ~(kAnswered | kWithoutEffect)) != 0) return kEINVAL;
   if (has(kCloneThread) && !has(kCloneSighand)) return kEINVAL;
   if (has(kCloneSighand) && !has(kCloneVm)) return kEINVAL;
@@ -143,6 +142,16 @@ SyscallResult AwaitVfork(const Task& task) {
   return SyscallResult::Block({kNever, Wait::kEvent, OnSignal::kNothing, 0, child});
 }
 
+// A child that was not to be: nobody has seen it.
+SyscallResult Undo(Task& child, const SyscallResult& error) {
+  Process& process = child.process;
+  std::erase(process.parent->children, &process);
+  process.ended = process.reaped = true;
+  child.LeaveCpu();
+  child.kernel.processes().Forget(child);
+  return error;
+}
+
 SyscallResult Clone(Task& task, Request request) {
   if (task.call->progress != 0) return AwaitVfork(task);
   if (const Errno error = Check(task, request); error != Errno{}) return error;
@@ -188,6 +197,15 @@ SyscallResult Clone(Task& task, Request request) {
     static_cast<void>(task.memory().Write(GuestPtr<std::int32_t>{request.parent_tid}, tid));
   if (has(kCloneChildSettid))
     static_cast<void>(child->memory().Write(GuestPtr<std::int32_t>{request.child_tid}, tid));
+  if (has(kClonePidfd)) {
+    const SyscallResult fd = InstallPidFile(task, child->shared_process(), 0);
+    if (fd.value() < 0) return Undo(*child, fd);
+    const auto number = static_cast<std::int32_t>(fd.value());
+    if (const auto ok = task.memory().Write(GuestPtr<std::int32_t>{request.pidfd}, number); !ok) {
+      task.fds().Close(number);
+      return Undo(*child, ok.error());
+    }
+  }
   if (has(kCloneChildCleartid)) child->clear_child_tid = request.child_tid;
   task.kernel.scheduler.Add(*child);
   if (!has(kCloneVfork)) return tid;
@@ -199,12 +217,15 @@ SyscallResult Clone(Task& task, Request request) {
 
 SyscallResult SysClone(Task& task, CloneFlags flags, Address stack, Address parent_tid,
                        Address child_tid, Hex tls) {
+  // They would write to one place.
+  if (flags.Has(kClonePidfd | kCloneParentSettid)) return kEINVAL;
   return Clone(task, {.flags = flags.value & ~std::uint64_t{kSignalMask},
                       .exit_signal = flags.value & kSignalMask,
                       .stack = stack.value,
                       .parent_tid = parent_tid.value,
                       .child_tid = child_tid.value,
-                      .tls = tls.value});
+                      .tls = tls.value,
+                      .pidfd = parent_tid.value});
 }
 
 // The order of i386: CONFIG_CLONE_BACKWARDS.
@@ -251,7 +272,8 @@ SyscallResult SysClone3(Task& task, GuestPtr<const abi::CloneArguments> argument
                       .stack = asked.stack + asked.stack_size,
                       .parent_tid = asked.parent_tid,
                       .child_tid = asked.child_tid,
-                      .tls = asked.tls});
+                      .tls = asked.tls,
+                      .pidfd = asked.pidfd});
 }
 
 }  // namespace glovebox::engine

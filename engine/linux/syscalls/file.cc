@@ -5,6 +5,7 @@
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/locks.h"
 #include "engine/vfs/pipe.h"
 
 namespace glovebox::engine {
@@ -183,48 +184,14 @@ enum FcntlNumber : int {
   kSetFd,
   kGetFlags,
   kSetFlags,
-  kGetLock,
-  kSetLock,
-  kSetLockWait,
-  kSetOwner,
+  kSetOwner = 8,
   kGetOwner,
-  kGetLock64 = 12,  // to 14: of i386, whose kGetLock has 32 bits
-  kSetLock64,
-  kSetLockWait64,
-  kOfdGetLock = 36,
-  kOfdSetLock,
-  kOfdSetLockWait,
+  kSetLease = 1024,
+  kGetLease,
   kDupFdCloexec = 1030,
   kSetPipeSize,
   kGetPipeSize,
 };
-
-// On i386 the command says how wide the structure of a lock is: fs/fcntl.c, do_compat_fcntl64,
-// which is behind both of its numbers. Returns the command as 64-bit programs have it.
-int NormaliseLock(int command, GuestPtr<abi::Flock>& pointer) {
-  if (!abi::IsI386(pointer.layout)) return command;
-  const bool wide = command >= kGetLock64 && command <= kSetLockWait64;
-  pointer.layout = wide || command >= kOfdGetLock ? abi::Layout::kI386Wide : abi::Layout::kI386;
-  return wide ? command - kGetLock64 + kGetLock : command;
-}
-
-// Advisory locks: one process never conflicts with itself.
-SyscallResult Lock(Task& task, OpenFile& file, int command, GuestPtr<abi::Flock> pointer) {
-  auto lock = task.memory().Read(pointer);
-  if (!lock) return lock.error();
-  constexpr std::int16_t kReadLock = 0, kWriteLock = 1, kUnlock = 2;
-  if (lock->type < kReadLock || lock->type > kUnlock || lock->whence < 0 || lock->whence > 2)
-    return kEINVAL;
-  if (command >= kOfdGetLock && lock->pid != 0) return kEINVAL;
-  if (command == kGetLock || command == kOfdGetLock) {
-    if (lock->type == kUnlock) return kEINVAL;
-    lock->type = kUnlock;
-    return FromResult(task.memory().Write(pointer, *lock));
-  }
-  if (lock->type == kReadLock && !file.readable()) return kEBADF;
-  if (lock->type == kWriteLock && !file.writable()) return kEBADF;
-  return 0;
-}
 
 }  // namespace
 
@@ -326,9 +293,8 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
       break;
   }
   if ((*file)->path_only()) return kEBADF;
-  GuestPtr<abi::Flock> lock{argument.value, task.call->layout};
-  const int number = NormaliseLock(command.value, lock);
-  switch (number) {
+  if (const auto done = LockCommand(task, **file, command.value, argument.value)) return *done;
+  switch (command.value) {
     case kSetFlags: {
       constexpr int kSettable =
           kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
@@ -336,17 +302,16 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
                         (static_cast<int>(argument.value) & kSettable));
       return 0;
     }
-    case kGetLock:
-    case kSetLock:
-    case kSetLockWait:
-    case kOfdGetLock:
-    case kOfdSetLock:
-    case kOfdSetLockWait:
-      return Lock(task, **file, number, lock);
     case kSetOwner:
       return 0;
     case kGetOwner:
       return 0;
+    case kGetLease: {
+      constexpr std::int64_t kUnlocked = 2;
+      return kUnlocked;
+    }
+    case kSetLease:
+      return kEINVAL;  // as on file systems without leases
     case kGetPipeSize:
       return (*file)->inode().is(kTypeFifo)
                  ? SyscallResult(static_cast<std::int64_t>(Pipe::kCapacityBytes))
@@ -354,14 +319,6 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     default:
       return kEINVAL;
   }
-}
-
-SyscallResult SysFlock(Task& task, Fd fd, int operation) {
-  constexpr int kShared = 1, kExclusive = 2, kUnlock = 8, kNonBlocking = 4;
-  const int what = operation & ~kNonBlocking;
-  if (what != kShared && what != kExclusive && what != kUnlock) return kEINVAL;
-  const auto file = FileOf(task, fd);
-  return file ? SyscallResult(0) : SyscallResult(file.error());
 }
 
 SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {

@@ -207,7 +207,7 @@ SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
     call.progress += *written;
     if (task.kernel.ended()) break;
     // A short write to a pipe goes on once there is room; to a file it is the answer.
-    if (*written < got && file.seekable()) break;
+    if (*written < got && file.short_write_ends()) break;
     if (got < want.size() && *written == got) break;
     if (call.progress < *call.total && task.kernel.SliceIsOver()) return SyscallResult::Again();
   } while (call.progress < *call.total);

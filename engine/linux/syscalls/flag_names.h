@@ -91,17 +91,33 @@ inline constexpr BitName kSeekNames[] = {
 using Whence = Choice<kSeekNames>;
 
 inline constexpr BitName kFcntlNames[] = {
-    Bit(0, "F_DUPFD"),         Bit(1, "F_GETFD"),
-    Bit(2, "F_SETFD"),         Bit(3, "F_GETFL"),
-    Bit(4, "F_SETFL"),         Bit(5, "F_GETLK"),
-    Bit(6, "F_SETLK"),         Bit(7, "F_SETLKW"),
-    Bit(8, "F_SETOWN"),        Bit(9, "F_GETOWN"),
-    Bit(36, "F_OFD_GETLK"),    Bit(37, "F_OFD_SETLK"),
-    Bit(38, "F_OFD_SETLKW"),   Bit(1030, "F_DUPFD_CLOEXEC"),
-    Bit(1031, "F_SETPIPE_SZ"), Bit(1032, "F_GETPIPE_SZ"),
-    Bit(1033, "F_ADD_SEALS"),  Bit(1034, "F_GET_SEALS"),
+    Bit(0, "F_DUPFD"),
+    Bit(1, "F_GETFD"),
+    Bit(2, "F_SETFD"),
+    Bit(3, "F_GETFL"),
+    Bit(4, "F_SETFL"),
+    Bit(5, "F_GETLK"),
+    Bit(6, "F_SETLK"),
+    Bit(7, "F_SETLKW"),
+    Bit(8, "F_SETOWN"),
+    Bit(9, "F_GETOWN"),
+    Bit(12, "F_GETLK64"),
+    Bit(13, "F_SETLK64"),
+    Bit(14, "F_SETLKW64"),
+    Bit(36, "F_OFD_GETLK"),
+    Bit(37, "F_OFD_SETLK"),
+    Bit(38, "F_OFD_SETLKW"),
+    Bit(1030, "F_DUPFD_CLOEXEC"),
+    Bit(1031, "F_SETPIPE_SZ"),
+    Bit(1032, "F_GETPIPE_SZ"),
+    Bit(1033, "F_ADD_SEALS"),
+    Bit(1034, "F_GET_SEALS"),
 };
 using FcntlCommand = Choice<kFcntlNames>;
+
+inline constexpr BitName kFlockNames[] = {Bit(1, "LOCK_SH"), Bit(2, "LOCK_EX"), Bit(4, "LOCK_NB"),
+                                          Bit(8, "LOCK_UN")};
+using FlockOperation = Flags<kFlockNames>;
 
 inline constexpr BitName kIoctlNames[] = {
     Bit(0x5401, "TCGETS"),     Bit(0x5402, "TCSETS"),   Bit(0x540f, "TIOCGPGRP"),

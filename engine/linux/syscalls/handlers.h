@@ -28,7 +28,7 @@ SyscallResult SysDup3(Task& task, Fd from, Fd to, OpenFlags flags);
 SyscallResult SysPipe(Task& task, GuestPtr<std::int32_t> fds);
 SyscallResult SysPipe2(Task& task, GuestPtr<std::int32_t> fds, OpenFlags flags);
 SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument);
-SyscallResult SysFlock(Task& task, Fd fd, int operation);
+SyscallResult SysFlock(Task& task, Fd fd, FlockOperation operation);
 SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument);
 SyscallResult SysFsync(Task& task, Fd fd);
 SyscallResult SysSync(Task&);

@@ -4,12 +4,11 @@
 #include <vector>
 
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/waiting.h"
 #include "engine/linux/task.h"
 
 namespace glovebox::engine {
 namespace {
-
-constexpr std::int64_t kBillion = 1'000'000'000;
 
 // The events of one descriptor, or what has to be waited for (stdin, with time frozen).
 Result<std::uint16_t, IoFailure> EventsOf(Task& task, int fd, std::uint16_t wanted) {
@@ -23,35 +22,9 @@ Result<std::uint16_t, IoFailure> EventsOf(Task& task, int fd, std::uint16_t want
   return static_cast<std::uint16_t>(ready & (wanted | kPollErr | kPollHup));
 }
 
-Result<std::int64_t, Errno> Duration(const abi::Timespec& time) {
-  if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kBillion)
-    return std::unexpected(kEINVAL);
-  return std::min<std::int64_t>(time.seconds, 4'000'000'000) * kBillion + time.nanoseconds;
-}
-
-// `duration` in nanoseconds, negative for ever. Set once, at the first try.
-void SetDeadline(Task& task, std::int64_t duration) {
-  if (task.call->deadline) return;
-  task.call->deadline =
-      duration < 0 ? kNever : task.kernel.Now() + static_cast<Nanoseconds>(duration);
-}
-
-bool Expired(const Task& task) { return task.kernel.Now() >= *task.call->deadline; }
-
 SyscallResult WaitForEvents(const Task& task) {
   return SyscallResult::Block(
       {*task.call->deadline, Wait::kEvent, OnSignal::kInterrupt, 0, Scheduler::AnyFile()});
-}
-
-// Puts the mask of ppoll and pselect6 into force for the length of the call.
-Result<void, Errno> SetMask(Task& task, GuestAddr mask, std::uint64_t size) {
-  if (mask == 0 || task.signals.saved_mask) return {};
-  if (size != sizeof(SignalSet)) return std::unexpected(kEINVAL);
-  const auto value = task.memory().Read(GuestPtr<const SignalSet>{mask});
-  if (!value) return std::unexpected(value.error());
-  task.signals.saved_mask = task.signals.blocked();
-  task.signals.SetBlocked(*value);
-  return {};
 }
 
 SyscallResult Poll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count) {
@@ -71,7 +44,7 @@ SyscallResult Poll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count) {
     row.revents = *events;
     if (row.revents != 0) ++ready;
   }
-  if (ready == 0 && !Expired(task)) return WaitForEvents(task);
+  if (ready == 0 && !DeadlineHasPassed(task)) return WaitForEvents(task);
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto out = (fds + i).address + offsetof(abi::Pollfd, revents);
     if (const auto ok =
@@ -120,7 +93,7 @@ SyscallResult Select(Task& task, int count, const SelectSets& sets) {
       ++ready;
     }
   }
-  if (ready == 0 && !Expired(task)) return WaitForEvents(task);
+  if (ready == 0 && !DeadlineHasPassed(task)) return WaitForEvents(task);
   for (std::size_t i = 0; i < 3; ++i) {
     if (!sets[i] || words == 0) continue;
     const auto bytes = std::as_bytes(std::span(out[i])).first(set_bytes);
@@ -137,7 +110,8 @@ void WriteRest(Task& task, GuestPtr<Time> pointer, const SyscallResult& result, 
   const auto left =
       static_cast<std::int64_t>(*task.call->deadline > now ? *task.call->deadline - now : 0);
   // A timeout in read-only memory is not an error.
-  static_cast<void>(task.memory().Write(pointer, Time{left / kBillion, left % kBillion / unit}));
+  static_cast<void>(task.memory().Write(
+      pointer, Time{left / kNanosecondsPerSecond, left % kNanosecondsPerSecond / unit}));
 }
 
 }  // namespace
@@ -149,18 +123,13 @@ SyscallResult SysPoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count
 
 SyscallResult SysPpoll(Task& task, GuestPtr<abi::Pollfd> fds, std::uint32_t count,
                        GuestPtr<abi::Timespec> timeout, Address mask, Size mask_size) {
-  if (!task.call->deadline) {
-    std::int64_t duration = -1;
-    if (timeout) {
-      const auto time = task.memory().Read(timeout);
-      if (!time) return time.error();
-      const auto ns = Duration(*time);
-      if (!ns) return ns.error();
-      duration = *ns;
-    }
-    SetDeadline(task, duration);
+  if (const auto set =
+          SetDeadline(task, GuestPtr<const abi::Timespec>{timeout.address, timeout.layout});
+      !set) {
+    return set.error();
   }
-  if (const auto set = SetMask(task, mask.value, mask_size.value); !set) return set.error();
+  if (const auto set = SetTemporaryMask(task, mask.value, mask_size.value); !set)
+    return set.error();
   const SyscallResult result = Poll(task, fds, count);
   WriteRest(task, timeout, result, 1);
   return result;
@@ -175,8 +144,8 @@ SyscallResult SysSelect(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<
       if (!time) return time.error();
       if (time->seconds < 0 || time->microseconds < 0) return kEINVAL;
       const std::int64_t seconds = std::min<std::int64_t>(time->seconds, 4'000'000'000);
-      duration =
-          seconds * kBillion + std::min<std::int64_t>(time->microseconds, 4'000'000'000'000) * 1000;
+      duration = seconds * kNanosecondsPerSecond +
+                 std::min<std::int64_t>(time->microseconds, 4'000'000'000'000) * 1000;
     }
     SetDeadline(task, duration);
   }
@@ -188,21 +157,15 @@ SyscallResult SysSelect(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<
 SyscallResult SysPselect6(Task& task, int count, GuestPtr<abi::Word> in, GuestPtr<abi::Word> out,
                           GuestPtr<abi::Word> except, GuestPtr<abi::Timespec> timeout,
                           GuestPtr<const abi::SigsetArgument> mask) {
-  if (!task.call->deadline) {
-    std::int64_t duration = -1;
-    if (timeout) {
-      const auto time = task.memory().Read(timeout);
-      if (!time) return time.error();
-      const auto ns = Duration(*time);
-      if (!ns) return ns.error();
-      duration = *ns;
-    }
-    SetDeadline(task, duration);
+  if (const auto set =
+          SetDeadline(task, GuestPtr<const abi::Timespec>{timeout.address, timeout.layout});
+      !set) {
+    return set.error();
   }
   if (mask) {
     const auto value = task.memory().Read(mask);
     if (!value) return value.error();
-    if (const auto set = SetMask(task, value->mask, value->size); !set) return set.error();
+    if (const auto set = SetTemporaryMask(task, value->mask, value->size); !set) return set.error();
   }
   const SyscallResult result = Select(task, count, {in, out, except});
   WriteRest(task, timeout, result, 1);

@@ -4,6 +4,8 @@
 #include "engine/linux/process_table.h"
 #include "engine/linux/signal_frame.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/sending.h"
+#include "engine/linux/syscalls/waiting.h"
 #include "engine/linux/task.h"
 
 namespace glovebox::engine {
@@ -12,22 +14,6 @@ namespace {
 constexpr std::uint64_t kSigsetBytes = 8;
 
 bool IsSignal(int number) { return number >= 1 && number <= kSignalCount; }
-
-// kill(2), "Description": whose signals a process may send.
-bool MaySignal(const Task& task, const Process& to, int signal) {
-  const Credentials& from = task.credentials;
-  if (from.euid == 0 || &to == &task.process) return true;
-  if (signal == kSIGCONT && to.session == task.process.session) return true;
-  const Credentials& target = to.threads.front()->credentials;
-  return from.euid == target.uid || from.euid == target.suid || from.uid == target.uid ||
-         from.uid == target.suid;
-}
-
-SyscallResult SendTo(Task& task, Process& to, const abi::Siginfo& info) {
-  if (!MaySignal(task, to, info.signal)) return kEPERM;
-  if (info.signal == 0) return 0;
-  return to.Send(info) ? SyscallResult(0) : kEAGAIN;
-}
 
 // Every process that `chosen` takes; of several refusals the first counts, where none succeeds.
 template <typename Chosen>
@@ -78,6 +64,29 @@ SyscallResult ReturnFrom(Task& task, FrameKind kind) {
 
 }  // namespace
 
+bool MaySignal(const Task& task, const Process& to, int signal) {
+  const Credentials& from = task.credentials;
+  if (from.euid == 0 || &to == &task.process) return true;
+  if (signal == kSIGCONT && to.session == task.process.session) return true;
+  const Credentials& target = to.threads.front()->credentials;
+  return from.euid == target.uid || from.euid == target.suid || from.uid == target.uid ||
+         from.uid == target.suid;
+}
+
+SyscallResult SendTo(Task& task, Process& to, const abi::Siginfo& info) {
+  if (!MaySignal(task, to, info.signal)) return kEPERM;
+  if (info.signal == 0) return 0;
+  return to.Send(info) ? SyscallResult(0) : kEAGAIN;
+}
+
+bool MayTrace(const Task& task, const Task& other) {
+  const Credentials& to = other.credentials;
+  const Credentials& who = task.credentials;
+  if (&task.process == &other.process || who.privileged()) return true;
+  return other.dumpable && who.fsuid == to.uid && who.fsuid == to.euid && who.fsuid == to.suid &&
+         who.fsgid == to.gid && who.fsgid == to.egid && who.fsgid == to.sgid;
+}
+
 SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action,
                              GuestPtr<Sigaction> old, Size size) {
   if (size.value != kSigsetBytes) return kEINVAL;
@@ -93,7 +102,11 @@ SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction
   const Sigaction before = task.signals.action(signal.value);
   if (action) {
     task.signals.handlers().Set(signal.value, to);
-    if (task.signals.IsIgnored(signal.value)) task.process.Drop(signal.value);
+    if (task.signals.IsIgnored(signal.value)) {
+      task.process.Drop(signal.value);
+    } else {
+      task.process.timers.OnHandlerSet(signal.value);
+    }
   }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
@@ -152,26 +165,14 @@ SyscallResult SysRtSigtimedwait(Task& task, GuestPtr<const SignalSet> set,
   if (size.value != kSigsetBytes) return kEINVAL;
   const auto wanted = task.memory().Read(set);
   if (!wanted) return wanted.error();
-  if (!task.call->deadline) {
-    task.call->deadline = kNever;
-    if (timeout) {
-      constexpr std::int64_t kBillion = 1'000'000'000;
-      const auto time = task.memory().Read(timeout);
-      if (!time) return time.error();
-      if (time->seconds < 0 || time->nanoseconds < 0 || time->nanoseconds >= kBillion)
-        return kEINVAL;
-      const auto ns =
-          std::min<std::int64_t>(time->seconds, 4'000'000'000) * kBillion + time->nanoseconds;
-      task.call->deadline = task.kernel.Now() + static_cast<Nanoseconds>(ns);
-    }
-  }
-  if (const auto taken = task.signals.Take(*wanted & ~kUnblockable)) {
+  if (const auto ok = SetDeadline(task, timeout); !ok) return ok.error();
+  if (const auto taken = task.TakeSignal(*wanted & ~kUnblockable)) {
     if (info) {
       if (const auto ok = task.memory().Write(info, *taken); !ok) return ok.error();
     }
     return taken->signal;
   }
-  if (task.kernel.Now() >= *task.call->deadline) return kEAGAIN;
+  if (DeadlineHasPassed(task)) return kEAGAIN;
   task.signals.awaited = *wanted & ~kUnblockable;
   return SyscallResult::Block({*task.call->deadline, Wait::kEvent, OnSignal::kInterrupt, 0});
 }

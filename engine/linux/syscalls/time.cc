@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/linux/process_timers.h"
+#include "engine/linux/syscalls/clocks.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/task.h"
 
@@ -11,59 +13,7 @@ namespace {
 constexpr std::int64_t kBillion = 1'000'000'000;
 constexpr std::int64_t kMillion = 1'000'000;
 
-enum ClockNumber : int {
-  kRealtime = 0,
-  kMonotonic,
-  kProcessCpu,
-  kThreadCpu,
-  kMonotonicRaw,
-  kRealtimeCoarse,
-  kMonotonicCoarse,
-  kBoottime,
-  kRealtimeAlarm,
-  kBoottimeAlarm,
-  kTai = 11
-};
-
-abi::Timespec ToTimespec(std::int64_t ns) { return {ns / kBillion, ns % kBillion}; }
 abi::Timeval ToTimeval(std::int64_t ns) { return {ns / kBillion, ns % kBillion / 1000}; }
-
-Result<std::int64_t, Errno> ReadClock(const Task& task, int clock) {
-  const Kernel& kernel = task.kernel;
-  switch (clock) {
-    case kRealtime:
-    case kRealtimeCoarse:
-    case kRealtimeAlarm:
-    case kTai:
-      return kernel.WallNanoseconds();
-    case kMonotonic:
-    case kMonotonicRaw:
-    case kMonotonicCoarse:
-    case kBoottime:
-    case kBoottimeAlarm:
-      return static_cast<std::int64_t>(kernel.Now());
-    case kProcessCpu:
-      return static_cast<std::int64_t>(task.process.cpu_ns);
-    case kThreadCpu:
-      return static_cast<std::int64_t>(task.cpu_ns);
-    default:
-      break;
-  }
-  // clock_getcpuclockid(3): ~pid shifted by three, and what kind of CPU time. Of this process only.
-  const int pid = ~(clock >> 3);
-  if (clock < 0 && (clock & 3) <= 2 && (pid == 0 || pid == static_cast<int>(task.process.pid))) {
-    return static_cast<std::int64_t>(task.process.cpu_ns);
-  }
-  return std::unexpected(kEINVAL);
-}
-
-Result<std::int64_t, Errno> ToNanoseconds(const abi::Timespec& time) {
-  if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= kBillion)
-    return std::unexpected(kEINVAL);
-  constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kBillion - 1;
-  if (time.seconds > kMaxSeconds) return std::numeric_limits<std::int64_t>::max();
-  return time.seconds * kBillion + time.nanoseconds;
-}
 
 Nanoseconds After(Nanoseconds now, std::int64_t duration) {
   const auto length = static_cast<Nanoseconds>(duration);
@@ -98,26 +48,49 @@ SyscallResult SleepFor(Task& task, GuestPtr<const abi::Timespec> duration,
 }
 
 // Microseconds of a timeval, EINVAL where they are out of range.
-Result<Nanoseconds, Errno> ToNanoseconds(const abi::Timeval& time) {
+Result<std::int64_t, Errno> FromTimeval(const abi::Timeval& time) {
   if (time.microseconds < 0 || time.microseconds >= kMillion || time.seconds < 0)
     return std::unexpected(kEINVAL);
-  const auto ns = ToNanoseconds(abi::Timespec{time.seconds, time.microseconds * 1000});
-  return static_cast<Nanoseconds>(*ns);
+  return ToNanoseconds(abi::Timespec{time.seconds, time.microseconds * 1000});
 }
 
-Nanoseconds TimerClock(const Task& task, int which) {
-  return which == kTimerReal ? task.kernel.Now() : task.process.cpu_ns;
+abi::Itimerval Describe(const TimerSetting& setting) {
+  return {ToTimeval(setting.interval), ToTimeval((setting.left + 999) / 1000 * 1000)};
 }
 
-abi::Itimerval Describe(const Task& task, int which) {
-  const IntervalTimer& timer = task.process.timers[static_cast<std::size_t>(which)];
-  const Nanoseconds now = TimerClock(task, which);
-  // A timer that is armed never reads as zero.
-  const Nanoseconds left = timer.expires == kNever ? 0
-                           : timer.expires > now   ? timer.expires - now
-                                                   : 1000;
-  return {ToTimeval(static_cast<std::int64_t>(timer.interval)),
-          ToTimeval(static_cast<std::int64_t>((left + 999) / 1000 * 1000))};
+// Ends a sleep on a clock that moves while somebody runs.
+class CpuSleep final : public ClockAlarm {
+ public:
+  CpuSleep(Task& task, CpuClock clock)
+      : ClockAlarm(task.kernel, {0, std::move(clock)}), task_(task) {}
+  void OnAlarm() override { kernel().scheduler.Wake(task_); }
+
+ private:
+  Task& task_;
+};
+
+SyscallResult SleepOnCpuClock(Task& task, CpuClock clock, bool absolute,
+                              GuestPtr<const abi::Timespec> time,
+                              GuestPtr<abi::Timespec> remaining) {
+  if (clock.thread == task.tid) return kEINVAL;
+  if (!task.call->state) {
+    const auto until = task.memory().Read(time);
+    if (!until) return until.error();
+    const auto ns = ToNanoseconds(*until);
+    if (!ns) return ns.error();
+    const std::int64_t now = clock.Now();
+    auto sleep = std::make_shared<CpuSleep>(task, std::move(clock));
+    sleep->Set(absolute ? *ns : now + std::min(*ns, std::numeric_limits<std::int64_t>::max() / 4));
+    task.call->state = std::move(sleep);
+  }
+  const auto& sleep = *static_cast<const CpuSleep*>(task.call->state.get());
+  const std::int64_t left = sleep.moment() - sleep.ClockNow();
+  if (left <= 0) return 0;
+  if (remaining && !absolute && task.signals.HasDeliverable()) {
+    if (const auto ok = task.memory().Write(remaining, ToTimespec(left)); !ok) return ok.error();
+    return kEINTR;
+  }
+  return SyscallResult::Block({kNever, Wait::kEvent, OnSignal::kInterrupt, 0});
 }
 
 }  // namespace
@@ -130,7 +103,11 @@ SyscallResult SysClockGettime(Task& task, ClockId clock, GuestPtr<abi::Timespec>
 
 SyscallResult SysClockGetres(Task& task, ClockId clock, GuestPtr<abi::Timespec> out) {
   if (const auto ns = ReadClock(task, clock.value); !ns) return ns.error();
-  return out ? FromResult(task.memory().Write(out, abi::Timespec{0, 1})) : SyscallResult(0);
+  // That of a kernel with CONFIG_HZ 250; the others have hrtimers.
+  constexpr std::int64_t kTick = 4'000'000;
+  const bool coarse = clock.value == kRealtimeCoarse || clock.value == kMonotonicCoarse;
+  return out ? FromResult(task.memory().Write(out, abi::Timespec{0, coarse ? kTick : 1}))
+             : SyscallResult(0);
 }
 
 SyscallResult SysGettimeofday(Task& task, GuestPtr<abi::Timeval> time,
@@ -158,12 +135,13 @@ SyscallResult SysNanosleep(Task& task, GuestPtr<const abi::Timespec> duration,
 SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags,
                                 GuestPtr<const abi::Timespec> time,
                                 GuestPtr<abi::Timespec> remaining) {
-  if (clock.value == kThreadCpu) return kEINVAL;
   const auto now = ReadClock(task, clock.value);
   if (!now) return kEINVAL;
-  // A clock that stands still while its only task sleeps never gets there.
-  if (clock.value == kProcessCpu || clock.value < 0) return kEOPNOTSUPP;
+  const auto cpu = FindCpuClock(task, clock.value);
+  if (!cpu) return cpu.error();
   constexpr std::uint64_t kAbsolute = 1;
+  if (*cpu) return SleepOnCpuClock(task, std::move(**cpu), flags.Has(kAbsolute), time, remaining);
+  if (clock.value >= kMonotonicRaw && clock.value <= kMonotonicCoarse) return kEOPNOTSUPP;
   if (!flags.Has(kAbsolute)) return SleepFor(task, time, remaining);
   if (!task.call->deadline) {
     const auto until = task.memory().Read(time);
@@ -176,24 +154,21 @@ SyscallResult SysClockNanosleep(Task& task, ClockId clock, SleepFlags flags,
 }
 
 SyscallResult SysAlarm(Task& task, std::uint32_t seconds) {
-  IntervalTimer& timer = task.process.timers[kTimerReal];
-  task.kernel.timed_processes.try_emplace(task.process.pid, &task.process);
-  const Nanoseconds now = task.kernel.Now();
-  const Nanoseconds left =
-      timer.expires == kNever ? 0 : timer.expires - std::min(timer.expires, now);
-  timer = {};
-  if (seconds != 0) timer.expires = now + seconds * static_cast<Nanoseconds>(kBillion);
+  IntervalTimer& timer = task.process.timers.interval(kTimerReal);
+  const std::int64_t left = timer.Get().left;
+  timer.Set(seconds * kBillion, 0);
   // Rounded to seconds, but never to 0 while something was armed: kernel/time/itimer.c,
   // alarm_setitimer.
-  auto whole = static_cast<std::int64_t>(left) / kBillion;
-  const std::int64_t rest = static_cast<std::int64_t>(left) % kBillion;
+  std::int64_t whole = left / kBillion;
+  const std::int64_t rest = left % kBillion;
   if ((whole == 0 && rest > 0) || rest >= kBillion / 2) ++whole;
   return whole;
 }
 
 SyscallResult SysGetitimer(Task& task, ItimerId which, GuestPtr<abi::Itimerval> out) {
   if (which.value < 0 || which.value >= kTimerCount) return kEINVAL;
-  return FromResult(task.memory().Write(out, Describe(task, which.value)));
+  const auto id = static_cast<TimerId>(which.value);
+  return FromResult(task.memory().Write(out, Describe(task.process.timers.interval(id).Get())));
 }
 
 SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itimerval> value,
@@ -205,15 +180,12 @@ SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itime
     if (!read) return read.error();
     to = *read;
   }
-  const auto first = ToNanoseconds(to.value);
-  const auto interval = ToNanoseconds(to.interval);
+  const auto first = FromTimeval(to.value);
+  const auto interval = FromTimeval(to.interval);
   if (!first || !interval) return kEINVAL;
-  const abi::Itimerval before = Describe(task, which.value);
-  IntervalTimer& timer = task.process.timers[static_cast<std::size_t>(which.value)];
-  timer = {};
-  task.kernel.timed_processes.try_emplace(task.process.pid, &task.process);
-  if (*first != 0)
-    timer = {After(TimerClock(task, which.value), static_cast<std::int64_t>(*first)), *interval};
+  IntervalTimer& timer = task.process.timers.interval(static_cast<TimerId>(which.value));
+  const abi::Itimerval before = Describe(timer.Get());
+  timer.Set(*first, *interval);
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
 

@@ -1,6 +1,7 @@
 // What became of children: wait4(2), waitid(2).
 #include <algorithm>
 
+#include "engine/linux/events/pid_file.h"
 #include "engine/linux/exit.h"
 #include "engine/linux/syscalls/handlers.h"
 
@@ -143,6 +144,7 @@ SyscallResult SysWaitid(Task& task, int which, Pid id, GuestPtr<abi::Siginfo> in
     return kEINVAL;
   }
   Wanted wanted{.flags = options};
+  bool never_waits = false;
   switch (which) {
     case kEveryChild:
       break;
@@ -156,13 +158,24 @@ SyscallResult SysWaitid(Task& task, int which, Pid id, GuestPtr<abi::Siginfo> in
       wanted.kind = Wanted::Kind::kGroup;
       wanted.id = id.value == 0 ? task.process.group : static_cast<std::uint32_t>(id.value);
       break;
-    case kPidfd:
-      return kEBADF;  // no descriptor is one
+    case kPidfd: {
+      const auto file = id.value < 0 ? nullptr : task.fds().Get(id.value);
+      const auto* const pid_file = dynamic_cast<const PidFile*>(file.get());
+      if (id.value < 0) return kEINVAL;
+      if (pid_file == nullptr) return kEBADF;
+      if (pid_file->process() == nullptr) return kECHILD;
+      wanted.kind = Wanted::Kind::kPid;
+      wanted.id = pid_file->process()->pid;
+      // PIDFD_NONBLOCK: waitid(2) asks once.
+      never_waits = pid_file->nonblocking();
+      break;
+    }
     default:
       return kEINVAL;
   }
   const auto news = Look(task, wanted);
   if (!news) return news.error();
+  if (!*news && never_waits) return kEAGAIN;
   if (!*news && (options & kNoHang) == 0) return AwaitNews(task);
   abi::Siginfo told{};
   abi::Rusage used{};
