@@ -32,6 +32,7 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
                       [this](std::span<std::byte> out) { random.Fill(out); },
                       [this](const void* channel) { scheduler.FileEvent(channel); }})),
       files_(services_, spec.root),
+      network_(services_),
       processes_(std::make_unique<ProcessTable>()) {
   std::optional<SeededRandom> chaos;
   if (world.Text(WorldId::kScheduling) == "chaos") chaos.emplace(spec.seed, kScheduleStream);

@@ -17,6 +17,7 @@
 #include "engine/linux/trace.h"
 #include "engine/linux/world_values.h"
 #include "engine/memory/meter.h"
+#include "engine/net/network.h"
 #include "engine/process.h"
 #include "engine/vfs/filesystem.h"
 #include "engine/vfs/open_file.h"
@@ -95,6 +96,7 @@ class Kernel {
   BoxHost& host() { return host_; }
   const std::shared_ptr<VfsServices>& services() const { return services_; }
   Filesystem& files() { return files_; }
+  net::Network& network() { return network_; }
   ProcessTable& processes() { return *processes_; }
 
   FutexTable futexes;
@@ -125,6 +127,7 @@ class Kernel {
   std::map<std::pair<abi::AbiId, std::uint64_t>, std::string> unknown_names_;
   std::shared_ptr<VfsServices> services_;
   Filesystem files_;  // its nodes ask for the time as they are made
+  net::Network network_;
   // Last: what tasks hold goes before what they hold it of.
   const std::unique_ptr<ProcessTable> processes_;
 };

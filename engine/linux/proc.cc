@@ -8,6 +8,7 @@
 
 #include "engine/linux/cpuinfo.h"
 #include "engine/linux/proc_directory.h"
+#include "engine/linux/proc_net.h"
 #include "engine/linux/process_table.h"
 #include "engine/vfs/device.h"
 
@@ -165,6 +166,7 @@ void AddSys(ProcDirectory& proc, Kernel& kernel) {
   constant(*files, "file-max", fmt::format("{}\n", kernel.spec.limits[LimitId::kOpenFiles]));
   constant(*files, "nr_open", fmt::format("{}\n", kernel.spec.limits[LimitId::kOpenFiles]));
   constant(*files, "pipe-max-size", "65536\n");
+  AddNetworkSettings(*sys);
 }
 
 }  // namespace
@@ -195,6 +197,7 @@ std::shared_ptr<Directory> MakeProc(Kernel& kernel) {
   });
   AddMachine(*proc, kernel);
   AddSys(*proc, kernel);
+  AddNetwork(*proc, kernel);
   *sealed = true;
   return proc;
 }

@@ -205,6 +205,8 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   const auto directory_ref = [](const std::shared_ptr<Directory>& d) {
     return PathRef{d, d->parent(), d->name()};
   };
+  // Every process of a box has the same one.
+  AddLink(directory, "net", "/proc/net");
   jump("exe", [task] { return task->program ? task->program->executable : PathRef{}; });
   jump("cwd", [task, directory_ref] {
     return task->fs_context ? directory_ref(task->fs().working_directory) : PathRef{};

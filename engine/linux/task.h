@@ -40,6 +40,8 @@ struct CallInFlight {
   std::uint64_t progress = 0;
   std::optional<std::uint64_t> total;  // bytes that a transfer is about, once it has begun
   std::optional<Nanoseconds> deadline;
+  // What the call is about, while it waits: closing its descriptor does not end the wait.
+  std::shared_ptr<OpenFile> file;
   std::shared_ptr<OpenFile> opening;  // open(2) of a FIFO, while the other end is not there
   std::shared_ptr<void> state;        // whatever the call keeps while it waits
 };

@@ -99,6 +99,13 @@ Result<void, Errno> Filesystem::MakeFifo(const Resolved& at, std::uint32_t mode,
                Pipe::kCapacityBytes);
 }
 
+Result<void, Errno> Filesystem::MakeNode(const Resolved& at, const std::shared_ptr<Inode>& inode,
+                                         const Credentials& who) {
+  if (const auto ok = MayCreate(at); !ok) return ok;
+  if (at.trailing_slash) return std::unexpected(kENOENT);
+  return Place(at, inode, who, 0);
+}
+
 Result<std::shared_ptr<Inode>, Errno> Filesystem::MakeNameless(Directory& directory,
                                                                std::uint32_t mode,
                                                                const Credentials& who) {

@@ -31,6 +31,9 @@ class Filesystem {
   Result<void, Errno> MakeSymlink(const Resolved& at, const std::string& target,
                                   const Credentials& who);
   Result<void, Errno> MakeFifo(const Resolved& at, std::uint32_t mode, const Credentials& who);
+  // Any other node, which the caller has made: a socket.
+  Result<void, Errno> MakeNode(const Resolved& at, const std::shared_ptr<Inode>& inode,
+                               const Credentials& who);
   // O_TMPFILE: a file without a name.
   Result<std::shared_ptr<Inode>, Errno> MakeNameless(Directory& directory, std::uint32_t mode,
                                                      const Credentials& who);

@@ -25,6 +25,7 @@ enum FileType : std::uint32_t {
   kTypeDirectory = 0040000,
   kTypeRegular = 0100000,
   kTypeSymlink = 0120000,
+  kTypeSocket = 0140000,
   kTypeMask = 0170000,
 };
 
@@ -37,6 +38,7 @@ enum DeviceNumber : std::uint64_t {
   kProcDevice = 0x15,
   kPipeDevice = 0xd,
   kAnonymousDevice = 0xe,
+  kSocketDevice = 0x8,
 };
 
 class Directory;

@@ -16,6 +16,7 @@ ALLOWED = {
     "engine/cpu": ["engine/base", "engine/limits", "engine/memory"],
     "engine/isa/x86": ["engine/base", "engine/limits", "engine/memory", "engine/cpu"],
     "engine/vfs": ["engine/base", "engine/limits", "engine/memory"],
+    "engine/net": ["engine/base", "engine/limits", "engine/memory", "engine/vfs"],
     "engine/loader": ["engine/base", "engine/limits", "engine/memory", "engine/vfs"],
     "engine/linux": ["engine/"],
     "engine": ["engine/"],

@@ -39,6 +39,8 @@ std::string_view TypeName(std::uint32_t mode) {
       return "S_IFREG";
     case 0120000:
       return "S_IFLNK";
+    case 0140000:
+      return "S_IFSOCK";
     default:
       return "0";
   }

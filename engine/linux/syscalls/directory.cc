@@ -4,6 +4,7 @@
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/net/socket_inode.h"
 
 namespace glovebox::engine {
 namespace {
@@ -30,7 +31,12 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
   if (!at) return at.error();
   const std::uint32_t permissions = mode & 07777 & ~task.fs().umask;
   if (fifo) return FromResult(task.kernel.files().MakeFifo(*at, permissions, task.credentials));
-  // A box makes no devices: what they would lead to is the host's. Sockets come with bind(2).
+  if (type == kTypeSocket) {
+    const auto node =
+        std::make_shared<net::SocketInode>(task.kernel.services(), permissions, kRootDevice);
+    return FromResult(task.kernel.files().MakeNode(*at, node, task.credentials));
+  }
+  // A box makes no devices: what they would lead to is the host's.
   if (!regular) return at->ref.inode ? kEEXIST : kEPERM;
   const auto made = task.kernel.files().MakeFile(*at, permissions, task.credentials);
   return made ? SyscallResult(0) : SyscallResult(made.error() == kEISDIR ? kENOENT : made.error());

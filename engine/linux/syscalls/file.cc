@@ -6,6 +6,7 @@
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/locks.h"
+#include "engine/linux/syscalls/sockets.h"
 #include "engine/vfs/pipe.h"
 
 namespace glovebox::engine {
@@ -347,6 +348,9 @@ SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {
       return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, count));
     }
     default:
+      if (auto* const socket = dynamic_cast<net::Socket*>(file->get()))
+        return SocketIoctl(task, *socket, static_cast<std::uint32_t>(request.value),
+                           argument.value);
       return kENOTTY;  // no terminals, no other devices
   }
 }

@@ -11,12 +11,6 @@ constexpr std::uint64_t kMaxVectors = 1024;              // UIO_MAXIOV
 constexpr std::uint64_t kMaxTransferBytes = 0x7ffff000;  // MAX_RW_COUNT
 constexpr std::size_t kPieceBytes = 65536;
 
-std::uint64_t Total(const Vectors& vectors) {
-  std::uint64_t total = 0;
-  for (const abi::Iovec& vector : vectors) total += vector.length;
-  return std::min(total, kMaxTransferBytes);
-}
-
 // Walks the guest's buffers from byte `skip` on; `copy(address, part)` returns the bytes that it
 // moved.
 template <typename Copy>
@@ -37,20 +31,6 @@ std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, C
   return done;
 }
 
-std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip,
-                   std::span<std::byte> out) {
-  return Walk(vectors, skip, out.size(), [&](GuestAddr from, std::size_t at, std::size_t count) {
-    return task.memory().ReadSome(from, out.subspan(at, count));
-  });
-}
-
-std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip,
-                    std::span<const std::byte> bytes) {
-  return Walk(vectors, skip, bytes.size(), [&](GuestAddr to, std::size_t at, std::size_t count) {
-    return task.memory().WriteSome(to, bytes.subspan(at, count));
-  });
-}
-
 // The transfer is over: moves the position, charges the time, says how much it was.
 SyscallResult Finish(Task& task, OpenFile& file, const std::uint64_t* offset) {
   const std::uint64_t done = task.call->progress;
@@ -66,6 +46,26 @@ SyscallResult FinishOr(Task& task, OpenFile& file, const std::uint64_t* offset, 
 
 }  // namespace
 
+std::uint64_t TotalBytes(const Vectors& vectors) {
+  std::uint64_t total = 0;
+  for (const abi::Iovec& vector : vectors) total += vector.length;
+  return std::min(total, kMaxTransferBytes);
+}
+
+std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip,
+                   std::span<std::byte> out) {
+  return Walk(vectors, skip, out.size(), [&](GuestAddr from, std::size_t at, std::size_t count) {
+    return task.memory().ReadSome(from, out.subspan(at, count));
+  });
+}
+
+std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip,
+                    std::span<const std::byte> bytes) {
+  return Walk(vectors, skip, bytes.size(), [&](GuestAddr to, std::size_t at, std::size_t count) {
+    return task.memory().WriteSome(to, bytes.subspan(at, count));
+  });
+}
+
 Result<std::shared_ptr<OpenFile>, Errno> FileOrPathOf(Task& task, Fd fd) {
   auto file = task.fds().Get(fd.value);
   if (!file) return std::unexpected(kEBADF);
@@ -76,6 +76,15 @@ Result<std::shared_ptr<OpenFile>, Errno> FileOf(Task& task, Fd fd) {
   auto file = task.fds().Get(fd.value);
   if (!file || file->path_only()) return std::unexpected(kEBADF);
   return file;
+}
+
+Result<std::shared_ptr<OpenFile>, Errno> HeldFileOf(Task& task, Fd fd) {
+  if (!task.call->file) {
+    auto file = FileOf(task, fd);
+    if (!file) return file;
+    task.call->file = std::move(*file);
+  }
+  return task.call->file;
 }
 
 Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow,
@@ -129,7 +138,7 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
   if (!file.readable()) return kEBADF;
   CallInFlight& call = *task.call;
   if (!call.total) {
-    const auto ready = file.Await(static_cast<std::size_t>(Total(vectors)));
+    const auto ready = file.Await(static_cast<std::size_t>(TotalBytes(vectors)));
     if (!ready) return BlockOrFail(file, ready.error());
     call.total = *ready;
   }
@@ -179,7 +188,7 @@ SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
   if (!file.writable()) return kEBADF;
   CallInFlight& call = *task.call;
   if (!call.total) {
-    call.total = Total(vectors);
+    call.total = TotalBytes(vectors);
     if ((file.flags() & kOpenAppend) != 0 && offset == nullptr)
       file.offset = file.inode().size_bytes();
   }

@@ -13,6 +13,8 @@ namespace glovebox::engine {
 // does something.
 Result<std::shared_ptr<OpenFile>, Errno> FileOf(Task& task, Fd fd);
 Result<std::shared_ptr<OpenFile>, Errno> FileOrPathOf(Task& task, Fd fd);
+// As FileOf, for calls that wait: the description with which the call began.
+Result<std::shared_ptr<OpenFile>, Errno> HeldFileOf(Task& task, Fd fd);
 
 // Names what a path call is about: the path, or with AT_EMPTY_PATH and an empty path the descriptor
 // itself.
@@ -30,6 +32,14 @@ SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::i
 using Vectors = std::vector<abi::Iovec>;
 Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
                                    std::uint64_t count);
+
+// How many bytes they are about, at most MAX_RW_COUNT.
+std::uint64_t TotalBytes(const Vectors& vectors);
+// Copies from the guest's buffers, and to them, from their byte `skip` on; how many bytes could be.
+std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip,
+                   std::span<std::byte> out);
+std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip,
+                    std::span<const std::byte> bytes);
 
 // Moves bytes between a file and guest memory; `offset` set for pread and pwrite. Long transfers
 // come back with SyscallResult::Again and go on where they were.

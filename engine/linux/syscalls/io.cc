@@ -4,6 +4,7 @@
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/sockets.h"
 
 namespace glovebox::engine {
 namespace {
@@ -30,8 +31,12 @@ SyscallResult Positioned(Task& task, Direction direction, Fd fd, const Vectors& 
 }
 
 SyscallResult Sequential(Task& task, Direction direction, Fd fd, const Vectors& vectors) {
-  const auto file = FileOf(task, fd);
+  const auto file = HeldFileOf(task, fd);
   if (!file) return file.error();
+  if (const auto socket = std::dynamic_pointer_cast<net::Socket>(*file)) {
+    return direction == Direction::kIn ? ReadSocket(task, socket, vectors)
+                                       : WriteSocket(task, socket, vectors);
+  }
   return direction == Direction::kIn ? TransferIn(task, **file, vectors, nullptr)
                                      : TransferOut(task, **file, vectors, nullptr);
 }
