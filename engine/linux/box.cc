@@ -5,6 +5,7 @@
 
 #include "engine/base/host_cpu.h"
 #include "engine/linux/call.h"
+#include "engine/linux/deadlock.h"
 #include "engine/linux/deliver.h"
 #include "engine/linux/exec.h"
 #include "engine/linux/kernel.h"
@@ -132,21 +133,8 @@ class LinuxBox : public Box {
   void EndAsDeadlock() {
     Termination termination;
     termination.kind = Termination::Kind::kDeadlock;
-    for (const auto& [id, task] : kernel_.processes().tasks()) {
-      if (task->scheduling.state == Scheduling::State::kEnded) continue;
-      if (!termination.detail.empty()) termination.detail += "; ";
-      termination.detail += DescribeWait(*task);
-    }
-    termination.detail += "; no timer, signal or other task can end that";
+    termination.detail = DescribeDeadlock(kernel_);
     kernel_.End(std::move(termination));
-  }
-
-  static std::string DescribeWait(const Task& task) {
-    const std::string name = "task " + std::to_string(task.tid) + " (" + task.command + ")";
-    if (task.process.stop_signal != 0)
-      return name + " was stopped by " + SignalName(task.process.stop_signal);
-    return name + " waits in " +
-           std::string(task.call && task.call->row != nullptr ? task.call->row->name : "?");
   }
 
   // Clocks of CPU time move for the process of `running` alone, which may be null.

@@ -25,37 +25,36 @@ FutexKey FutexTable::KeyOf(Task& task, GuestAddr address, bool is_private) {
 }
 
 void FutexTable::Enqueue(Task& task, const FutexKey& key, std::uint32_t bits) {
-  queues_[key].push_back({&task, bits});
-  task.futex = key;
+  queues_[key].push_back({&task, bits, task.futex.keys.size()});
+  task.futex.keys.push_back(key);
 }
 
-bool FutexTable::IsWaiting(const Task& task) const { return task.futex.has_value(); }
+bool FutexTable::IsWaiting(const Task& task) const { return !task.futex.keys.empty(); }
 
 void FutexTable::Forget(Task& task) {
-  if (!task.futex) return;
-  const auto found = queues_.find(*task.futex);
-  std::erase_if(found->second, [&](const Waiter& waiter) { return waiter.task == &task; });
-  if (found->second.empty()) queues_.erase(found);
-  task.futex.reset();
+  for (const FutexKey& key : task.futex.keys) {
+    const auto found = queues_.find(key);
+    if (found == queues_.end()) continue;  // the same word twice
+    std::erase_if(found->second, [&](const Waiter& waiter) { return waiter.task == &task; });
+    if (found->second.empty()) queues_.erase(found);
+  }
+  task.futex.keys.clear();
 }
 
 std::int64_t FutexTable::Wake(const FutexKey& key, std::uint64_t count, std::uint32_t bits) {
-  const auto found = queues_.find(key);
-  if (found == queues_.end()) return 0;
-  Queue& queue = found->second;
   std::int64_t woken = 0;
-  for (auto it = queue.begin(); it != queue.end() && static_cast<std::uint64_t>(woken) < count;) {
-    if ((it->bits & bits) == 0) {
-      ++it;
-      continue;
-    }
-    Task& task = *it->task;
-    it = queue.erase(it);
-    task.futex.reset();
+  while (static_cast<std::uint64_t>(woken) < count) {
+    const auto found = queues_.find(key);
+    if (found == queues_.end()) break;
+    const auto waiter = std::ranges::find_if(
+        found->second, [bits](const Waiter& row) { return (row.bits & bits) != 0; });
+    if (waiter == found->second.end()) break;
+    Task& task = *waiter->task;
+    task.futex.woken = waiter->index;
+    Forget(task);
     task.kernel.scheduler.Wake(task);
     ++woken;
   }
-  if (queue.empty()) queues_.erase(found);
   return woken;
 }
 
@@ -66,7 +65,7 @@ std::int64_t FutexTable::Requeue(const FutexKey& from, const FutexKey& to, std::
   while (!found->second.empty() && static_cast<std::uint64_t>(moved) < count) {
     const Waiter waiter = found->second.front();
     found->second.pop_front();
-    waiter.task->futex = to;
+    waiter.task->futex.keys[waiter.index] = to;
     queues_[to].push_back(waiter);
     ++moved;
   }
@@ -78,7 +77,8 @@ std::int64_t FutexTable::Requeue(const FutexKey& from, const FutexKey& to, std::
 std::optional<FutexTable::Heir> FutexTable::Heirs(const FutexKey& key) const {
   const auto found = queues_.find(key);
   if (found == queues_.end()) return std::nullopt;
-  return Heir{found->second.front().task->tid, found->second.size() > 1};
+  Task* const next = found->second.front().task;
+  return Heir{next->tid, found->second.size() > 1, next};
 }
 
 // The list's head: the first entry, the distance from an entry to its lock, and the lock that was

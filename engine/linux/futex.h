@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/base/types.h"
 
@@ -26,6 +27,12 @@ struct FutexKeyHash {
   }
 };
 
+// What a task waits for: one word, or several of futex_waitv(2).
+struct FutexWait {
+  std::vector<FutexKey> keys;  // empty: it does not wait (any more)
+  std::size_t woken = 0;       // index of the word by which it was woken
+};
+
 // Threads: the box's. The order of waking is that of waiting.
 class FutexTable {
  public:
@@ -33,7 +40,8 @@ class FutexTable {
 
   static FutexKey KeyOf(Task& task, GuestAddr address, bool is_private);
 
-  // The task waits until it is woken with one of `bits`, or forgotten.
+  // The task waits until it is woken with one of `bits`, or forgotten; for this word besides those
+  // that it waits for already.
   void Enqueue(Task& task, const FutexKey& key, std::uint32_t bits);
   bool IsWaiting(const Task& task) const;
   // No longer waits: a signal, a time-out, the end.
@@ -47,6 +55,7 @@ class FutexTable {
   struct Heir {
     std::uint32_t tid;
     bool more;
+    Task* task;
   };
   std::optional<Heir> Heirs(const FutexKey& key) const;
 
@@ -57,6 +66,7 @@ class FutexTable {
   struct Waiter {
     Task* task;
     std::uint32_t bits;
+    std::size_t index;  // of the word among those that the task waits for
   };
   using Queue = std::deque<Waiter>;
 

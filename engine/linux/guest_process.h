@@ -37,6 +37,7 @@ struct Program {
   GuestAddr return_page = 0;   // of i386 programs: return_page.h
   GuestAddr brk_start = 0;
   GuestAddr brk = 0;
+  std::uint32_t barriers = 0;  // registered with membarrier(2)
 
   Program(abi::AbiId the_abi, std::unique_ptr<AddressSpace> the_space,
           std::unique_ptr<x86::Vcpu> the_cpu)
@@ -102,6 +103,7 @@ class Process {
 
   int exit_signal = 0;  // what the parent gets when the process ends; 0: nothing
   bool is_subreaper = false;
+  bool huge_pages_disabled = false;  // prctl(2): kept, there are none
   bool has_executed = false;  // execve(2) after fork(2): setpgid(2) of the parent comes too late
   // CPU time in virtual nanoseconds: of all its threads, and of children that were waited for.
   Nanoseconds cpu_ns = 0;

@@ -53,6 +53,15 @@ struct LastTrap {
   std::uint64_t address = 0;  // of the last page fault: CR2
 };
 
+// sched_setscheduler(2), nice(2), ioprio_set(2).
+struct Priority {
+  int policy = 0;  // SCHED_OTHER
+  int real_time = 0;
+  int nice = 0;
+  int io = 0;
+  bool resets_on_fork = false;
+};
+
 class Task {
  public:
   // A thread of `the_process` with tables of its own, not scheduled yet.
@@ -75,12 +84,15 @@ class Task {
   bool dumpable = true;
   std::uint64_t parent_death_signal = 0;
   std::uint64_t personality = 0;
+  std::uint64_t timer_slack_ns = 50'000;
+  bool keeps_capabilities = false;
+  Priority priority;
   LastTrap last_trap;
   std::optional<CallInFlight> call;
   Scheduling scheduling;
-  std::optional<FutexKey> futex;  // that it waits for
-  x86::ThreadContext context;     // while another task has the CPU of its address space
-  Nanoseconds cpu_ns = 0;         // of this thread
+  FutexWait futex;             // what it waits for
+  x86::ThreadContext context;  // while another task has the CPU of its address space
+  Nanoseconds cpu_ns = 0;      // of this thread
 
   const std::shared_ptr<Process>& shared_process() const { return process_; }
   // Makes the CPU of its address space that of the task.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/vfs/node_watch.h"
 #include "engine/vfs/open_file.h"
 #include "engine/vfs/pipe.h"
 
@@ -66,6 +67,7 @@ Result<void, Errno> Filesystem::Place(const Resolved& at, const std::shared_ptr<
   Own(*inode, parent, who);
   if (const auto inserted = parent.Insert(at.ref.name, inode); !inserted) return inserted;
   parent.TouchModified();
+  TellEntry(parent, at.ref.name, *inode, kNodeCreate);
   return {};
 }
 
@@ -130,6 +132,8 @@ Result<void, Errno> Filesystem::Link(const std::shared_ptr<Inode>& inode, const 
   ++inode->link_count;
   inode->TouchChanged();
   to.ref.parent->TouchModified();
+  TellNode(*inode, kNodeAttributes);
+  TellEntry(*to.ref.parent, to.ref.name, *inode, kNodeCreate);
   return {};
 }
 
@@ -143,7 +147,8 @@ Result<void, Errno> Filesystem::MayDelete(Directory& parent, const Inode& victim
   return {};
 }
 
-Result<void, Errno> Filesystem::Unlink(const Resolved& at, const Credentials& who) {
+Result<void, Errno> Filesystem::Unlink(const Resolved& at, const Credentials& who,
+                                       Removal removal) {
   if (at.last != LastKind::kNormal) return std::unexpected(kEISDIR);
   Inode& inode = *at.ref.inode;
   if (at.trailing_slash) return std::unexpected(inode.is(kTypeDirectory) ? kEISDIR : kENOTDIR);
@@ -153,10 +158,12 @@ Result<void, Errno> Filesystem::Unlink(const Resolved& at, const Credentials& wh
   --inode.link_count;
   inode.TouchChanged();
   at.ref.parent->TouchModified();
+  if (removal == Removal::kOfName) TellRemoval(at.ref);
   return {};
 }
 
-Result<void, Errno> Filesystem::RemoveDirectory(const Resolved& at, const Credentials& who) {
+Result<void, Errno> Filesystem::RemoveDirectory(const Resolved& at, const Credentials& who,
+                                                Removal removal) {
   if (at.last == LastKind::kDot) return std::unexpected(kEINVAL);
   if (at.last == LastKind::kDotDot) return std::unexpected(kENOTEMPTY);
   if (at.last != LastKind::kNormal) return std::unexpected(kEBUSY);
@@ -175,6 +182,7 @@ Result<void, Errno> Filesystem::RemoveDirectory(const Resolved& at, const Creden
   directory.link_count = 0;
   directory.TouchChanged();
   at.ref.parent->TouchModified();
+  if (removal == Removal::kOfName) TellRemoval(at.ref);
   return {};
 }
 
@@ -191,6 +199,8 @@ Result<void, Errno> Filesystem::Exchange(const Resolved& from, const Resolved& t
   from.ref.inode->TouchChanged();
   source.TouchModified();
   target.TouchModified();
+  TellMove({source, from.ref.name, target, to.ref.name, *from.ref.inode, nullptr});
+  TellMove({target, to.ref.name, source, from.ref.name, *to.ref.inode, nullptr});
   return {};
 }
 
@@ -231,7 +241,8 @@ Result<void, Errno> Filesystem::Rename(const Resolved& from, const Resolved& to,
     const bool replaces_directory = to.ref.inode->is(kTypeDirectory);
     if (moves_directory && !replaces_directory) return std::unexpected(kENOTDIR);
     if (!moves_directory && replaces_directory) return std::unexpected(kEISDIR);
-    const auto gone = replaces_directory ? RemoveDirectory(to, who) : Unlink(to, who);
+    const auto gone = replaces_directory ? RemoveDirectory(to, who, Removal::kByAnother)
+                                         : Unlink(to, who, Removal::kByAnother);
     if (!gone) return gone;
   }
   if (const auto erased = from.ref.parent->Erase(from.ref.name); !erased) return erased;
@@ -239,6 +250,8 @@ Result<void, Errno> Filesystem::Rename(const Resolved& from, const Resolved& to,
   moved.TouchChanged();
   from.ref.parent->TouchModified();
   to.ref.parent->TouchModified();
+  TellMove(
+      {*from.ref.parent, from.ref.name, *to.ref.parent, to.ref.name, moved, to.ref.inode.get()});
   return {};
 }
 

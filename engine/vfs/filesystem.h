@@ -40,8 +40,12 @@ class Filesystem {
 
   Result<void, Errno> Link(const std::shared_ptr<Inode>& inode, const Resolved& to,
                            const Credentials& who);
-  Result<void, Errno> Unlink(const Resolved& at, const Credentials& who);
-  Result<void, Errno> RemoveDirectory(const Resolved& at, const Credentials& who);
+  // Why a name goes: watchers are told of a removal, or of the move that put another in its place.
+  enum class Removal : std::uint8_t { kOfName, kByAnother };
+  Result<void, Errno> Unlink(const Resolved& at, const Credentials& who,
+                             Removal removal = Removal::kOfName);
+  Result<void, Errno> RemoveDirectory(const Resolved& at, const Credentials& who,
+                                      Removal removal = Removal::kOfName);
   Result<void, Errno> Rename(const Resolved& from, const Resolved& to, std::uint32_t flags,
                              const Credentials& who);
 

@@ -1,7 +1,9 @@
 #include "engine/vfs/inode.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/vfs/node_watch.h"
 #include "engine/vfs/open_file.h"
 
 namespace glovebox::engine {
@@ -14,6 +16,31 @@ Inode::Inode(std::shared_ptr<VfsServices> services, FileType type, std::uint32_t
       type_(type) {
   number = services_->next_inode++;
   atime_ns = mtime_ns = ctime_ns = services_->now_ns();
+}
+
+Inode::~Inode() {
+  TellWatchers(kNodeDeleteSelf, 0, {});
+  for (NodeWatcher* const watcher : std::exchange(watchers_, {})) {
+    --services_->node_watchers;
+    watcher->OnNodeGone();
+  }
+}
+
+void Inode::AddWatcher(NodeWatcher& watcher) {
+  watchers_.push_back(&watcher);
+  ++services_->node_watchers;
+}
+
+void Inode::RemoveWatcher(const NodeWatcher& watcher) {
+  services_->node_watchers -= static_cast<int>(std::erase(watchers_, &watcher));
+}
+
+void Inode::TellWatchers(std::uint32_t events, std::uint32_t cookie, const std::string& name) {
+  // A copy: who is told may cease to watch.
+  for (NodeWatcher* const watcher : std::vector(watchers_)) {
+    if (std::ranges::find(watchers_, watcher) != watchers_.end())
+      watcher->OnNodeEvent(events, cookie, name);
+  }
 }
 
 FileLocks& Inode::MakeLocks() {

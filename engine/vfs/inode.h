@@ -43,6 +43,7 @@ enum DeviceNumber : std::uint64_t {
 
 class Directory;
 class Inode;
+class NodeWatcher;
 class OpenFile;
 
 // A node and the name by which it was reached; what a dentry is to Linux.
@@ -71,7 +72,7 @@ class Inode : public std::enable_shared_from_this<Inode> {
  public:
   Inode(std::shared_ptr<VfsServices> services, FileType type, std::uint32_t permissions,
         std::uint64_t device = kRootDevice);
-  virtual ~Inode() = default;
+  virtual ~Inode();
   Inode(const Inode&) = delete;
   Inode& operator=(const Inode&) = delete;
 
@@ -99,6 +100,12 @@ class Inode : public std::enable_shared_from_this<Inode> {
   FileLocks* locks() const { return locks_.get(); }
   FileLocks& MakeLocks();
 
+  // inotify(7): node_watch.h says what happens.
+  void AddWatcher(NodeWatcher& watcher);
+  void RemoveWatcher(const NodeWatcher& watcher);
+  bool is_watched() const { return !watchers_.empty(); }
+  void TellWatchers(std::uint32_t events, std::uint32_t cookie, const std::string& name);
+
   // Plain data, kept true by Filesystem.
   std::uint64_t number = 0;
   std::uint64_t device = kRootDevice;
@@ -116,6 +123,7 @@ class Inode : public std::enable_shared_from_this<Inode> {
   FileType type_;
   DiskCharge charge_;
   std::unique_ptr<FileLocks> locks_;
+  std::vector<NodeWatcher*> watchers_;
 };
 
 class RegularFile : public Inode {

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/vfs/node_watch.h"
+
 namespace glovebox::engine {
 namespace {
 
@@ -31,6 +33,7 @@ class OpenText : public OpenFile {
 }  // namespace
 
 OpenFile::~OpenFile() {
+  if (!path_only()) TellFile(path_, writable() ? kNodeCloseWrite : kNodeCloseNoWrite);
   // Each takes itself off the list.
   while (!observers_.empty()) {
     CloseObserver* const observer = observers_.back();

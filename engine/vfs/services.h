@@ -28,6 +28,8 @@ struct VfsServices {
   // Something about the file of this channel has changed that somebody may wait for.
   FileEvents file_event;
   LockTable locks = {};
+  int node_watchers = 0;         // of all nodes
+  std::uint32_t last_move = 0;   // cookie of the last rename that watchers were told of
   std::uint64_t next_inode = 2;  // 1 is never used, 2 is the root, as on ext4
 
   static constexpr std::uint64_t kInodeBytes = 1_KiB;

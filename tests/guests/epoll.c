@@ -38,7 +38,7 @@ static void begin(void) {
 static void end(void) { CHECK_EQ(close(set), 0); }
 
 static void errors(void) {
-  CHECK_ERRNO(epoll_create(0), EINVAL);
+  CHECK_ERRNO(syscall(SYS_epoll_create, 0), EINVAL);
   CHECK_ERRNO(epoll_create1(1), EINVAL);
   begin();
   CHECK_EQ(fcntl(set, F_GETFD), FD_CLOEXEC);

@@ -37,4 +37,22 @@ struct InotifyEvent {
 };
 static_assert(sizeof(InotifyEvent) == 16);
 
+// futex_waitv(2)
+struct FutexWaiter {
+  std::uint64_t value, word;
+  std::uint32_t flags, reserved;
+};
+static_assert(sizeof(FutexWaiter) == 24);
+
+// sched_setattr(2)
+struct SchedAttributes {
+  std::uint32_t size, policy;
+  std::uint64_t flags;
+  std::int32_t nice;
+  std::uint32_t priority;
+  std::uint64_t runtime, deadline, period;
+  std::uint32_t utilization_min, utilization_max;
+};
+static_assert(sizeof(SchedAttributes) == 56);
+
 }  // namespace glovebox::engine::abi

@@ -98,6 +98,7 @@ Result<std::shared_ptr<Program>, MapError> Copy(Program& program) {
   copy->return_page = program.return_page;
   copy->brk_start = program.brk_start;
   copy->brk = program.brk;
+  copy->barriers = program.barriers;
   return copy;
 }
 
@@ -127,6 +128,9 @@ void Share(Task& task, Task& child, std::uint64_t flags) {
   child.no_new_privileges = task.no_new_privileges;
   child.dumpable = task.dumpable;
   child.personality = task.personality;
+  child.timer_slack_ns = task.timer_slack_ns;
+  child.keeps_capabilities = task.keeps_capabilities;
+  if (!task.priority.resets_on_fork) child.priority = task.priority;
   child.signals.Inherit(task.signals, (flags & kCloneSighand) != 0);
   if ((flags & kCloneClearSighand) != 0) child.signals.handlers().Reset();
   // Another stack, another alternate one; vfork(2) borrows both.

@@ -5,6 +5,7 @@
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/net/socket_inode.h"
+#include "engine/vfs/node_watch.h"
 
 namespace glovebox::engine {
 namespace {
@@ -135,6 +136,7 @@ SyscallResult ListDirectory(Task& task, Fd fd, GuestAddr buffer, std::uint32_t s
     if (entries->size() < kBatch) break;
   }
   directory->inode().TouchAccessed();
+  TellFile(directory->path(), kNodeAccess);
   task.kernel.SpendOnBytes(done);
   return static_cast<std::int64_t>(done);
 }

@@ -35,7 +35,38 @@ inline constexpr BitName kSignalfdNames[] = {Bit(04000, "SFD_NONBLOCK"),
                                              Bit(02000000, "SFD_CLOEXEC")};
 using SignalfdFlags = Flags<kSignalfdNames>;
 
+inline constexpr BitName kInotifyInitNames[] = {Bit(04000, "IN_NONBLOCK"),
+                                                Bit(02000000, "IN_CLOEXEC")};
+using InotifyInitFlags = Flags<kInotifyInitNames>;
+inline constexpr BitName kInotifyMaskNames[] = {
+    {0xfff, 0xfff, "IN_ALL_EVENTS"},
+    Bit(0x1, "IN_ACCESS"),
+    Bit(0x2, "IN_MODIFY"),
+    Bit(0x4, "IN_ATTRIB"),
+    Bit(0x8, "IN_CLOSE_WRITE"),
+    Bit(0x10, "IN_CLOSE_NOWRITE"),
+    Bit(0x20, "IN_OPEN"),
+    Bit(0x40, "IN_MOVED_FROM"),
+    Bit(0x80, "IN_MOVED_TO"),
+    Bit(0x100, "IN_CREATE"),
+    Bit(0x200, "IN_DELETE"),
+    Bit(0x400, "IN_DELETE_SELF"),
+    Bit(0x800, "IN_MOVE_SELF"),
+    Bit(0x1000000, "IN_ONLYDIR"),
+    Bit(0x2000000, "IN_DONT_FOLLOW"),
+    Bit(0x4000000, "IN_EXCL_UNLINK"),
+    Bit(0x10000000, "IN_MASK_CREATE"),
+    Bit(0x20000000, "IN_MASK_ADD"),
+    Bit(0x80000000u, "IN_ONESHOT"),
+};
+using InotifyMask = Flags<kInotifyMaskNames>;
+
 inline constexpr BitName kPidfdNames[] = {Bit(04000, "PIDFD_NONBLOCK")};
 using PidfdFlags = Flags<kPidfdNames>;
+
+inline constexpr BitName kSchedPolicyNames[] = {Bit(0, "SCHED_OTHER"), Bit(1, "SCHED_FIFO"),
+                                                Bit(2, "SCHED_RR"),    Bit(3, "SCHED_BATCH"),
+                                                Bit(5, "SCHED_IDLE"),  Bit(6, "SCHED_DEADLINE")};
+using SchedPolicy = Choice<kSchedPolicyNames>;
 
 }  // namespace glovebox::engine

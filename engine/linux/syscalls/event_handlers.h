@@ -37,6 +37,12 @@ SyscallResult SysSignalfd(Task& task, Fd fd, GuestPtr<const SignalSet> mask, Siz
 SyscallResult SysSignalfd4(Task& task, Fd fd, GuestPtr<const SignalSet> mask, Size size,
                            SignalfdFlags flags);
 
+// inotify.cc: inotify(7).
+SyscallResult SysInotifyInit(Task& task);
+SyscallResult SysInotifyInit1(Task& task, InotifyInitFlags flags);
+SyscallResult SysInotifyAddWatch(Task& task, Fd fd, PathPtr path, InotifyMask mask);
+SyscallResult SysInotifyRmWatch(Task& task, Fd fd, int number);
+
 // pidfd.cc: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2).
 SyscallResult SysPidfdOpen(Task& task, Pid pid, PidfdFlags flags);
 SyscallResult SysPidfdSendSignal(Task& task, Fd pidfd, Signal signal,
@@ -54,5 +60,39 @@ SyscallResult SysTimerSettime(Task& task, int id, SleepFlags flags,
 SyscallResult SysTimerGettime(Task& task, int id, GuestPtr<abi::Itimerspec> out);
 SyscallResult SysTimerGetoverrun(Task& task, int id);
 SyscallResult SysTimerDelete(Task& task, int id);
+
+// futex.cc: several words at once.
+SyscallResult SysFutexWaitv(Task& task, GuestPtr<const abi::FutexWaiter> waiters,
+                            std::uint32_t count, std::uint32_t flags,
+                            GuestPtr<const abi::Timespec> timeout, ClockId clock);
+
+// scheduling.cc: nice(2), sched_setscheduler(2), ioprio_set(2), membarrier(2).
+SyscallResult SysGetpriority(Task& task, int which, int who);
+SyscallResult SysSetpriority(Task& task, int which, int who, int nice);
+SyscallResult SysNice(Task& task, int increment);
+SyscallResult SysSchedSetscheduler(Task& task, Pid pid, SchedPolicy policy,
+                                   GuestPtr<const std::int32_t> parameter);
+SyscallResult SysSchedSetparam(Task& task, Pid pid, GuestPtr<const std::int32_t> parameter);
+SyscallResult SysSchedGetscheduler(Task& task, Pid pid);
+SyscallResult SysSchedGetparam(Task& task, Pid pid, GuestPtr<std::int32_t> parameter);
+SyscallResult SysSchedGetPriorityMax(Task&, SchedPolicy policy);
+SyscallResult SysSchedGetPriorityMin(Task&, SchedPolicy policy);
+SyscallResult SysSchedRrGetInterval(Task& task, Pid pid, GuestPtr<abi::Timespec> out);
+SyscallResult SysSchedSetattr(Task& task, Pid pid, GuestPtr<const abi::SchedAttributes> attributes,
+                              std::uint32_t flags);
+SyscallResult SysSchedGetattr(Task& task, Pid pid, GuestPtr<abi::SchedAttributes> attributes,
+                              std::uint32_t size, std::uint32_t flags);
+SyscallResult SysIoprioSet(Task& task, int which, int who, int priority);
+SyscallResult SysIoprioGet(Task& task, int which, int who);
+SyscallResult SysMembarrier(Task& task, int command, std::uint32_t flags, int cpu);
+
+// process_access.cc: process_vm_readv(2), kcmp(2), unshare(2).
+SyscallResult SysProcessVmReadv(Task& task, Pid pid, GuestPtr<const abi::Iovec> own, Size own_count,
+                                GuestPtr<const abi::Iovec> other, Size other_count, Hex flags);
+SyscallResult SysProcessVmWritev(Task& task, Pid pid, GuestPtr<const abi::Iovec> own,
+                                 Size own_count, GuestPtr<const abi::Iovec> other, Size other_count,
+                                 Hex flags);
+SyscallResult SysKcmp(Task& task, Pid first, Pid second, int type, Hex index1, Hex index2);
+SyscallResult SysUnshare(Task& task, CloneFlags flags);
 
 }  // namespace glovebox::engine

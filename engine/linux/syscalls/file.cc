@@ -7,6 +7,7 @@
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/locks.h"
 #include "engine/linux/syscalls/sockets.h"
+#include "engine/vfs/node_watch.h"
 #include "engine/vfs/pipe.h"
 
 namespace glovebox::engine {
@@ -67,7 +68,9 @@ SyscallResult FinishOpen(Task& task, int flags) {
   const std::shared_ptr<OpenFile> file = task.call->opening;
   if (const auto connected = file->Connected(); !connected)
     return BlockOrFail(*file, connected.error());
-  return Install(task, file, (flags & kOpenCloseOnExec) != 0);
+  const SyscallResult fd = Install(task, file, (flags & kOpenCloseOnExec) != 0);
+  if (fd.value() >= 0) TellFile(file->path(), kNodeOpen);
+  return fd;
 }
 
 SyscallResult OpenNode(Task& task, const PathRef& ref, int flags) {
@@ -129,6 +132,8 @@ SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
     if (const auto cut = task.kernel.files().Truncate(*resolved->ref.inode, 0);
         !cut && cut.error() != kEINVAL) {
       return cut.error();
+    } else if (cut) {
+      TellFile(resolved->ref, kNodeModify);
     }
   }
   return OpenNode(task, resolved->ref, flags);
@@ -404,8 +409,10 @@ SyscallResult SysFtruncate(Task& task, Fd fd, Offset length) {
       static_cast<std::uint64_t>(length.value) > kMaxSmallFileBytes) {
     return kEINVAL;
   }
-  return FromResult(
-      task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value)));
+  const auto cut =
+      task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value));
+  if (cut) TellFile((*file)->path(), kNodeModify);
+  return FromResult(cut);
 }
 
 SyscallResult SysTruncate(Task& task, PathPtr path, Offset length) {
@@ -416,7 +423,9 @@ SyscallResult SysTruncate(Task& task, PathPtr path, Offset length) {
   if (inode.is(kTypeDirectory)) return kEISDIR;
   if (!inode.is(kTypeRegular)) return kEINVAL;
   if (!MayAccess(inode, task.credentials, kMayWrite)) return kEACCES;
-  return FromResult(task.kernel.files().Truncate(inode, static_cast<std::uint64_t>(length.value)));
+  const auto cut = task.kernel.files().Truncate(inode, static_cast<std::uint64_t>(length.value));
+  if (cut) TellFile(resolved->ref, kNodeModify);
+  return FromResult(cut);
 }
 
 SyscallResult SysFallocate(Task& task, Fd fd, FallocateMode mode, Offset offset, Offset length) {
@@ -441,6 +450,7 @@ SyscallResult SysFallocate(Task& task, Fd fd, FallocateMode mode, Offset offset,
     if (const auto grown = content.Resize(from + count); !grown) return grown.error();
   }
   regular->inode().TouchModified();
+  TellFile(regular->path(), kNodeModify);
   return 0;
 }
 

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/vfs/node_watch.h"
+
 namespace glovebox::engine {
 namespace {
 
@@ -32,15 +34,17 @@ std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, C
 }
 
 // The transfer is over: moves the position, charges the time, says how much it was.
-SyscallResult Finish(Task& task, OpenFile& file, const std::uint64_t* offset) {
+SyscallResult Finish(Task& task, OpenFile& file, const std::uint64_t* offset, NodeEvent event) {
   const std::uint64_t done = task.call->progress;
   if (offset == nullptr && file.seekable()) file.offset += done;
+  if (done > 0) TellFile(file.path(), event);
   task.kernel.SpendOnBytes(done);
   return static_cast<std::int64_t>(done);
 }
 
-SyscallResult FinishOr(Task& task, OpenFile& file, const std::uint64_t* offset, Errno error) {
-  if (task.call->progress > 0) return Finish(task, file, offset);
+SyscallResult FinishOr(Task& task, OpenFile& file, const std::uint64_t* offset, NodeEvent event,
+                       Errno error) {
+  if (task.call->progress > 0) return Finish(task, file, offset, event);
   return error;
 }
 
@@ -150,15 +154,15 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
     const auto want = std::span(piece).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
     const auto got = file.Read(start + call.progress, want);
-    if (!got) return FinishOr(task, file, offset, got.error().error);
+    if (!got) return FinishOr(task, file, offset, kNodeAccess, got.error().error);
     const std::size_t moved = Scatter(task, vectors, call.progress, want.first(*got));
     file.Consume(moved);
     call.progress += moved;
-    if (moved != *got) return FinishOr(task, file, offset, kEFAULT);
+    if (moved != *got) return FinishOr(task, file, offset, kNodeAccess, kEFAULT);
     if (*got < want.size()) break;
     if (call.progress < *call.total && task.kernel.SliceIsOver()) return SyscallResult::Again();
   } while (call.progress < *call.total);
-  return Finish(task, file, offset);
+  return Finish(task, file, offset, kNodeAccess);
 }
 
 IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
@@ -202,15 +206,15 @@ SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
     const auto want = std::span(piece).first(
         static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
     const std::size_t got = Gather(task, vectors, call.progress, want);
-    if (got == 0 && !want.empty()) return FinishOr(task, file, offset, kEFAULT);
+    if (got == 0 && !want.empty()) return FinishOr(task, file, offset, kNodeModify, kEFAULT);
     const std::uint64_t at =
         appends && offset != nullptr ? file.inode().size_bytes() : start + call.progress;
     const auto written = WritePiece(task, file, at, want.first(got));
     if (!written) {
       const auto done = static_cast<std::int64_t>(call.progress);
       if (written.error().wait == Wait::kNone)
-        return FinishOr(task, file, offset, written.error().error);
-      if (file.nonblocking()) return FinishOr(task, file, offset, kEAGAIN);
+        return FinishOr(task, file, offset, kNodeModify, written.error().error);
+      if (file.nonblocking()) return FinishOr(task, file, offset, kNodeModify, kEAGAIN);
       return BlockOrFail(file, written.error(), done);
     }
     call.progress += *written;
@@ -220,7 +224,7 @@ SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
     if (got < want.size() && *written == got) break;
     if (call.progress < *call.total && task.kernel.SliceIsOver()) return SyscallResult::Again();
   } while (call.progress < *call.total);
-  return Finish(task, file, offset);
+  return Finish(task, file, offset, kNodeModify);
 }
 
 }  // namespace glovebox::engine

@@ -215,7 +215,11 @@ inline constexpr BitName kFutexNames[] = {
     {0x7f, 6, "FUTEX_LOCK_PI"},
     {0x7f, 7, "FUTEX_UNLOCK_PI"},
     {0x7f, 9, "FUTEX_WAIT_BITSET"},
+    {0x7f, 8, "FUTEX_TRYLOCK_PI"},
     {0x7f, 10, "FUTEX_WAKE_BITSET"},
+    {0x7f, 11, "FUTEX_WAIT_REQUEUE_PI"},
+    {0x7f, 12, "FUTEX_CMP_REQUEUE_PI"},
+    {0x7f, 13, "FUTEX_LOCK_PI2"},
     Bit(0x80, "FUTEX_PRIVATE_FLAG"),
     Bit(0x100, "FUTEX_CLOCK_REALTIME"),
 };

@@ -1,7 +1,9 @@
 // Waiting for words of memory: futex(2).
 #include <algorithm>
 #include <optional>
+#include <vector>
 
+#include "engine/linux/syscalls/event_handlers.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/task.h"
 
@@ -20,7 +22,9 @@ enum Command : std::uint64_t {
   kTryLockPi,
   kWaitBitset,
   kWakeBitset,
-  kLockPi2 = 13,
+  kWaitRequeuePi,
+  kCmpRequeuePi,
+  kLockPi2,
 };
 constexpr std::uint64_t kPrivate = 0x80;
 constexpr std::uint64_t kClockRealtime = 0x100;
@@ -181,7 +185,96 @@ SyscallResult UnlockPi(const FutexCall& f) {
   return 0;
 }
 
+// Waits to be moved to a lock, and comes back as its owner: what a condition variable with such a
+// mutex does (futex(2), FUTEX_WAIT_REQUEUE_PI).
+SyscallResult WaitForLock(const FutexCall& f) {
+  if (f.word2 % 4 != 0 || f.word.address == f.word2) return kEINVAL;
+  Task& task = f.task;
+  if (!task.call->deadline) {
+    const auto deadline = Deadline(task, f.timeout, true, (f.op & kClockRealtime) != 0);
+    if (!deadline) return deadline.error();
+    const auto value = task.memory().Read(f.word);
+    if (!value) return value.error();
+    if (*value != f.value) return kEAGAIN;
+    task.call->deadline = *deadline;
+    f.table().Enqueue(task, f.Key(f.word.address), FutexTable::kAnyBit);
+    return Block(task, static_cast<bool>(f.timeout));
+  }
+  if (!f.table().IsWaiting(task)) {
+    const auto lock = task.memory().Read(Word{f.word2});
+    if (!lock) return lock.error();
+    return (*lock & kTidMask) == task.tid ? SyscallResult(0) : kEAGAIN;
+  }
+  if (Expired(task)) return kETIMEDOUT;
+  return Block(task, static_cast<bool>(f.timeout));
+}
+
+// Gives a free lock to the first waiter, and lets the others wait for it.
+SyscallResult MoveToLock(const FutexCall& f) {
+  if (f.value != 1 || f.word2 % 4 != 0 || f.word.address == f.word2) return kEINVAL;
+  const auto now = f.task.memory().Read(f.word);
+  if (!now) return now.error();
+  if (*now != f.value3) return kEAGAIN;
+  const FutexKey from = f.Key(f.word.address);
+  const FutexKey to = f.Key(f.word2);
+  const auto heir = f.table().Heirs(from);
+  if (!heir) return 0;
+  const auto lock = f.task.memory().Read(Word{f.word2});
+  if (!lock) return lock.error();
+  std::int64_t served = 0;
+  std::uint32_t changed = *lock;
+  if ((*lock & kTidMask) == 0) {
+    changed = heir->tid | (*lock & kOwnerDied);
+    served = 1;
+  }
+  const bool others = f.second_count() > 0 && (served == 0 || heir->more);
+  if (others || f.table().Heirs(to)) changed |= kWaiters;
+  if (const auto ok = f.task.memory().Write(Word{f.word2}, changed); !ok) return ok.error();
+  if (served == 1) f.table().Wake(from, 1, FutexTable::kAnyBit);
+  return served + f.table().Requeue(from, to, f.second_count());
+}
+
 }  // namespace
+
+SyscallResult SysFutexWaitv(Task& task, GuestPtr<const abi::FutexWaiter> waiters,
+                            std::uint32_t count, std::uint32_t flags,
+                            GuestPtr<const abi::Timespec> timeout, ClockId clock) {
+  constexpr std::uint32_t kMost = 128;  // FUTEX_WAITV_MAX
+  constexpr std::uint32_t kIs32 = 2;
+  FutexTable& table = task.kernel.futexes;
+  if (task.call->deadline) {
+    if (!table.IsWaiting(task)) return static_cast<std::int64_t>(task.futex.woken);
+    if (Expired(task)) return kETIMEDOUT;
+    return Block(task, static_cast<bool>(timeout));
+  }
+  if (flags != 0 || count == 0 || count > kMost || !waiters) return kEINVAL;
+  constexpr int kRealtimeClock = 0, kMonotonicClock = 1;
+  const bool realtime = clock.value == kRealtimeClock;
+  if (timeout && !realtime && clock.value != kMonotonicClock) return kEINVAL;
+  const auto deadline = Deadline(task, timeout, true, realtime);
+  if (!deadline) return deadline.error();
+  std::vector<abi::FutexWaiter> rows;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto row = task.memory().Read(waiters + i);
+    if (!row) return row.error();
+    if ((row->flags & ~(kIs32 | static_cast<std::uint32_t>(kPrivate))) != 0 ||
+        (row->flags & kIs32) == 0 || row->reserved != 0 || row->word % 4 != 0) {
+      return kEINVAL;
+    }
+    rows.push_back(*row);
+  }
+  for (const abi::FutexWaiter& row : rows) {
+    const auto value = task.memory().Read(Word{row.word});
+    if (!value) return value.error();
+    if (*value != row.value) return kEAGAIN;
+  }
+  for (const abi::FutexWaiter& row : rows) {
+    const bool is_private = (row.flags & kPrivate) != 0;
+    table.Enqueue(task, FutexTable::KeyOf(task, row.word, is_private), FutexTable::kAnyBit);
+  }
+  task.call->deadline = *deadline;
+  return Block(task, static_cast<bool>(timeout));
+}
 
 SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,
                        GuestPtr<const abi::Timespec> timeout, Address word2, std::uint32_t value3) {
@@ -211,6 +304,10 @@ SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std
       return LockPi(f, false, false);
     case kUnlockPi:
       return UnlockPi(f);
+    case kWaitRequeuePi:
+      return WaitForLock(f);
+    case kCmpRequeuePi:
+      return MoveToLock(f);
     default:
       task.kernel.CountAbsent("futex (an operation)");
       return kENOSYS;

@@ -180,6 +180,8 @@ SyscallResult SysGetgroups(Task& task, int size, GuestPtr<abi::UserId> out);
 SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const abi::UserId> groups);
 SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
                         GuestPtr<abi::CapabilityData> data);
+SyscallResult SysCapset(Task& task, GuestPtr<abi::CapabilityHeader> header,
+                        GuestPtr<const abi::CapabilityData> data);
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out);
 SyscallResult SysSetrlimit(Task& task, Resource resource, GuestPtr<const abi::Rlimit> value);
 SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
@@ -202,7 +204,6 @@ SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::u
                         Address);
 SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,
                        GuestPtr<const abi::Timespec> timeout, Address word2, std::uint32_t value3);
-SyscallResult SysGetpriority(Task& task, int which, int who);
 
 // time.cc: Clocks, sleeping, interval timers: clock_gettime(2), nanosleep(2), setitimer(2) and
 // their kin.

@@ -5,6 +5,7 @@
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/vfs/node_watch.h"
 
 namespace glovebox::engine {
 namespace {
@@ -64,7 +65,8 @@ SyscallResult CheckAccess(Task& task, DirFd dirfd, PathPtr path, AccessMode mode
                                                                              : kEACCES;
 }
 
-SyscallResult ChangeMode(Task& task, Inode& inode, std::uint32_t mode) {
+SyscallResult ChangeMode(Task& task, const PathRef& ref, std::uint32_t mode) {
+  Inode& inode = *ref.inode;
   if (inode.is(kTypeSymlink)) return kEOPNOTSUPP;
   if (!OwnsOrPrivileged(inode, task.credentials)) return kEPERM;
   inode.permissions = mode & 07777;
@@ -72,10 +74,12 @@ SyscallResult ChangeMode(Task& task, Inode& inode, std::uint32_t mode) {
     inode.permissions &= ~static_cast<std::uint32_t>(kSetGid);
   }
   inode.TouchChanged();
+  TellFile(ref, kNodeAttributes);
   return 0;
 }
 
-SyscallResult ChangeOwner(Task& task, Inode& inode, std::uint32_t uid, std::uint32_t gid) {
+SyscallResult ChangeOwner(Task& task, const PathRef& ref, std::uint32_t uid, std::uint32_t gid) {
+  Inode& inode = *ref.inode;
   constexpr std::uint32_t kLeave = ~0u;
   const Credentials& who = task.credentials;
   if (!who.privileged()) {
@@ -87,6 +91,7 @@ SyscallResult ChangeOwner(Task& task, Inode& inode, std::uint32_t uid, std::uint
   if (gid != kLeave) inode.gid = gid;
   if ((uid != kLeave || gid != kLeave) && !inode.is(kTypeDirectory)) DropSetId(inode);
   inode.TouchChanged();
+  TellFile(ref, kNodeAttributes);
   return 0;
 }
 
@@ -94,7 +99,7 @@ SyscallResult ChangeOwnerAt(Task& task, DirFd dirfd, PathPtr path, std::uint32_t
                             std::uint32_t gid, bool follow, bool empty_path) {
   const auto ref = Locate(task, dirfd, path, follow, empty_path);
   if (!ref) return ref.error();
-  return ChangeOwner(task, *ref->inode, uid, gid);
+  return ChangeOwner(task, *ref, uid, gid);
 }
 
 // One of the two times of utimensat(2): nothing means UTIME_OMIT.
@@ -118,7 +123,8 @@ Result<std::optional<std::int64_t>, Errno> ToNanoseconds(const abi::Timespec& ti
          time.nanoseconds;
 }
 
-SyscallResult ChangeTimes(Task& task, Inode& inode, const NewTimes& times) {
+SyscallResult ChangeTimes(Task& task, const PathRef& ref, const NewTimes& times) {
+  Inode& inode = *ref.inode;
   if (!OwnsOrPrivileged(inode, task.credentials) &&
       !(times.both_now && MayAccess(inode, task.credentials, kMayWrite))) {
     return times.both_now ? kEACCES : kEPERM;
@@ -126,6 +132,12 @@ SyscallResult ChangeTimes(Task& task, Inode& inode, const NewTimes& times) {
   if (times.accessed) inode.atime_ns = *times.accessed;
   if (times.modified) inode.mtime_ns = *times.modified;
   inode.TouchChanged();
+  // include/linux/fsnotify.h, fsnotify_change: one time alone is what an access or a write changes.
+  if (times.accessed && times.modified) {
+    TellFile(ref, kNodeAttributes);
+  } else if (times.accessed || times.modified) {
+    TellFile(ref, times.accessed ? kNodeAccess : kNodeModify);
+  }
   return 0;
 }
 
@@ -133,7 +145,7 @@ SyscallResult ChangeTimesAt(Task& task, DirFd dirfd, PathPtr path, const NewTime
                             bool follow, bool empty_path) {
   const auto ref = Locate(task, dirfd, path, follow, empty_path);
   if (!ref) return ref.error();
-  return ChangeTimes(task, *ref->inode, times);
+  return ChangeTimes(task, *ref, times);
 }
 
 NewTimes Now(const Task& task) {
@@ -259,12 +271,12 @@ SyscallResult SysChmod(Task& task, PathPtr path, FileMode mode) {
 SyscallResult SysFchmodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode) {
   const auto ref = Locate(task, dirfd, path, true, false);
   if (!ref) return ref.error();
-  return ChangeMode(task, *ref->inode, mode.value);
+  return ChangeMode(task, *ref, mode.value);
 }
 SyscallResult SysFchmod(Task& task, Fd fd, FileMode mode) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
-  return ChangeMode(task, (*file)->inode(), mode.value);
+  return ChangeMode(task, (*file)->path(), mode.value);
 }
 
 SyscallResult SysChown(Task& task, PathPtr path, Id uid, Id gid) {
@@ -281,7 +293,7 @@ SyscallResult SysFchownat(Task& task, DirFd dirfd, PathPtr path, Id uid, Id gid,
 SyscallResult SysFchown(Task& task, Fd fd, Id uid, Id gid) {
   const auto file = FileOf(task, fd);
   if (!file) return file.error();
-  return ChangeOwner(task, (*file)->inode(), uid.value, gid.value);
+  return ChangeOwner(task, (*file)->path(), uid.value, gid.value);
 }
 
 SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
@@ -308,7 +320,7 @@ SyscallResult SysUtimensat(Task& task, DirFd dirfd, PathPtr path,
     if (dirfd.value == kAtFdCwd) return kEFAULT;
     const auto file = FileOf(task, Fd{dirfd.value});
     if (!file) return file.error();
-    return ChangeTimes(task, (*file)->inode(), to);
+    return ChangeTimes(task, (*file)->path(), to);
   }
   return ChangeTimesAt(task, dirfd, path, to, !flags.Has(kAtNoFollow), flags.Has(kAtEmptyPath));
 }

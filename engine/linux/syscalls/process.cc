@@ -298,6 +298,28 @@ SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
   return FromResult(task.memory().Write(data + 1, abi::CapabilityData{high, high, 0}));
 }
 
+// Capabilities follow from user ids: what they imply can be set, nothing can be dropped.
+SyscallResult SysCapset(Task& task, GuestPtr<abi::CapabilityHeader> header,
+                        GuestPtr<const abi::CapabilityData> data) {
+  constexpr std::uint32_t kVersion3 = 0x20080522;
+  const auto asked = task.memory().Read(header);
+  if (!asked) return asked.error();
+  if (asked->version != kVersion3) {
+    const auto told = task.memory().Write(header, abi::CapabilityHeader{kVersion3, asked->pid});
+    return told ? SyscallResult(kEINVAL) : told.error();
+  }
+  if (!IsSelf(task, asked->pid)) return kEPERM;
+  const auto low = task.memory().Read(data);
+  const auto high = task.memory().Read(data + 1);
+  if (!low || !high) return kEFAULT;
+  const bool all = task.credentials.euid == 0;
+  const auto equals = [](const abi::CapabilityData& set, std::uint32_t implied) {
+    return set.effective == implied && set.permitted == implied && set.inheritable == 0;
+  };
+  return equals(*low, all ? ~0u : 0u) && equals(*high, all ? 0x1ffu : 0u) ? SyscallResult(0)
+                                                                          : kEPERM;
+}
+
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
   return FromResult(
@@ -428,13 +450,35 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
     kSetDumpable,
     kSetName = 15,
     kGetName,
+    kGetKeepCapabilities = 7,
+    kSetKeepCapabilities,
+    kGetTiming = 13,
+    kSetTiming,
     kGetSeccomp = 21,
+    kSetSeccomp,
+    kReadBoundingSet,
+    kDropFromBoundingSet,
+    kGetTimeStampCounter,
+    kSetTimeStampCounter,
+    kGetSecureBits,
+    kSetSecureBits,
+    kSetTimerSlack,
+    kGetTimerSlack,
+    kDisableCounters,
+    kEnableCounters,
     kSetChildSubreaper = 36,
     kGetChildSubreaper,
     kSetNoNewPrivileges = 38,
-    kGetNoNewPrivileges
+    kGetNoNewPrivileges,
+    kGetTidAddress,
+    kSetHugePagesDisabled,
+    kGetHugePagesDisabled,
+    kAmbientCapabilities = 47,
+    kSetTracer = 0x59616d61,
   };
   constexpr std::size_t kNameBytes = 16;
+  constexpr std::uint64_t kCapabilityCount = 41;  // Linux 6.1
+  constexpr std::uint64_t kDefaultSlack = 50'000;
   switch (option.value) {
     case kSetDeathSignal:
       if (argument.value > kSignalCount) return kEINVAL;
@@ -468,6 +512,49 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
       return FromResult(task.memory().WriteBytes(argument.value, std::as_bytes(std::span(name))));
     }
     case kGetSeccomp:
+    case kGetTiming:
+    case kGetSecureBits:
+    case kDisableCounters:
+    case kEnableCounters:
+      return 0;
+    case kSetTiming:
+      return argument.value == 0 ? SyscallResult(0) : kEINVAL;
+    case kGetKeepCapabilities:
+      return task.keeps_capabilities ? 1 : 0;
+    case kSetKeepCapabilities:
+      if (argument.value > 1) return kEINVAL;
+      task.keeps_capabilities = argument.value == 1;
+      return 0;
+    case kReadBoundingSet:
+      return argument.value < kCapabilityCount ? SyscallResult(1) : kEINVAL;
+    case kDropFromBoundingSet:
+      return argument.value < kCapabilityCount ? kEPERM : kEINVAL;
+    case kSetSecureBits:
+      return argument.value == 0 && task.credentials.privileged() ? SyscallResult(0) : kEPERM;
+    case kGetTimeStampCounter:
+      return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, 1));
+    case kSetTimeStampCounter:
+      return argument.value == 1 ? SyscallResult(0) : kEINVAL;
+    case kSetTimerSlack:
+      task.timer_slack_ns = argument.value == 0 ? kDefaultSlack : argument.value;
+      return 0;
+    case kGetTimerSlack:
+      return static_cast<std::int64_t>(task.timer_slack_ns);
+    case kGetTidAddress:
+      return FromResult(task.memory().Write(GuestPtr<abi::Word>{argument.value, task.call->layout},
+                                            {task.clear_child_tid}));
+    case kSetHugePagesDisabled:
+      task.process.huge_pages_disabled = argument.value != 0;
+      return 0;
+    case kGetHugePagesDisabled:
+      return task.process.huge_pages_disabled ? 1 : 0;
+    case kAmbientCapabilities: {
+      enum Operation : std::uint64_t { kIsSet = 1, kRaise, kLower, kClearAll };
+      if (argument.value == kClearAll) return 0;
+      if (argument.value < kIsSet || argument.value > kClearAll) return kEINVAL;
+      return argument.value == kRaise ? kEPERM : SyscallResult(0);
+    }
+    case kSetTracer:
       return 0;
     case kSetChildSubreaper:
       task.process.is_subreaper = argument.value != 0;
@@ -521,7 +608,7 @@ SyscallResult SysSchedYield(Task& task) {
 SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, GuestPtr<abi::Word> mask) {
   const std::uint64_t word = abi::WordBytes(mask.layout);
   if (size.value == 0 || size.value % word != 0) return kEINVAL;
-  if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
+  if (pid.value != 0 && task.kernel.processes().FindTask(pid.value) == nullptr) return kESRCH;
   // The kernel's own mask is one word of 64 bits: what fits of it.
   constexpr std::uint64_t kMaskBytes = 8;
   const std::uint64_t count = std::min(size.value, kMaskBytes);
@@ -532,7 +619,7 @@ SyscallResult SysSchedGetaffinity(Task& task, Pid pid, Size size, GuestPtr<abi::
   return static_cast<std::int64_t>(count);
 }
 SyscallResult SysSchedSetaffinity(Task& task, Pid pid, Size size, Address mask) {
-  if (pid.value < 0 || !IsSelf(task, pid.value)) return kESRCH;
+  if (pid.value != 0 && task.kernel.processes().FindTask(pid.value) == nullptr) return kESRCH;
   std::uint64_t wanted = 0;
   const auto bytes = std::as_writable_bytes(std::span(&wanted, 1))
                          .first(static_cast<std::size_t>(std::min<std::uint64_t>(size.value, 8)));
@@ -546,13 +633,6 @@ SyscallResult SysGetcpu(Task& task, GuestPtr<std::uint32_t> cpu, GuestPtr<std::u
     if (const auto ok = task.memory().Write(out, 0); !ok) return ok.error();
   }
   return 0;
-}
-
-SyscallResult SysGetpriority(Task& task, int which, int who) {
-  if (which < 0 || which > 2) return kEINVAL;
-  return who == 0 || who == static_cast<int>(task.process.pid)
-             ? SyscallResult(20)
-             : kESRCH;  // 20 minus a nice value of 0
 }
 
 }  // namespace glovebox::engine

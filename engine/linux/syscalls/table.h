@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct BoundHandler {
   void (*print)(const PrintContext& context, std::vector<std::string>& out) = nullptr;
   abi::Layout i386_layout = abi::Layout::kI386;  // of its structures, when i386 code calls
   bool returns_address = false;
+  bool starts_with_fd = false;  // its first argument is a descriptor
 
   constexpr abi::Layout LayoutOf(abi::AbiId abi) const {
     return abi == abi::AbiId::kI386 ? i386_layout : abi::Layout::kX86_64;
@@ -68,10 +70,15 @@ struct Binder<Returned (*)(Task&, Arguments...)> {
               out.resize(sizeof...(Arguments));
               Print(context, out, std::index_sequence_for<Arguments...>{});
             },
-            i386_layout, std::is_same_v<Returned, AddressResult>};
+            i386_layout,
+            std::is_same_v<Returned, AddressResult>,
+            kStartsWithFd};
   }
 
  private:
+  static constexpr bool kStartsWithFd =
+      std::is_same_v<std::tuple_element_t<0, std::tuple<Arguments..., int>>, Fd>;
+
   template <auto kHandler, std::size_t... kIndex>
   static SyscallResult Call(Task& task, const RawArguments& values, abi::Layout layout,
                             std::index_sequence<kIndex...>) {

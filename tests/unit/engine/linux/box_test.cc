@@ -244,6 +244,23 @@ TEST_F(BoxTest, ADeadlockNamesEveryTask) {
   EXPECT_NE(report.termination->detail.find("task 3 ("), std::string::npos);
 }
 
+TEST_F(BoxTest, ADeadlockTellsCallsWithTheirArgumentsAndFiles) {
+  constexpr std::uint64_t kEventfd2 = 290, kEpollCreate1 = 291, kEpollWait = 232;
+  Program(Code()
+              .Syscall(kEventfd2, {0, 0})
+              .Syscall(kEpollCreate1, {0})
+              .Syscall(kFork)
+              .Syscall(kEpollWait, {4, kData, 1, ~std::uint64_t{0}}));
+  EXPECT_NE(RunIt().termination->detail.find(
+                "waits in epoll_wait(4<anon_inode:[eventpoll]>, ..., 1, -1)"),
+            std::string::npos)
+      << box->Report().termination->detail;
+  Program(Code().Syscall(kEventfd2, {0, 0}).Syscall(kRead, {3, kData, 8}));
+  EXPECT_NE(RunIt().termination->detail.find("waits in read(3<anon_inode:[eventfd]>, ..., 8)"),
+            std::string::npos)
+      << box->Report().termination->detail;
+}
+
 TEST_F(BoxTest, AForkBombEndsInEagain) {
   spec.limits.Set(LimitId::kTasks, 3);
   Program(Code().Syscall(kFork).Syscall(kFork).Syscall(kFork).ExitWithResult());

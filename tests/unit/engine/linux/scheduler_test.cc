@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "engine/linux/process_table.h"
 #include "tests/tools/memory_tree.h"
 
@@ -108,6 +113,52 @@ TEST_F(SchedulerTest, AStoppedTaskThatIsWokenRunsOnlyWhenItGoesOn) {
   EXPECT_EQ(scheduler.Pick(), &a);
   scheduler.Remove(a);
   EXPECT_EQ(scheduler.Pick(), nullptr);
+}
+
+// Whose turns they are, and how long: of four tasks that give up each of theirs.
+std::vector<std::pair<std::uint32_t, std::uint64_t>> DrawTurns(Scheduler& scheduler, int count) {
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> turns;
+  for (int i = 0; i < count; ++i) {
+    const Task* const task = scheduler.Pick();
+    turns.emplace_back(task->tid, scheduler.TurnLength());
+    scheduler.Yield();
+  }
+  return turns;
+}
+
+TEST_F(SchedulerTest, ChaosDrawsTurnsFromItsSeedAlone) {
+  constexpr int kTurns = 200;
+  constexpr std::uint64_t kQuantum = 1000;
+  std::vector<std::shared_ptr<Task>> tasks;
+  for (int i = 0; i < 4; ++i) tasks.push_back(kernel.processes().AddProcess(kernel, nullptr));
+  const auto draw = [&](std::uint64_t seed) {
+    Scheduler chaos;
+    chaos.SetPolicy(kQuantum, SeededRandom(seed, 1));
+    for (const auto& task : tasks) chaos.Add(*task);
+    return DrawTurns(chaos, kTurns);
+  };
+  const auto once = draw(7);
+  EXPECT_EQ(draw(7), once);
+  EXPECT_NE(draw(8), once);
+  std::map<std::uint32_t, int> turns_of;
+  std::uint64_t longest = 0, shortest = kQuantum;
+  for (const auto& [tid, length] : once) {
+    ++turns_of[tid];
+    longest = std::max(longest, length);
+    shortest = std::min(shortest, length);
+  }
+  EXPECT_EQ(turns_of.size(), 4u);
+  for (const auto& [tid, count] : turns_of) EXPECT_GT(count, kTurns / 8);
+  EXPECT_LE(longest, kQuantum);
+  EXPECT_GT(longest, kQuantum / 4);
+  EXPECT_EQ(shortest, 1u);
+}
+
+TEST_F(SchedulerTest, TurnsOfRoundRobinAreAllAsLong) {
+  Make();
+  Make();
+  scheduler.SetPolicy(500, std::nullopt);
+  for (const auto& [tid, length] : DrawTurns(scheduler, 6)) EXPECT_EQ(length, 500u);
 }
 
 }  // namespace

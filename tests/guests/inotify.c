@@ -1,0 +1,260 @@
+// Watching nodes: inotify(7). What happens is printed as text and compared with what Linux says.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+static int queue;
+
+static const struct {
+  uint32_t bit;
+  const char* name;
+} kNames[] = {
+    {IN_ACCESS, "access"},         {IN_MODIFY, "modify"},       {IN_ATTRIB, "attrib"},
+    {IN_CLOSE_WRITE, "close_w"},   {IN_CLOSE_NOWRITE, "close"}, {IN_OPEN, "open"},
+    {IN_MOVED_FROM, "moved_from"}, {IN_MOVED_TO, "moved_to"},   {IN_CREATE, "create"},
+    {IN_DELETE, "delete"},         {IN_DELETE_SELF, "gone"},    {IN_MOVE_SELF, "moved"},
+    {IN_IGNORED, "ignored"},       {IN_Q_OVERFLOW, "overflow"}, {IN_ISDIR, "dir"},
+};
+
+// All events that are there, as "WD:bits[:name]" with blanks between them; a cookie as "#" and the
+// count of cookies so far.
+static char text[8192];
+static const char* events(void) {
+  static char buffer[65536] __attribute__((aligned(8)));
+  static uint32_t last_cookie;
+  static int cookies;
+  text[0] = 0;
+  cookies = 0;
+  for (;;) {
+    ssize_t bytes = read(queue, buffer, sizeof buffer);
+    if (bytes < 0) break;
+    for (char* at = buffer; at < buffer + bytes;) {
+      struct inotify_event* event = (struct inotify_event*)at;
+      at += sizeof *event + event->len;
+      char* out = text + strlen(text);
+      out += sprintf(out, "%s%d:", out == text ? "" : " ", event->wd);
+      const char* comma = "";
+      for (size_t i = 0; i < sizeof kNames / sizeof kNames[0]; i++) {
+        if (!(event->mask & kNames[i].bit)) continue;
+        out += sprintf(out, "%s%s", comma, kNames[i].name);
+        comma = ",";
+      }
+      if (event->cookie != 0) {
+        if (event->cookie != last_cookie) cookies++;
+        last_cookie = event->cookie;
+        out += sprintf(out, "#%d", cookies);
+      }
+      if (event->len > 0) {
+        CHECK_EQ(event->len % sizeof *event, 0);
+        out += sprintf(out, ":%s", event->name);
+      }
+    }
+  }
+  CHECK_EQ(errno, EAGAIN);
+  return text;
+}
+
+#define EXPECT(expected)                                                        \
+  do {                                                                          \
+    const char* actual_ = events();                                             \
+    if (strcmp(actual_, expected) != 0) {                                       \
+      printf("%s:%d: \"%s\", not \"%s\"\n", __FILE__, __LINE__, actual_, expected); \
+      ++failures;                                                               \
+    }                                                                           \
+  } while (0)
+
+static void make(const char* name) {
+  int fd = open(name, O_WRONLY | O_CREAT, 0644);
+  CHECK(fd >= 0);
+  close(fd);
+}
+
+static void errors(void) {
+  CHECK_ERRNO(inotify_init1(1), EINVAL);
+  queue = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  CHECK_EQ(fcntl(queue, F_GETFD), FD_CLOEXEC);
+  CHECK_ERRNO(inotify_add_watch(queue, ".", 0), EINVAL);
+  CHECK_ERRNO(inotify_add_watch(queue, "missing", IN_OPEN), ENOENT);
+  CHECK_ERRNO(inotify_add_watch(0, ".", IN_OPEN), EINVAL);
+  CHECK_ERRNO(inotify_add_watch(999, ".", IN_OPEN), EBADF);
+  CHECK_ERRNO(inotify_add_watch(queue, (const char*)16, IN_OPEN), EFAULT);
+  CHECK_ERRNO(inotify_add_watch(queue, ".", IN_OPEN | IN_MASK_ADD | IN_MASK_CREATE), EINVAL);
+  CHECK_ERRNO(inotify_rm_watch(queue, 1), EINVAL);
+  CHECK_ERRNO(inotify_rm_watch(0, 1), EINVAL);
+  CHECK_ERRNO(inotify_rm_watch(999, 1), EBADF);
+  make("plain");
+  CHECK_ERRNO(inotify_add_watch(queue, "plain", IN_OPEN | IN_ONLYDIR), ENOTDIR);
+  CHECK_ERRNO(write(queue, "x", 1), EBADF);
+  EXPECT("");
+  unlink("plain");
+}
+
+static void files(void) {
+  CHECK_EQ(inotify_add_watch(queue, ".", IN_ALL_EVENTS), 1);
+  int fd = open("file", O_RDWR | O_CREAT, 0644);
+  EXPECT("1:create:file 1:open:file");
+  char c = 'x';
+  CHECK_EQ(write(fd, "abcdef", 6), 6);
+  CHECK_EQ(pread(fd, &c, 1, 0), 1);
+  CHECK_EQ(pread(fd, &c, 1, 6), 0);
+  CHECK_EQ(ftruncate(fd, 2), 0);
+  CHECK_EQ(fchmod(fd, 0600), 0);
+  EXPECT("1:modify:file 1:access:file 1:modify:file 1:attrib:file");
+  close(fd);
+  fd = open("file", O_RDONLY);
+  close(fd);
+  EXPECT("1:close_w:file 1:open:file 1:close:file");
+  CHECK_EQ(chmod("file", 0640), 0);
+  CHECK_EQ(truncate("file", 0), 0);
+  EXPECT("1:attrib:file 1:modify:file");
+  CHECK_EQ(chown("file", getuid(), getgid()), 0);
+  struct timespec both[2] = {{1, 0}, {2, 0}}, first[2] = {{1, 0}, {0, UTIME_OMIT}};
+  CHECK_EQ(utimensat(AT_FDCWD, "file", both, 0), 0);
+  CHECK_EQ(utimensat(AT_FDCWD, "file", first, 0), 0);
+  EXPECT("1:attrib:file 1:access:file");
+  // The same twice in a row is told once.
+  fd = open("file", O_WRONLY);
+  CHECK_EQ(write(fd, "a", 1), 1);
+  CHECK_EQ(write(fd, "b", 1), 1);
+  close(fd);
+  EXPECT("1:open:file 1:modify:file 1:close_w:file");
+  CHECK_EQ(mkdir("sub", 0755), 0);
+  CHECK_EQ(symlink("file", "link"), 0);
+  CHECK_EQ(link("file", "second"), 0);
+  CHECK_EQ(mkfifo("pipe", 0600), 0);
+  EXPECT("1:create,dir:sub 1:create:link 1:create:second 1:create:pipe");
+  CHECK_EQ(rename("second", "third"), 0);
+  CHECK_EQ(rename("sub", "dir"), 0);
+  EXPECT("1:moved_from#1:second 1:moved_to#1:third 1:moved_from,dir#2:sub 1:moved_to,dir#2:dir");
+  CHECK_EQ(rename("third", "link"), 0);
+  EXPECT("1:moved_from#1:third 1:moved_to#1:link");
+  CHECK_EQ(unlink("link"), 0);
+  CHECK_EQ(unlink("pipe"), 0);
+  CHECK_EQ(rmdir("dir"), 0);
+  EXPECT("1:delete:link 1:delete:pipe 1:delete,dir:dir");
+}
+
+static void nodes(void) {
+  int watch = inotify_add_watch(queue, "file", IN_ALL_EVENTS);
+  CHECK_EQ(watch, 2);
+  // The directory first, then the file itself.
+  int fd = open("file", O_RDONLY);
+  EXPECT("1:open:file 2:open");
+  CHECK_EQ(link("file", "other"), 0);
+  EXPECT("2:attrib 1:create:other");
+  CHECK_EQ(rename("other", "another"), 0);
+  EXPECT("1:moved_from#1:other 1:moved_to#1:another 2:moved");
+  CHECK_EQ(unlink("another"), 0);
+  EXPECT("2:attrib 1:delete:another");
+  CHECK_EQ(unlink("file"), 0);
+  EXPECT("2:attrib 1:delete:file");
+  // It is gone with the last descriptor.
+  close(fd);
+  const char* seen = events();
+  CHECK(strstr(seen, "2:close 2:gone 2:ignored") != NULL);
+  CHECK_ERRNO(inotify_rm_watch(queue, 2), EINVAL);
+  // One that is replaced.
+  make("a"), make("b");
+  events();
+  CHECK_EQ(inotify_add_watch(queue, "b", IN_ALL_EVENTS), 3);
+  CHECK_EQ(rename("a", "b"), 0);
+  EXPECT("1:moved_from#1:a 1:moved_to#1:b 3:attrib 3:gone 3:ignored");
+  unlink("b");
+  // A directory of its own.
+  mkdir("d", 0755);
+  events();
+  CHECK_EQ(inotify_add_watch(queue, "d", IN_ALL_EVENTS), 4);
+  make("d/x");
+  EXPECT("4:create:x 4:open:x 4:close_w:x");
+  CHECK_EQ(rename("d/x", "y"), 0);
+  EXPECT("4:moved_from#1:x 1:moved_to#1:y");
+  unlink("y");
+  CHECK_EQ(rename("d", "e"), 0);
+  EXPECT("1:delete:y 1:moved_from,dir#1:d 1:moved_to,dir#1:e 4:moved");
+  CHECK_EQ(rmdir("e"), 0);
+  EXPECT("4:gone 4:ignored 1:delete,dir:e");
+}
+
+static void masks(void) {
+  CHECK_EQ(inotify_rm_watch(queue, 1), 0);
+  EXPECT("1:ignored");
+  make("f");
+  EXPECT("");
+  int watch = inotify_add_watch(queue, "f", IN_ATTRIB);
+  CHECK_EQ(watch, 5);
+  CHECK_ERRNO(inotify_add_watch(queue, "f", IN_OPEN | IN_MASK_CREATE), EEXIST);
+  make("f");
+  EXPECT("");
+  CHECK_EQ(inotify_add_watch(queue, "f", IN_OPEN | IN_MASK_ADD), watch);
+  chmod("f", 0600);
+  make("f");
+  EXPECT("5:attrib 5:open");
+  CHECK_EQ(inotify_add_watch(queue, "f", IN_CLOSE), watch);
+  chmod("f", 0644);
+  make("f");
+  EXPECT("5:close_w");
+  CHECK_EQ(inotify_add_watch(queue, "f", IN_ATTRIB | IN_ONESHOT), watch);
+  chmod("f", 0600);
+  chmod("f", 0644);
+  EXPECT("5:attrib 5:ignored");
+  symlink("f", "l");
+  watch = inotify_add_watch(queue, "l", IN_ATTRIB | IN_DONT_FOLLOW);
+  chmod("f", 0600);
+  EXPECT("");
+  unlink("l");
+  char expected[64];
+  sprintf(expected, "%d:attrib %d:ignored", watch, watch);
+  EXPECT(expected);
+}
+
+static void reading(void) {
+  CHECK_EQ(fcntl(queue, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+  int watch = inotify_add_watch(queue, ".", IN_CREATE);
+  struct pollfd row = {.fd = queue, .events = POLLIN};
+  CHECK_EQ(poll(&row, 1, 0), 0);
+  int set = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+  CHECK_EQ(epoll_ctl(set, EPOLL_CTL_ADD, queue, &event), 0);
+  CHECK_EQ(epoll_wait(set, &event, 1, 0), 0);
+  make("n1"), make("a-name-of-seventeen");
+  CHECK_EQ(poll(&row, 1, 0), 1);
+  CHECK_EQ(epoll_wait(set, &event, 1, 0), 1);
+  int bytes = 0;
+  CHECK_EQ(ioctl(queue, FIONREAD, &bytes), 0);
+  CHECK_EQ(bytes, 16 + 16 + 16 + 32);
+  char buffer[256] __attribute__((aligned(8)));
+  CHECK_ERRNO(read(queue, buffer, 31), EINVAL);
+  CHECK_EQ(read(queue, buffer, 79), 32);
+  CHECK_EQ(read(queue, buffer, sizeof buffer), 48);
+  struct inotify_event* first = (struct inotify_event*)buffer;
+  CHECK_EQ(first->wd, watch);
+  CHECK_EQ(first->len, 32);
+  CHECK_EQ(strcmp(first->name, "a-name-of-seventeen"), 0);
+  char path[64], link[64] = "";
+  snprintf(path, sizeof path, "/proc/self/fd/%d", queue);
+  CHECK(readlink(path, link, sizeof link - 1) > 0);
+  CHECK_EQ(strcmp(link, "anon_inode:inotify"), 0);
+  unlink("n1"), unlink("a-name-of-seventeen"), unlink("f"), unlink("file");
+  close(set), close(queue);
+}
+
+int main(void) {
+  CHECK_EQ(mkdir("inotify-dir", 0755), 0);
+  CHECK_EQ(chdir("inotify-dir"), 0);
+  errors();
+  files();
+  nodes();
+  masks();
+  reading();
+  CHECK_EQ(chdir(".."), 0);
+  CHECK_EQ(rmdir("inotify-dir"), 0);
+  REPORT();
+}
