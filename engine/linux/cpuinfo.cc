@@ -45,8 +45,8 @@ std::string CpuInfo() {
   const x86::CpuidResult vendor = x86::Cpuid(0, 0);
   const x86::CpuidResult model = x86::Cpuid(1, 0);
   const x86::CpuidResult addresses = x86::Cpuid(0x80000008, 0);
-  // Intel SDM vol. 2A, CPUID, figure 3-6; the extended family adds nothing to family 6.
-  const std::uint32_t family = model.eax >> 8 & 15;
+  // AMD APM vol. 3, E.3.2: the base family is 15, so both fields have an extension.
+  const std::uint32_t family = (model.eax >> 8 & 15) + (model.eax >> 20 & 255);
   const std::uint32_t number = (model.eax >> 4 & 15) | (model.eax >> 16 & 15) << 4;
   const std::uint32_t line_bytes = (model.ebx >> 8 & 0xff) * 8;
   const std::uint32_t cache_kib = x86::Cpuid(0x80000006, 0).ecx >> 16;

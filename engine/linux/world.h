@@ -25,6 +25,7 @@ enum class WorldId : std::uint8_t {
   kMachine,
   kMachine32,
   kCpus,
+  kCpuModel,
   kMemory,
   kUid,
   kGid,
@@ -101,6 +102,10 @@ inline constexpr std::array kWorld{
              "these see x86_64 too, as under a 64-bit kernel"},
     WorldRow{WorldId::kCpus, "cpus", "1", WorldKind::kFact, 0, 0,
              "one host thread runs a box, so one CPU is the truth"},
+    WorldRow{
+        WorldId::kCpuModel, "cpu_model", "AMD Zen 2, x86-64-v3", WorldKind::kFact, 0, 0,
+        "CPUID, HWCAPs, /proc/cpuinfo: family 23, model 49, offering just what is implemented; "
+        "undefined flags are those of that family"},
     WorldRow{WorldId::kMemory, "memory", "the limit mem", WorldKind::kFact, 0, 0,
              "sysinfo(2), /proc/meminfo: programs size their caches by it"},
     WorldRow{WorldId::kUid, "uid", "0", WorldKind::kNumber, 0, kMaxId,

@@ -40,6 +40,7 @@ constexpr CpuFeature kFeatures[] = {
     {k1Ecx, 29, "f16c", {ZYDIS_ISA_SET_F16C}},
     {k80000001Ecx, 0, "lahf_lm", {ZYDIS_ISA_SET_LAHF}},
     {k80000001Ecx, 5, "abm", {ZYDIS_ISA_SET_LZCNT}},
+    {k80000001Ecx, 22, "topoext"},  // leaves 8000_001Dh and 8000_001Eh
     {k7Ebx, 3, "bmi1", {ZYDIS_ISA_SET_BMI1}},
     {k7Ebx, 5, "avx2", {ZYDIS_ISA_SET_AVX2, ZYDIS_ISA_SET_AVX2GATHER}},
     {k7Ebx, 6, ""},  // the x87's data pointer is of unmasked exceptions only: see X87State

@@ -3,8 +3,8 @@
 // from this table, and a test finds every instruction of it a row.
 //
 // The model is x86-64-v3 (System V ABI x86-64, table 3.1) with AES, PCLMULQDQ, SHA, ADX and the
-// XSAVE family: a Haswell with the crypto of its successors. One more feature: a row here, and rows
-// for its instructions.
+// XSAVE family: of a Zen 2 what programs look for. One more feature: a row here, and rows for its
+// instructions.
 #pragma once
 
 #include <Zydis/Zydis.h>

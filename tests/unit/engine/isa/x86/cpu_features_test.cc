@@ -194,6 +194,10 @@ TEST(CpuFeatures, CpuidShowsThemAndNothingElse) {
     EXPECT_EQ(words.at(feature.word) & bit, bit) << feature.name;
     left[feature.word] &= ~bit;
   }
+  // AMD's CPUs show some of leaf 1 there again: AMD APM vol. 3, E.4.2.
+  constexpr std::uint32_t kShownTwice = 0x3ff | 0x3f << 12 | 3 << 23;
+  EXPECT_EQ(left[FeatureWord::k80000001Edx], Cpuid(1, 0).edx & kShownTwice);
+  left[FeatureWord::k80000001Edx] = 0;
   for (const auto& [word, bits] : left) EXPECT_EQ(bits, 0u) << static_cast<int>(word);
   EXPECT_EQ(Cpuid(7, 0).edx, 0u);
   EXPECT_EQ(Cpuid(7, 1).eax, 0u);
@@ -211,6 +215,39 @@ TEST(CpuFeatures, TheModelIsOfLevel3AndNotOfLevel4) {
   EXPECT_EQ(Cpuid(7, 0).ebx & k7Ebx, k7Ebx);
   EXPECT_EQ(Cpuid(0x80000001, 0).ecx & kExtendedEcx, kExtendedEcx);
   EXPECT_EQ(Cpuid(7, 0).ebx >> 16 & 1, 0u);  // AVX512F
+}
+
+// As glibc computes the sizes by which it chooses how to copy (sysdeps/x86/dl-cacheinfo.h), in both
+// of AMD's ways.
+TEST(CpuFeatures, BothDescriptionsOfTheCachesAgree) {
+  const CpuidResult first = Cpuid(0x80000005, 0);
+  const CpuidResult second = Cpuid(0x80000006, 0);
+  const std::uint32_t by_summary[] = {first.ecx >> 24 << 10, first.edx >> 24 << 10,
+                                      second.ecx >> 16 << 10, second.edx >> 18 << 19};
+  constexpr std::uint32_t kLevels[] = {1, 1, 2, 3};
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    const CpuidResult cache = Cpuid(0x8000001d, i);
+    EXPECT_NE(cache.eax & 31, 0u) << i;
+    EXPECT_EQ(cache.eax >> 5 & 7, kLevels[i]) << i;
+    EXPECT_EQ(cache.eax >> 14, 0u) << i;  // shared with nobody
+    const std::uint32_t line = (cache.ebx & 0xfff) + 1;
+    const std::uint32_t ways = (cache.ebx >> 22) + 1;
+    EXPECT_EQ(line, 64u) << i;
+    EXPECT_EQ(line * ways * (cache.ecx + 1), by_summary[i]) << i;
+  }
+  EXPECT_EQ(Cpuid(0x8000001d, 4).eax & 31, 0u);
+}
+
+// What is reserved on AMD's CPUs is 0, so that nobody reads Intel's meaning into it.
+TEST(CpuFeatures, TheModelIsAZen2) {
+  const CpuidResult model = Cpuid(1, 0);
+  EXPECT_EQ((model.eax >> 8 & 15) + (model.eax >> 20 & 255), 0x17u);
+  EXPECT_EQ((model.eax >> 4 & 15) | (model.eax >> 16 & 15) << 4, 0x31u);
+  EXPECT_EQ(Cpuid(0x80000000, 0).ebx, Cpuid(0, 0).ebx);
+  for (const std::uint32_t leaf : {2u, 4u}) {
+    const CpuidResult reserved = Cpuid(leaf, 0);
+    EXPECT_EQ(reserved.eax | reserved.ebx | reserved.ecx | reserved.edx, 0u) << leaf;
+  }
 }
 
 TEST(CpuFeatures, LeafDDescribesTheAreaThatXsaveWrites) {

@@ -99,9 +99,9 @@ TEST(Run, CpuidShowsTheModelAndNothingOfTheHost) {
     EXPECT_EQ(machine.Run(1).kind, StopKind::kBudget);
   };
   cpuid(0);
-  EXPECT_EQ(machine[kRbx], 0x756e6547u);  // "Genu"
+  EXPECT_EQ(machine[kRbx], 0x68747541u);  // "Auth"
   cpuid(1);
-  EXPECT_EQ(machine[kRax], 0x306c3u);
+  EXPECT_EQ(machine[kRax], 0x830f10u);
   constexpr std::uint64_t kMonitor = 1 << 3, kAvx = 1 << 28, kRdrand = 1 << 30;
   EXPECT_EQ(machine[kRcx] & (kMonitor | kAvx | kRdrand), kAvx);
   cpuid(7);
