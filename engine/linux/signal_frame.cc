@@ -23,10 +23,24 @@ bool IsOnStack(const Task& task, GuestAddr stack_pointer) {
   return (stack.flags & kAutoDisarm) == 0 && Contains(stack, stack_pointer);
 }
 
-// XRSTOR refuses these: Intel SDM vol. 1, 13.8.
-bool IsSound(const abi::XsaveHeader& header) {
-  return (header.present & ~abi::kXsaveFeatures) == 0 && header.compacted == 0 &&
-         header.reserved == decltype(header.reserved){};
+// The image within the frame, as XSAVE has it.
+x86::XsaveArea ImageOf(const abi::FloatFrame& frame) {
+  x86::XsaveArea image;
+  std::memcpy(image.data(), &frame, image.size());
+  return image;
+}
+
+// Gives `features` their initial state, and leaves MXCSR alone but where SSE is among them.
+void ResetFloat(x86::Vcpu& cpu, std::uint64_t features) {
+  x86::XsaveArea image{};
+  x86::FxsaveArea fx;
+  cpu.SaveFx(fx);
+  constexpr std::size_t kMxcsrAt = 24;  // Intel SDM vol. 1, table 10-2
+  constexpr std::uint32_t kInitialMxcsr = 0x1f80;
+  std::memcpy(&image[kMxcsrAt], &fx[kMxcsrAt], sizeof kInitialMxcsr);
+  if ((features & abi::kXsaveSse) != 0)
+    std::memcpy(&image[kMxcsrAt], &kInitialMxcsr, sizeof kInitialMxcsr);
+  static_cast<void>(cpu.RestoreXstate(image, features));  // its own MXCSR is no wrong one
 }
 
 }  // namespace
@@ -84,61 +98,54 @@ std::optional<FramePlace> PlaceFrame(const Task& task, const Sigaction& action,
 
 abi::FloatFrame SaveFloat(const x86::Vcpu& cpu, std::uint64_t legacy_bytes) {
   abi::FloatFrame frame{};
-  cpu.SaveFx(frame.fx);
+  x86::XsaveArea image;
+  cpu.SaveXstate(image);
+  std::memcpy(static_cast<void*>(&frame), image.data(), image.size());
   const abi::FloatMarks marks{abi::kFloatMagic,
                               static_cast<std::uint32_t>(abi::kFloatFrameBytes + legacy_bytes),
                               abi::kXsaveFeatures,
                               static_cast<std::uint32_t>(abi::kXsaveBytes),
                               {}};
   std::memcpy(frame.fx.data() + abi::kFloatMarksOffset, &marks, sizeof marks);
-  frame.header.present = abi::kXsaveFeatures;
-  const x86::VectorRegisters vectors = cpu.GetVectors();
-  for (std::size_t i = 0; i < vectors.size(); ++i)
-    frame.ymm_high[i] = {vectors[i][2], vectors[i][3]};
+  // Handlers older than XSAVE look for x87 and SSE there in any case: save_xstate_epilog.
+  frame.header.present |= abi::kXsaveX87 | abi::kXsaveSse;
   frame.end_mark = abi::kFloatEndMagic;
   return frame;
 }
 
-std::optional<abi::FloatFrame> ReadFloat(Task& task, GuestAddr xsave) {
-  abi::FloatFrame frame{};
+// arch/x86/kernel/fpu/signal.c, check_xstate_in_sigframe and __fpu_restore_sig.
+std::optional<FloatRead> ReadFloat(Task& task, GuestAddr xsave) {
+  constexpr std::uint64_t kLegacyFeatures = abi::kXsaveX87 | abi::kXsaveSse;
+  constexpr std::uint32_t kLeastBytes = offsetof(abi::FloatFrame, ymm_high);
+  FloatRead read{.frame = {}, .features = kLegacyFeatures, .is_legacy = true};
+  abi::FloatFrame& frame = read.frame;
   if (!task.memory().ReadBytes(xsave, frame.fx)) return std::nullopt;
+  frame.header.present = kLegacyFeatures;
   abi::FloatMarks marks{};
   std::memcpy(&marks, frame.fx.data() + abi::kFloatMarksOffset, sizeof marks);
-  frame.header.present = abi::kXsaveX87 | abi::kXsaveSse;
-  // arch/x86/kernel/fpu/signal.c, check_xstate_in_sigframe: where the marks do not hold, the rest
-  // is taken to be in its initial state.
-  if (marks.magic != abi::kFloatMagic || marks.image_size != abi::kXsaveBytes ||
-      marks.image_size > marks.extended_size) {
-    return frame;
-  }
-  const auto whole = std::as_writable_bytes(std::span(&frame, 1)).first(abi::kFloatFrameBytes);
-  abi::FloatFrame extended{};
-  const auto out = std::as_writable_bytes(std::span(&extended, 1)).first(whole.size());
-  if (!task.memory().ReadBytes(xsave, out)) return std::nullopt;
-  return extended.end_mark == abi::kFloatEndMagic ? extended : frame;
+  const bool is_marked = marks.magic == abi::kFloatMagic && marks.image_size >= kLeastBytes &&
+                         marks.image_size <= abi::kXsaveBytes &&
+                         marks.image_size <= marks.extended_size;
+  if (!is_marked) return read;
+  const auto end = task.memory().Read(GuestPtr<const std::uint32_t>{xsave + marks.image_size});
+  if (!end) return std::nullopt;
+  if (*end != abi::kFloatEndMagic) return read;
+  const auto header = task.memory().Read(
+      GuestPtr<const abi::XsaveHeader>{xsave + offsetof(abi::FloatFrame, header)});
+  if (!header) return std::nullopt;
+  frame.header = *header;
+  read.features = marks.features & abi::kXsaveFeatures;
+  read.is_legacy = false;
+  // XRSTOR reads what is present and wanted, however short the image says that it is.
+  if ((frame.header.present & read.features & abi::kXsaveAvx) == 0) return read;
+  const auto upper = std::as_writable_bytes(std::span(frame.ymm_high));
+  if (!task.memory().ReadBytes(xsave + kLeastBytes, upper)) return std::nullopt;
+  return read;
 }
 
-bool RestoreFloat(x86::Vcpu& cpu, const abi::FloatFrame& from) {
-  if (!IsSound(from.header)) return false;
-  // What is not present takes its initial state: Intel SDM vol. 1, 13.6.
-  x86::FxsaveArea fx = from.fx;
-  constexpr std::size_t kMxcsr = 24, kSt = 32, kXmm = 160, kEnd = 416;
-  if ((from.header.present & abi::kXsaveX87) == 0) {
-    constexpr std::uint16_t kInitialControl = 0x37f;
-    std::fill_n(fx.begin(), kMxcsr, std::byte{0});
-    std::fill(fx.begin() + kSt, fx.begin() + kXmm, std::byte{0});
-    std::memcpy(fx.data(), &kInitialControl, sizeof kInitialControl);
-  }
-  if ((from.header.present & abi::kXsaveSse) == 0)
-    std::fill(fx.begin() + kXmm, fx.begin() + kEnd, std::byte{0});
-  if (!cpu.RestoreFx(fx)) return false;
-  x86::VectorRegisters vectors = cpu.GetVectors();
-  const bool avx = (from.header.present & abi::kXsaveAvx) != 0;
-  for (std::size_t i = 0; i < vectors.size(); ++i) {
-    vectors[i][2] = avx ? from.ymm_high[i][0] : 0;
-    vectors[i][3] = avx ? from.ymm_high[i][1] : 0;
-  }
-  cpu.SetVectors(vectors);
+bool RestoreFloat(x86::Vcpu& cpu, const FloatRead& from) {
+  if (!cpu.RestoreXstate(ImageOf(from.frame), from.features)) return false;
+  ResetFloat(cpu, abi::kXsaveFeatures & ~from.features);
   return true;
 }
 

@@ -149,8 +149,12 @@ bool ReadFloatOf(Task& task, GuestAddr float_state) {
   const auto legacy = task.memory().Read(GuestPtr<const LegacyFloat>{float_state});
   auto floats = ReadFloat(task, float_state + sizeof(LegacyFloat));
   if (!legacy || !floats) return false;
-  TakeLegacy(*legacy, floats->fx);
-  floats->header.present |= abi::kXsaveX87;
+  const abi::XsaveHeader& header = floats->frame.header;
+  // The kernel looks at the header itself (validate_user_xstate_header), more closely than XRSTOR.
+  const bool is_sound = (header.present & ~abi::kXsaveFeatures) == 0 && header.compacted == 0 &&
+                        header.reserved == decltype(header.reserved){};
+  if (!is_sound) return false;
+  TakeLegacy(*legacy, floats->frame.fx);
   return RestoreFloat(task.cpu(), *floats);
 }
 

@@ -36,11 +36,16 @@ std::optional<FramePlace> PlaceFrame(const Task& task, const Sigaction& action,
 
 // The x87, SSE and AVX state of the CPU. `legacy_bytes` as in FrameShape.
 abi::FloatFrame SaveFloat(const x86::Vcpu& cpu, std::uint64_t legacy_bytes);
-// Reads what SaveFloat wrote, or a handler made of it: where its marks are gone, an FXSAVE image
-// alone.
-std::optional<abi::FloatFrame> ReadFloat(Task& task, GuestAddr xsave);
+
+// What SaveFloat wrote, or a handler made of it.
+struct FloatRead {
+  abi::FloatFrame frame;
+  std::uint64_t features;  // those that the marks want back; the others take their initial state
+  bool is_legacy;          // the marks are gone: an FXSAVE image, and no header
+};
+std::optional<FloatRead> ReadFloat(Task& task, GuestAddr xsave);
 // False, with nothing changed, where hardware would refuse it.
-bool RestoreFloat(x86::Vcpu& cpu, const abi::FloatFrame& from);
+bool RestoreFloat(x86::Vcpu& cpu, const FloatRead& from);
 
 // The alternate stack, as the frame holds it, comes back.
 void RestoreStack(Task& task, const abi::SignalStack& stack);

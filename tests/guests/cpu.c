@@ -142,6 +142,17 @@ static void vectors_compute(void) {
 enum { kMagic1 = 0x46505853, kMagic2 = 0x46505845, kYmmOffset = 576 };
 static volatile int entered;
 
+// What a handler does to the frame, and what comes back of YMM6 and YMM7 (0x5a) and MXCSR.
+enum {
+  kPatch,       // bytes of YMM7's upper half
+  kWithoutAvx,  // XSTATE_BV no longer has AVX: the upper halves are initial
+  kUnwanted,    // the marks want x87 and SSE alone
+  kShort,       // an image of a header, and no more
+  kUnmarked,    // no marks: an FXSAVE image
+  kCases
+};
+static volatile int what;
+
 __attribute__((target("avx2"))) static void on_signal(int number, siginfo_t* info, void* context) {
   ucontext_t* uc = context;
   (void)info;
@@ -168,7 +179,28 @@ __attribute__((target("avx2"))) static void on_signal(int number, siginfo_t* inf
   memcpy(upper, area + kYmmOffset + 6 * 16, sizeof upper);
   CHECK(memcmp(upper, wanted, sizeof upper) == 0);
   // What the handler writes there comes back, what it does to the registers does not.
-  memset(area + kYmmOffset + 7 * 16, 0xa5, 16);
+  uint64_t* const present = (uint64_t*)(area + 512);
+  CHECK((*present & 7) == 7);
+  switch (what) {
+    case kPatch:
+      memset(area + kYmmOffset + 7 * 16, 0xa5, 16);
+      break;
+    case kWithoutAvx:
+      *present = 3;
+      break;
+    case kUnwanted:
+      marks.features = 3;
+      break;
+    case kShort:
+      *present = 3;
+      marks.size = 576;
+      memcpy(area + 576, &magic2, sizeof magic2);
+      break;
+    default:
+      marks.magic1 = 0;
+      break;
+  }
+  memcpy(area + 464, &marks, sizeof marks);
   __asm__ volatile("vpxor %%ymm6, %%ymm6, %%ymm6\n\tvzeroupper" ::: "xmm6");
   entered = 1;
 }
@@ -176,10 +208,17 @@ __attribute__((target("avx2"))) static void on_signal(int number, siginfo_t* inf
 __attribute__((target("avx2"))) static void signals_keep_ymm(void) {
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
   sigaction(SIGUSR1, &action, NULL);
-  unsigned char before[32], six[32], seven[32], patched[32];
+  unsigned char before[32], six[32], seven[32], wanted_six[32], wanted_seven[32];
   memset(before, 0x5a, sizeof before);
-  memset(patched, 0x5a, 16);
-  memset(patched + 16, 0xa5, 16);
+  memset(wanted_six, 0x5a, sizeof wanted_six);
+  memset(wanted_seven, 0x5a, sizeof wanted_seven);
+  if (what == kPatch) {
+    memset(wanted_seven + 16, 0xa5, 16);
+  } else {
+    memset(wanted_six + 16, 0, 16);
+    memset(wanted_seven + 16, 0, 16);
+  }
+  entered = 0;
   const long pid = getpid();
   long result;
   // kill(2) between loading the registers and looking at them.
@@ -200,14 +239,20 @@ __attribute__((target("avx2"))) static void signals_keep_ymm(void) {
       : "memory", "xmm6", "xmm7");
 #endif
   CHECK(result == 0 && entered);
-  CHECK(memcmp(six, before, sizeof six) == 0);
-  CHECK(memcmp(seven, patched, sizeof seven) == 0);
+  CHECK(memcmp(six, wanted_six, sizeof six) == 0);
+  CHECK(memcmp(seven, wanted_seven, sizeof seven) == 0);
 }
 
 int main(void) {
   the_sources_agree();
   xgetbv_shows_avx();
   vectors_compute();
-  signals_keep_ymm();
+  for (what = 0; what < kCases; ++what) {
+    const unsigned mxcsr = _mm_getcsr();
+    _mm_setcsr(0x3f80);  // rounds down
+    signals_keep_ymm();
+    CHECK((_mm_getcsr() & 0xffc0) == 0x3f80);
+    _mm_setcsr(mxcsr);
+  }
   REPORT();
 }
