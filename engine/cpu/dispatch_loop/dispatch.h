@@ -19,6 +19,11 @@ const Uop* RunHandler(CoreState* core, const Uop* uop, std::byte* memory,
   return Body::Run(context);
 }
 
+template <typename Function, typename T>
+[[gnu::always_inline]] inline std::uint32_t CallAside(Function* function, T& argument) {
+  return function(argument);
+}
+
 inline const Uop* LeaveHandler(CoreState*, const Uop*, std::byte*, const std::uint8_t*) {
   return nullptr;
 }

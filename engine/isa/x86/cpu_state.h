@@ -10,6 +10,7 @@
 #include "engine/cpu/core_state.h"
 #include "engine/isa/x86/lazy_flags.h"
 #include "engine/isa/x86/mxcsr.h"
+#include "engine/isa/x86/range_question.h"
 #include "engine/isa/x86/x87_state.h"
 
 namespace glovebox::engine::x86 {
@@ -25,6 +26,9 @@ struct Segment {
   std::uint64_t base = 0;
   std::uint64_t mask = ~std::uint64_t{0};
 };
+// What 32-bit code writes through CS goes to: no address of it is one, so that a store is #GP where
+// and when it is done. Code segments are not writable (Intel SDM vol. 3A, 3.4.5.1).
+inline constexpr std::uint8_t kReadOnlySegment = 3;
 
 // Entries of the descriptor table that set_thread_area(2) fills, as the table holds them.
 inline constexpr std::size_t kTlsDescriptors = 3;
@@ -37,9 +41,9 @@ struct ThreadState {
   // registers by their offset in bytes from the start of this array, so AH is 1 and R15 is 120.
   alignas(64) std::array<std::uint64_t, 17> gpr{};
   LazyFlags lazy;
-  // Indexed by the segment bits of a general address: flat, FS, GS. Follows from the next four
-  // (segments.h).
-  std::array<Segment, 3> segment{};
+  // Indexed by the segment bits of a general address: flat, FS, GS, and kReadOnlySegment. Follows
+  // from the next four (segments.h).
+  std::array<Segment, 4> segment{};
   CpuMode mode = CpuMode::kLong64;
   std::array<std::uint16_t, 6> selector{};      // by SegmentRegister
   std::array<std::uint64_t, 2> segment_base{};  // FS, GS
@@ -61,7 +65,9 @@ struct ThreadState {
 
 struct Cpu : CoreState, ThreadState {
   std::uint64_t tsc_offset = 0;
-  std::uint32_t host_mxcsr = 0;  // where handlers keep the host's for a moment, having no stack
+  // Where handlers keep things for a moment, having no stack.
+  std::uint32_t host_mxcsr = 0;
+  RangeQuestion range;
 };
 
 inline constexpr std::uint8_t kNoRegister = 16 * 8;

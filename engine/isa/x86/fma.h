@@ -27,27 +27,37 @@ inline constexpr FusedSigns kMultiplySubtractAdd = {.alternate = true};
 
 // Results out of range, by the order of operands: two factors, then the addend.
 template <FmaOf kOf, FusedSigns kSigns>
-std::uint32_t FusedFlags(std::uint32_t mxcsr, Xmm a, Xmm b, Xmm c) {
+[[gnu::always_inline]] inline std::uint32_t FusedFlags(RangeQuestion& question, Xmm a, Xmm b,
+                                                       Xmm c) {
   constexpr bool kDoubles = kOf == FmaOf::kPd || kOf == FmaOf::kSd;
   constexpr bool kScalar = kOf == FmaOf::kSs || kOf == FmaOf::kSd;
-  return FusedRangeFlags(kSigns, kDoubles, kScalar ? 1 : kDoubles ? 2 : 4, mxcsr, a, b, c);
+  question.signs = kSigns;
+  question.doubles = kDoubles;
+  question.lanes = kScalar ? 1 : kDoubles ? 2 : 4;
+  question.operands = {std::bit_cast<RangeQuestion::Vector>(a),
+                       std::bit_cast<RangeQuestion::Vector>(b),
+                       std::bit_cast<RangeQuestion::Vector>(c)};
+  return CallAside(AnswerFusedRange, question);
 }
 template <FmaOf kOf, FusedSigns kSigns>
 struct Fused132 {
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm destination, Xmm first, Xmm second) {
-    return FusedFlags<kOf, kSigns>(mxcsr, destination, second, first);
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, Xmm destination,
+                                                         Xmm first, Xmm second) {
+    return FusedFlags<kOf, kSigns>(question, destination, second, first);
   }
 };
 template <FmaOf kOf, FusedSigns kSigns>
 struct Fused213 {
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm destination, Xmm first, Xmm second) {
-    return FusedFlags<kOf, kSigns>(mxcsr, destination, first, second);
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, Xmm destination,
+                                                         Xmm first, Xmm second) {
+    return FusedFlags<kOf, kSigns>(question, destination, first, second);
   }
 };
 template <FmaOf kOf, FusedSigns kSigns>
 struct Fused231 {
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm destination, Xmm first, Xmm second) {
-    return FusedFlags<kOf, kSigns>(mxcsr, first, second, destination);
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, Xmm destination,
+                                                         Xmm first, Xmm second) {
+    return FusedFlags<kOf, kSigns>(question, first, second, destination);
   }
 };
 
@@ -126,19 +136,25 @@ struct ToHalvesBodies {
   // Of four singles their halves in 8 bytes, of eight in 16.
   using Memory = std::conditional_t<sizeof(V) == sizeof(Xmm), std::uint64_t, Xmm>;
 
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, V src, std::uint8_t rounding) {
-    const unsigned mode = (rounding & 4) != 0 ? mxcsr >> 13 & 3 : rounding & 3u;
+  [[gnu::always_inline]] static std::uint32_t OfLane(RangeQuestion& question, Xmm src) {
+    question.operands[0] = std::bit_cast<RangeQuestion::Vector>(src);
+    return CallAside(AnswerHalfRange, question);
+  }
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, V src,
+                                                         std::uint8_t rounding) {
+    const std::uint32_t mode = (rounding & 4) != 0 ? question.mxcsr >> 13 : rounding;
+    question.rounding = static_cast<std::uint8_t>(mode & 3);
     if constexpr (std::is_same_v<V, Xmm>) {
-      return HalfRangeFlags(mxcsr, mode, src);
+      return OfLane(question, src);
     } else {
-      return HalfRangeFlags(mxcsr, mode, src.low) | HalfRangeFlags(mxcsr, mode, src.high);
+      return OfLane(question, src.low) | OfLane(question, src.high);
     }
   }
   // False: #XM is due.
   [[gnu::always_inline]] static bool Converts(Cpu& cpu, Xmm& result, V src, std::uint8_t rounding) {
     return RaisesNothingUnmasked(
         cpu, [&] { result = Convert(src, rounding); },
-        [&](std::uint32_t mxcsr) { return RangeFlags(mxcsr, src, rounding); });
+        [&](RangeQuestion& question) { return RangeFlags(question, src, rounding); });
   }
   [[gnu::always_inline]] static Xmm Convert(V src, std::uint8_t rounding) {
     if constexpr (std::is_same_v<V, Xmm>) {

@@ -18,8 +18,9 @@ namespace glovebox::engine::x86 {
 template <typename Operation>
 struct HorizontalPs : RaisesFloat {
   static Xmm Apply(Xmm dst, Xmm src) { return Operation::Apply(Even(dst, src), Odd(dst, src)); }
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm dst, Xmm src) {
-    return Operation::RangeFlags(mxcsr, Even(dst, src), Odd(dst, src));
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, Xmm dst,
+                                                         Xmm src) {
+    return Operation::RangeFlags(question, Even(dst, src), Odd(dst, src));
   }
 
  private:
@@ -35,8 +36,10 @@ struct HorizontalPd : RaisesFloat {
   static Xmm Apply(Xmm dst, Xmm src) {
     return Operation::Apply(_mm_unpacklo_epi64(dst, src), _mm_unpackhi_epi64(dst, src));
   }
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm dst, Xmm src) {
-    return Operation::RangeFlags(mxcsr, _mm_unpacklo_epi64(dst, src), _mm_unpackhi_epi64(dst, src));
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, Xmm dst,
+                                                         Xmm src) {
+    return Operation::RangeFlags(question, _mm_unpacklo_epi64(dst, src),
+                                 _mm_unpackhi_epi64(dst, src));
   }
 };
 
@@ -60,9 +63,9 @@ template <typename Operation, int kOrderOfA, int kOrderOfB, std::size_t kCount, 
   const auto compute = [&] {
     each([&](std::size_t i, Xmm x, Xmm y) { to[i] = Operation::Apply(x, y); });
   };
-  return stage(compute, [&](std::uint32_t mxcsr) {
+  return stage(compute, [&](RangeQuestion& question) {
     std::uint32_t flags = 0;
-    each([&](std::size_t, Xmm x, Xmm y) { flags |= Operation::RangeFlags(mxcsr, x, y); });
+    each([&](std::size_t, Xmm x, Xmm y) { flags |= Operation::RangeFlags(question, x, y); });
     return flags;
   });
 }

@@ -194,7 +194,7 @@ struct NothingOutOfRange {};
 // Runs `compute`, which holds semantics of this file. False where it raised an exception that the
 // guest has unmasked: then #XM is due and nothing may be committed except the sticky flags, which
 // are (Intel SDM vol. 1, 11.5.2). With everything masked, as nearly always, this is one compare.
-// `range(mxcsr)` tells OE, UE and PE of the same operation, exactly (sse_range.h).
+// `range(question)` tells OE, UE and PE of the same operation, exactly (sse_range.h).
 template <typename Compute, typename Range = NothingOutOfRange>
 [[gnu::always_inline]] inline bool RaisesNothingUnmasked(Cpu& cpu, Compute&& compute,
                                                          Range&& range = {}) {
@@ -213,7 +213,8 @@ template <typename Compute, typename Range = NothingOutOfRange>
     raised &= kMxcsrBeforeResult;
   } else if constexpr (!std::is_same_v<std::remove_cvref_t<Range>, NothingOutOfRange>) {
     if ((unmasked >> 7 & (kMxcsrOverflow | kMxcsrUnderflow)) != 0) {
-      raised = (raised & kMxcsrBeforeResult) | range(cpu.mxcsr);
+      cpu.range.mxcsr = cpu.mxcsr;
+      raised = (raised & kMxcsrBeforeResult) | range(cpu.range);
     }
   }
   WriteHostMxcsr(cpu, before | raised);

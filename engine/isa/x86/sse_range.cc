@@ -21,9 +21,10 @@ constexpr FloatFormat kDouble = {53, -1022, 1023};
 constexpr FloatFormat kHalf = {11, -14, 15};
 
 // Lane i as a value, or nothing where it is an infinity or a NaN.
-std::optional<ExtendedFloat> ValueOf(Xmm vector, unsigned i, bool doubles, std::uint32_t mxcsr) {
-  const std::uint64_t bits = doubles ? std::bit_cast<std::array<std::uint64_t, 2>>(vector)[i]
-                                     : std::bit_cast<std::array<std::uint32_t, 4>>(vector)[i];
+std::optional<ExtendedFloat> ValueOf(const RangeQuestion::Vector& vector, unsigned i, bool doubles,
+                                     std::uint32_t mxcsr) {
+  const std::uint64_t bits =
+      doubles ? vector[i] : std::bit_cast<std::array<std::uint32_t, 4>>(vector)[i];
   const FloatFormat& format = doubles ? kDouble : kSingle;
   const int fraction_bits = format.precision - 1;
   const int bias = format.greatest_exponent;
@@ -90,23 +91,29 @@ std::optional<ExtendedFloat> Exact(RangeOperation operation, unsigned lane,
 
 }  // namespace
 
-std::uint32_t RangeFlags(RangeOperation operation, bool doubles, unsigned lanes,
-                         std::uint32_t mxcsr, Xmm dst, Xmm src) {
-  const bool narrows = operation == RangeOperation::kNarrow;
+std::uint32_t AnswerRange(RangeQuestion& question) {
+  const auto& [dst, src, unused] = question.operands;
+  const bool doubles = question.doubles;
+  const std::uint32_t mxcsr = question.mxcsr;
+  const bool narrows = question.operation == RangeOperation::kNarrow;
   const FloatFormat& format = doubles && !narrows ? kDouble : kSingle;
   std::uint32_t flags = 0;
-  for (unsigned i = 0; i < lanes; ++i) {
-    const auto exact = Exact(operation, i, narrows ? std::nullopt : ValueOf(dst, i, doubles, mxcsr),
-                             ValueOf(src, i, doubles, mxcsr));
+  for (unsigned i = 0; i < question.lanes; ++i) {
+    const auto exact =
+        Exact(question.operation, i, narrows ? std::nullopt : ValueOf(dst, i, doubles, mxcsr),
+              ValueOf(src, i, doubles, mxcsr));
     if (exact) flags |= FlagsOf(*exact, format, RoundingOf(mxcsr), mxcsr);
   }
   return flags;
 }
 
-std::uint32_t FusedRangeFlags(FusedSigns signs, bool doubles, unsigned lanes, std::uint32_t mxcsr,
-                              Xmm a, Xmm b, Xmm c) {
+std::uint32_t AnswerFusedRange(RangeQuestion& question) {
+  const auto& [a, b, c] = question.operands;
+  const bool doubles = question.doubles;
+  const std::uint32_t mxcsr = question.mxcsr;
+  const FusedSigns signs = question.signs;
   std::uint32_t flags = 0;
-  for (unsigned i = 0; i < lanes; ++i) {
+  for (unsigned i = 0; i < question.lanes; ++i) {
     const auto x = ValueOf(a, i, doubles, mxcsr);
     const auto y = ValueOf(b, i, doubles, mxcsr);
     const auto z = ValueOf(c, i, doubles, mxcsr);
@@ -121,13 +128,13 @@ std::uint32_t FusedRangeFlags(FusedSigns signs, bool doubles, unsigned lanes, st
 }
 
 // Flush to zero is not for halves: Intel SDM vol. 2C, VCVTPS2PH.
-std::uint32_t HalfRangeFlags(std::uint32_t mxcsr, unsigned rounding, Xmm src) {
+std::uint32_t AnswerHalfRange(RangeQuestion& question) {
   std::uint32_t flags = 0;
   for (unsigned i = 0; i < 4; ++i) {
-    const auto value = ValueOf(src, i, /*doubles=*/false, mxcsr);
+    const auto value = ValueOf(question.operands[0], i, /*doubles=*/false, question.mxcsr);
     if (value) {
-      flags |= FlagsOf(*value, kHalf, static_cast<Rounding>(rounding & 3),
-                       mxcsr & ~std::uint32_t{kMxcsrFlushToZero});
+      flags |= FlagsOf(*value, kHalf, static_cast<Rounding>(question.rounding & 3),
+                       question.mxcsr & ~std::uint32_t{kMxcsrFlushToZero});
     }
   }
   return flags;

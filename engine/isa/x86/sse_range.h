@@ -5,53 +5,40 @@
 // 11.5.2.4 to 11.5.2.6, and 4.9.1.5.
 #pragma once
 
+#include <bit>
 #include <concepts>
 #include <cstdint>
 
 #include "dispatch.h"  // of dispatch_tail or dispatch_loop
 #include "engine/isa/x86/packed.h"
+#include "engine/isa/x86/range_question.h"
 
 namespace glovebox::engine::x86 {
 
-enum class RangeOperation : std::uint8_t {
-  kAdd,
-  kSubtract,
-  kSubtractAdd,  // the even lanes are subtracted
-  kMultiply,
-  kDivide,
-  kNarrow,  // doubles to singles
-};
+// OE, UE and PE of `operation` on two operands. Where an exception of an operand keeps a lane from
+// a result, or there is no finite one, it has none.
+GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t AnswerRange(RangeQuestion& question);
+// Of the first times the second plus the third operand, under `signs`.
+GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t AnswerFusedRange(RangeQuestion& question);
+// Of four singles made halves under `rounding`.
+GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t AnswerHalfRange(RangeQuestion& question);
 
-// OE, UE and PE of the operation on the lowest `lanes` lanes, which are doubles or singles. Where
-// an exception of an operand keeps a lane from a result, or there is no finite one, it has none.
-GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t RangeFlags(RangeOperation operation, bool doubles,
-                                                          unsigned lanes, std::uint32_t mxcsr,
-                                                          Xmm dst, Xmm src);
-
-// Of a * b + c with one rounding.
-struct FusedSigns {
-  bool negate_product = false;
-  bool negate_addend = false;
-  bool alternate = false;  // negate_addend is of the even lanes, the odd ones do the opposite
-};
-GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t FusedRangeFlags(FusedSigns signs, bool doubles,
-                                                               unsigned lanes, std::uint32_t mxcsr,
-                                                               Xmm a, Xmm b, Xmm c);
-
-// Of four singles made halves under `rounding` (MXCSR's two bits).
-GB_KEEPS_REGISTERS [[gnu::cold]] std::uint32_t HalfRangeFlags(std::uint32_t mxcsr,
-                                                              unsigned rounding, Xmm src);
-
-// What a semantic derives from whose results may be out of range.
+// What a semantic derives from whose results may be out of range. `question` holds the MXCSR.
 template <RangeOperation kOperation, bool kDoubles, unsigned kLanes>
 struct Ranges {
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Xmm dst, Xmm src) {
-    return x86::RangeFlags(kOperation, kDoubles, kLanes, mxcsr, dst, src);
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question, Xmm dst,
+                                                         Xmm src) {
+    question.operation = kOperation;
+    question.doubles = kDoubles;
+    question.lanes = kLanes;
+    question.operands[0] = std::bit_cast<RangeQuestion::Vector>(dst);
+    question.operands[1] = std::bit_cast<RangeQuestion::Vector>(src);
+    return CallAside(AnswerRange, question);
   }
 };
 template <typename Semantic, typename... Arguments>
-concept HasRange = requires(std::uint32_t mxcsr, Arguments... arguments) {
-  { Semantic::RangeFlags(mxcsr, arguments...) } -> std::same_as<std::uint32_t>;
+concept HasRange = requires(RangeQuestion& question, Arguments... arguments) {
+  { Semantic::RangeFlags(question, arguments...) } -> std::same_as<std::uint32_t>;
 };
 
 }  // namespace glovebox::engine::x86

@@ -53,16 +53,19 @@ template <typename Semantic, typename Compute, typename... Range>
 // (DPPS) has stages, each of which may be the last.
 template <typename Semantic, typename Result, typename... Arguments>
 [[gnu::always_inline]] inline bool Computes(Cpu& cpu, Result& result, Arguments... arguments) {
-  const auto guarded = [&](auto&& compute, auto&&... range) {
+  // Inlined everywhere: a closure whose address is taken would keep its vectors on a stack.
+  const auto guarded = [&] [[gnu::always_inline]] (auto&& compute, auto&&... range) {
     return Guarded<Semantic>(cpu, compute, range...);
   };
   if constexpr (requires { Semantic::ApplyInStages(guarded, result, arguments...); }) {
     return Semantic::ApplyInStages(guarded, result, arguments...);
   } else if constexpr (HasRange<Semantic, Arguments...>) {
-    return guarded([&] { result = Semantic::Apply(arguments...); },
-                   [&](std::uint32_t mxcsr) { return Semantic::RangeFlags(mxcsr, arguments...); });
+    return guarded([&] [[gnu::always_inline]] () { result = Semantic::Apply(arguments...); },
+                   [&] [[gnu::always_inline]] (RangeQuestion & question) {
+                     return Semantic::RangeFlags(question, arguments...);
+                   });
   } else {
-    return guarded([&] { result = Semantic::Apply(arguments...); });
+    return guarded([&] [[gnu::always_inline]] () { result = Semantic::Apply(arguments...); });
   }
 }
 

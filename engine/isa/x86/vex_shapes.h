@@ -81,14 +81,16 @@ template <typename Semantic>
 struct RaisesAs : RaisesFloat {
   template <std::same_as<Xmm>... Vectors>
     requires HasRange<Semantic, Vectors...>
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Vectors... vectors) {
-    return Semantic::RangeFlags(mxcsr, vectors...);
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question,
+                                                         Vectors... vectors) {
+    return Semantic::RangeFlags(question, vectors...);
   }
   template <std::same_as<Ymm>... Vectors>
     requires HasRange<Semantic, decltype(Vectors::low)...>
-  static std::uint32_t RangeFlags(std::uint32_t mxcsr, Vectors... vectors) {
-    return Semantic::RangeFlags(mxcsr, vectors.low...) |
-           Semantic::RangeFlags(mxcsr, vectors.high...);
+  [[gnu::always_inline]] static std::uint32_t RangeFlags(RangeQuestion& question,
+                                                         Vectors... vectors) {
+    return Semantic::RangeFlags(question, vectors.low...) |
+           Semantic::RangeFlags(question, vectors.high...);
   }
 };
 template <typename Semantic>
@@ -326,7 +328,7 @@ struct VexBodies {
                                                   const Uop* next) {
     const V first = ReadVector<V>(c.cpu, FirstSourceOf(*c.uop));
     if constexpr (std::is_same_v<Extra, DestinationExtra>) extra = DestinationOf(*c.uop);
-    const auto compute = [&](auto... arguments) {
+    const auto compute = [&] [[gnu::always_inline]] (auto... arguments) {
       decltype(Operation::Apply(arguments...)) result;
       if (!Computes<Operation>(c.cpu, result, arguments...)) [[unlikely]]
         return c.Raise(ExceptionKind::kFloatingPoint);
