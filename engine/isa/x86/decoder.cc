@@ -11,6 +11,7 @@
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/lowering.h"
 #include "engine/isa/x86/system.h"
+#include "engine/isa/x86/undefined_length.h"
 #include "engine/isa/x86/zydis_decode.h"
 
 namespace glovebox::engine::x86 {
@@ -40,16 +41,6 @@ Lower LowerAbsent(const Instruction& in) {
 bool IsForeignEncoding(const Instruction& in) {
   return in.decoded.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
          in.decoded.encoding != ZYDIS_INSTRUCTION_ENCODING_VEX;
-}
-
-// Does 32-bit code write through CS? Code segments are not writable (Intel SDM vol. 3A, 3.4.5.1).
-bool WritesToCode(const InstructionRow& row, const Instruction& in) {
-  if (!Is32BitCode(in) || (row.traits & kChecksCodeSegment) != 0) return false;
-  return std::any_of(in.operands.begin(), in.operands.begin() + in.decoded.operand_count,
-                     [](const ZydisDecodedOperand& operand) {
-                       return IsMemory(operand) && operand.mem.segment == ZYDIS_REGISTER_CS &&
-                              (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
-                     });
 }
 
 std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
@@ -205,18 +196,20 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
       // at, so that a change of any of it is noticed.
       in.decoded = {};
       in.decoded.length = static_cast<ZyanU8>(fetched.count);
-      decoded.lower = status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG
-                          ? LowerRaise<ExceptionKind::kGeneralProtection>
-                          : LowerRaise<ExceptionKind::kInvalidOpcode>;
+      // Bytes beyond what can be fetched were not needed to see that there is no such instruction.
+      const bool is_64bit = zydis_.machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
+      const bool overlong =
+          fetched.count == fetched.bytes.size() && IsOverlong(fetched.bytes, is_64bit);
+      decoded.lower = overlong ? LowerRaise<ExceptionKind::kGeneralProtection>
+                               : LowerRaise<ExceptionKind::kInvalidOpcode>;
       decoded.traits = kEndsBlock;
     } else if (IsForeignEncoding(in)) {
       decoded.lower = LowerRaise<ExceptionKind::kInvalidOpcode>;
       decoded.traits = kEndsBlock;
     } else if (const InstructionRow* const row =
                    FindRow(in.decoded.mnemonic, in.decoded.meta.category)) {
-      const bool refused = WritesToCode(*row, in);
-      decoded.lower = refused ? LowerRaise<ExceptionKind::kGeneralProtection> : row->lower;
-      decoded.traits = refused ? std::uint16_t{kEndsBlock} : TraitsOf(*row, in);
+      decoded.lower = row->lower;
+      decoded.traits = TraitsOf(*row, in);
     } else {
       decoded.lower = LowerAbsent(in);
       decoded.traits = kEndsBlock;

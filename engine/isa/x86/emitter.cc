@@ -5,12 +5,12 @@
 namespace glovebox::engine::x86 {
 namespace {
 
-std::uint8_t SegmentOf(ZydisRegister segment) {
+std::uint8_t SegmentOf(const Instruction& instruction, const ZydisDecodedOperand& memory) {
   // The bases of ES, CS, SS and DS are 0 in 64-bit mode (Intel SDM vol. 1, 3.4.2.1) and in the flat
   // segments of 32-bit code (segments.h).
-  if (segment == ZYDIS_REGISTER_FS) return 1;
-  if (segment == ZYDIS_REGISTER_GS) return 2;
-  return 0;
+  if (memory.mem.segment == ZYDIS_REGISTER_FS) return 1;
+  if (memory.mem.segment == ZYDIS_REGISTER_GS) return 2;
+  return WritesToCode(instruction, memory) ? kReadOnlySegment : 0;
 }
 
 std::uint8_t ScaleShift(std::uint8_t scale) {
@@ -31,6 +31,12 @@ std::uint8_t GprSlot(ZydisRegister reg) {
 
 std::uint8_t VectorIndex(ZydisRegister reg) {
   return static_cast<std::uint8_t>(ZydisRegisterGetId(reg));
+}
+
+bool WritesToCode(const Instruction& instruction, const ZydisDecodedOperand& memory) {
+  return instruction.decoded.machine_mode == ZYDIS_MACHINE_MODE_LEGACY_32 &&
+         memory.mem.segment == ZYDIS_REGISTER_CS &&
+         (memory.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
 }
 
 void Emitter::EmitExit(Handler handler, Uop fields, const Instruction& instruction, GuestAddr rip) {
@@ -65,7 +71,7 @@ void Emitter::EmitAddressed(const AddressHandlers& handlers, const Instruction& 
   fields.b = rip_relative ? kNoRegister : GprSlot(mem.base);
   fields.c = GprSlot(mem.index);
   fields.d = ScaleShift(mem.scale);
-  const std::uint8_t segment = SegmentOf(mem.segment);
+  const std::uint8_t segment = SegmentOf(instruction, memory);
   // A displacement that `imm` holds: of narrower addresses only the low bits count.
   const auto narrow = static_cast<std::int32_t>(displacement);
   const bool fits = width == 32 || displacement == static_cast<std::uint64_t>(std::int64_t{narrow});

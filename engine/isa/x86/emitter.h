@@ -27,6 +27,9 @@ inline bool IsRegister(const ZydisDecodedOperand& operand) {
 inline bool IsMemory(const ZydisDecodedOperand& operand) {
   return operand.type == ZYDIS_OPERAND_TYPE_MEMORY;
 }
+// Does 32-bit code write through CS there? Such an operand is emitted so that every access to it is
+// #GP: what reads it too asks for writing, but ARPL.
+bool WritesToCode(const Instruction& instruction, const ZydisDecodedOperand& memory);
 inline bool IsImmediate(const ZydisDecodedOperand& operand) {
   return operand.type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
 }

@@ -52,8 +52,6 @@ enum Trait : std::uint16_t {
   // Subtracts what it retires from the budget by itself (REP: one instruction per iteration). With
   // kOwnBlock.
   kCountsItself = 1 << 5,
-  // Refuses by itself to write through a code segment, because it may have nothing to write.
-  kChecksCodeSegment = 1 << 6,
 };
 
 // Where CPUs may differ. Ours is what AMD's Zen does; tests compare bit for bit there, and under

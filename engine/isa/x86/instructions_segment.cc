@@ -139,25 +139,36 @@ struct AdjustPrivilegeBodies {
       return c.Next();
     }
   };
-  template <typename Address>
-  struct Memory {  // written only where it changes
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      const GuestAddr address = Address::Of(c);
-      std::uint16_t old;
-      if (!c.Load(address, old)) [[unlikely]]
-        return c.Missed();
-      const auto raised = Apply(old, ReadGpr<std::uint16_t>(c.cpu, c.uop->a));
-      if (raised && !c.Store(address, *raised)) [[unlikely]]
-        return c.Missed();
-      SetZf(c.cpu.lazy, raised.has_value());
-      return c.template Next<Address::kUnits>();
-    }
+  template <bool kInCode>  // which may be read, but not written
+  struct Written {
+    template <typename Address>
+    struct Memory {  // written only where it changes
+      [[gnu::always_inline]] static const Uop* Run(Context& c) {
+        const GuestAddr address = Address::Of(c);
+        std::uint16_t old;
+        if (!c.Load(address, old)) [[unlikely]]
+          return c.Missed();
+        const auto raised = Apply(old, ReadGpr<std::uint16_t>(c.cpu, c.uop->a));
+        if (kInCode && raised) return c.Raise(ExceptionKind::kGeneralProtection);
+        if (raised && !c.Store(address, *raised)) [[unlikely]]
+          return c.Missed();
+        SetZf(c.cpu.lazy, raised.has_value());
+        return c.template Next<Address::kUnits>();
+      }
+    };
   };
 };
 bool LowerAdjustPrivilege(Emitter& emitter, const Instruction& in) {
   const std::uint8_t from = GprSlot(in.operands[1].reg.value);
   if (IsMemory(in.operands[0])) {
-    emitter.EmitMemory(kGeneralHandler<AdjustPrivilegeBodies::Memory>, in, in.operands[0], from);
+    ZydisDecodedOperand to = in.operands[0];
+    const bool in_code = WritesToCode(in, to);
+    if (in_code) to.mem.segment = ZYDIS_REGISTER_DS;  // as flat as CS
+    ForBool(in_code, [&](auto code) {
+      using Bodies = AdjustPrivilegeBodies::Written<code.value>;
+      emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, to, from);
+      return true;
+    });
   } else {
     emitter.Emit(kHandler<AdjustPrivilegeBodies::Registers>,
                  {.a = GprSlot(in.operands[0].reg.value), .b = from});

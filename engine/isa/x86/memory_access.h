@@ -3,34 +3,29 @@
 // an address that is no address belonged to. Handlers know nothing of it.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
+#include <vector>
 
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/instruction_table.h"
+#include "engine/memory/address_space.h"
 
 namespace glovebox::engine::x86 {
 
 struct MemoryAccess {
   GuestAddr address = 0;
   std::uint32_t size_bytes = 0;
-  bool on_stack = false;  // by way of SS
+  std::uint32_t alignment = 1;  // that #AC asks for
+  Access access = Access::kRead;
+  bool on_stack = false;      // by way of SS
+  bool beyond_limit = false;  // over the end of a segment of 4 GiB, or a write through CS: #GP
 };
 
-class MemoryAccesses {
- public:
-  MemoryAccesses(const Cpu& cpu, const Instruction& instruction);
-  const MemoryAccess* begin() const { return accesses_.data(); }
-  const MemoryAccess* end() const { return accesses_.data() + count_; }
+// In the order in which they are done, but for the elements of gathers, which are not here.
+std::vector<MemoryAccess> AccessesOf(const Cpu& cpu, const Instruction& instruction);
 
- private:
-  std::array<MemoryAccess, 4> accesses_{};
-  std::size_t count_ = 0;
-};
-
-// Does alignment checking (#AC) find fault with it? Intel SDM vol. 3A, table 6-7. Operands of 16
-// bytes and more have rules of their own, and no others.
-bool IsMisaligned(const MemoryAccess& access);
+// Does alignment checking (#AC) find fault with it, before anything else of its accesses does?
+// Intel SDM vol. 3A, 6.15, #AC, and table 6-7; what the table leaves open is as on Intel's CPUs.
+bool ChecksAlignmentInVain(const Cpu& cpu, AddressSpace& memory, const Instruction& instruction);
 
 }  // namespace glovebox::engine::x86

@@ -120,6 +120,7 @@ void UpdateSegments(Cpu& cpu) {
     const bool unusable = !is_long && IsNull(cpu.selector[kFs + i]);
     cpu.segment[i + 1] = unusable ? kUnusable : Segment{cpu.segment_base[i], mask};
   }
+  cpu.segment[kReadOnlySegment] = kUnusable;
 }
 
 }  // namespace glovebox::engine::x86

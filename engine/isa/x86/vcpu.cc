@@ -3,11 +3,13 @@
 #include <xmmintrin.h>
 
 #include <algorithm>
+#include <span>
 
 #include "engine/cpu/host_float.h"
 #include "engine/cpu/runner.h"
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/decoder.h"
+#include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/fx_state.h"
 #include "engine/isa/x86/memory_access.h"
 #include "engine/isa/x86/mxcsr.h"
@@ -47,14 +49,35 @@ bool IsFault(const Stop& stop) {
   }
 }
 
+// A REP that stores with 32-bit addresses clears their upper halves even where it does nothing
+// (string.h).
+void CutStringAddresses(Cpu& cpu, const Instruction& instruction) {
+  const ZydisDecodedInstruction& decoded = instruction.decoded;
+  if (decoded.meta.category != ZYDIS_CATEGORY_STRINGOP || decoded.address_width != 32 ||
+      (decoded.attributes & ZYDIS_ATTRIB_HAS_REP) == 0) {
+    return;
+  }
+  const auto operands = std::span(instruction.operands).first(decoded.operand_count);
+  const bool stores = std::ranges::any_of(operands, [](const ZydisDecodedOperand& operand) {
+    return IsMemory(operand) && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+  });
+  if (!stores) return;
+  for (const ZydisDecodedOperand& operand : operands) {
+    if (!IsMemory(operand)) continue;
+    std::uint64_t& address = cpu.gpr[GprSlot(operand.mem.base) / 8];
+    address &= 0xffff'ffff;
+  }
+}
+
 // Steps while alignment is checked, before the caller gets to look at its clock.
 constexpr int kStepsPerRun = 256;
 
 }  // namespace
 
 struct Vcpu::State {
-  State(AddressSpace& memory, CpuMode mode)
-      : decoder(memory, mode),
+  State(AddressSpace& guest_memory, CpuMode mode)
+      : memory(guest_memory),
+        decoder(memory, mode),
         float_environment(cpu),
         runner(memory, cpu, decoder, float_environment),
         width_mask(mode == CpuMode::kLong64 ? ~std::uint64_t{0} : 0xffff'ffff) {
@@ -66,9 +89,10 @@ struct Vcpu::State {
   bool NextIsMisaligned();
   Stop Step();
   Stop RunStepping(std::uint64_t budget);
-  bool FaultIsOnStack(GuestAddr address);
+  MemoryAccess FaultingAccess(GuestAddr address);
   void JudgeAddress(Stop& stop);
 
+  AddressSpace& memory;
   Cpu cpu;
   Decoder decoder;
   FloatEnvironment float_environment;
@@ -95,8 +119,9 @@ Vcpu::~Vcpu() = default;
 bool Vcpu::State::NextIsMisaligned() {
   Instruction instruction;
   if (!decoder.DecodeAt(cpu.rip, instruction)) return false;
-  const MemoryAccesses accesses(cpu, instruction);
-  return std::any_of(accesses.begin(), accesses.end(), IsMisaligned);
+  if (!ChecksAlignmentInVain(cpu, memory, instruction)) return false;
+  CutStringAddresses(cpu, instruction);
+  return true;
 }
 
 // One instruction, with what TF and AC ask for: Intel SDM vol. 3B, 17.3.1.4, and vol. 3A, 6.15,
@@ -129,28 +154,27 @@ Stop Vcpu::State::RunStepping(std::uint64_t budget) {
   return Stop{.kind = runner.icount() == end ? StopKind::kBudget : StopKind::kYield};
 }
 
-// Did the access that faults reach by way of SS for what is no address?
-bool Vcpu::State::FaultIsOnStack(GuestAddr address) {
+// The access that faults, as far as operands tell of it.
+MemoryAccess Vcpu::State::FaultingAccess(GuestAddr address) {
   Instruction instruction;
-  if (!decoder.DecodeAt(cpu.rip, instruction)) return false;
-  const MemoryAccesses accesses(cpu, instruction);
-  const auto* const found = std::find_if(
-      accesses.begin(), accesses.end(),
-      [&](const MemoryAccess& access) { return address - access.address < access.size_bytes; });
-  // What its operands do not tell of is the lower frame of ENTER.
-  return found == accesses.end() ? instruction.decoded.mnemonic == ZYDIS_MNEMONIC_ENTER
-                                 : found->on_stack;
+  if (!decoder.DecodeAt(cpu.rip, instruction)) return {};
+  for (const MemoryAccess& access : AccessesOf(cpu, instruction)) {
+    if (address - access.address < access.size_bytes) return access;
+  }
+  return {};
 }
 
-// #GP or #SS instead of #PF, where the address is none.
+// #GP or #SS instead of #PF, where the address is none or beyond a segment.
 void Vcpu::State::JudgeAddress(Stop& stop) {
   const bool is_fetch = stop.memory.access == Access::kExecute;
   const GuestAddr first = is_fetch ? stop.memory.address : cpu.miss.address;
   const GuestAddr last = is_fetch ? first : first + (cpu.miss.size_bytes - 1);
-  if (IsCanonical(first) && IsCanonical(last)) return;
-  const bool on_stack = !is_fetch && FaultIsOnStack(first);
+  const bool is_address = IsCanonical(first) && IsCanonical(last);
+  if (is_address && (is_fetch || cpu.mode == CpuMode::kLong64)) return;
+  const MemoryAccess access = is_fetch ? MemoryAccess{} : FaultingAccess(first);
+  if (is_address && !access.beyond_limit) return;
   stop.kind = StopKind::kException;
-  stop.exception = on_stack ? ExceptionKind::kStackFault : ExceptionKind::kGeneralProtection;
+  stop.exception = access.on_stack ? ExceptionKind::kStackFault : ExceptionKind::kGeneralProtection;
 }
 
 Stop Vcpu::Run(std::uint64_t budget) {

@@ -295,19 +295,6 @@ struct MaskedBodies {
   };
 };
 
-// A store through CS in 32-bit code: #GP, unless nothing is stored.
-template <typename V, typename Lane>
-struct MaskedStoreToCode {
-  [[gnu::always_inline]] static const Uop* Run(Context& c) {
-    for (const Lane lane : MaskedBodies<V, Lane>::ElementsOf(c.cpu, c.uop->a)) {
-      if (static_cast<std::make_signed_t<Lane>>(lane) < 0) {
-        return c.Raise(ExceptionKind::kGeneralProtection);
-      }
-    }
-    return c.Next();
-  }
-};
-
 template <typename Lane>
 inline constexpr Lower VexMaskedMove = [](Emitter& emitter, const Instruction& instruction) {
   const auto& [dst, mask, last] =
@@ -315,9 +302,7 @@ inline constexpr Lower VexMaskedMove = [](Emitter& emitter, const Instruction& i
   return ForVector(instruction, [&]<typename V>(TypeOf<V>) {
     using Bodies = MaskedBodies<V, Lane>;
     const std::uint8_t first = VectorIndex(mask.reg.value);
-    if (IsMemory(dst) && Is32BitCode(instruction) && dst.mem.segment == ZYDIS_REGISTER_CS) {
-      emitter.Emit(kHandler<MaskedStoreToCode<V, Lane>>, {.a = first});
-    } else if (IsMemory(dst)) {
+    if (IsMemory(dst)) {
       emitter.EmitMemory(kGeneralHandler<Bodies::template Store>, instruction, dst,
                          PackRegisters(VectorIndex(last.reg.value), first));
     } else {

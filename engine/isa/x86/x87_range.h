@@ -108,6 +108,23 @@ struct ExactScaling {
   }
 };
 
+// A denormal that is stored exactly: nothing for the host, whose exceptions are masked, but an
+// underflow where that is not masked.
+inline bool IsDenormal(Real32 x) { return (x.bits & 0x7F80'0000) == 0 && (x.bits << 1) != 0; }
+inline bool IsDenormal(Real64 x) { return (x.bits >> 52 & 0x7FF) == 0 && (x.bits << 1) != 0; }
+template <typename Destination>
+struct RangedStore : StoreX87<Destination> {
+  static X87Outcome<Destination> Apply(std::uint16_t control, const Float80& src) {
+    auto outcome = StoreX87<Destination>::Apply(control, src);
+    if constexpr (requires { IsDenormal(outcome.value); }) {
+      if ((control & kX87Underflow) == 0 && IsDenormal(outcome.value)) {
+        outcome.status |= kX87Underflow;
+      }
+    }
+    return outcome;
+  }
+};
+
 using RangedAdd = Ranged<Fadd, ExactSum>;
 using RangedSubtract = Ranged<Fsub, ExactDifference>;
 using RangedSubtractReversed = Ranged<Fsubr, Reversed<ExactDifference>>;
@@ -122,7 +139,8 @@ struct RangedRemainder {
   static X87Outcome<Float80> Apply(std::uint16_t control, const Float80& dividend,
                                    const Float80& divisor) {
     const auto masked = Remainder::Apply(control, dividend, divisor);
-    if (!MayLeaveRange(control, masked)) [[likely]]
+    // By infinity nothing is divided: a denormal that stays what it was has not underflowed.
+    if (!MayLeaveRange(control, masked) || !IsFinite(divisor)) [[likely]]
       return masked;
     auto outcome = OutOfRange(control, 64, masked, ExtendedFloat::From(masked.value));
     outcome.status |= masked.status & kX87Conditions;

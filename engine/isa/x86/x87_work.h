@@ -258,7 +258,7 @@ template <typename Destination, std::uint16_t kRounding = 0>
 X87Outcome<Destination> X87StoreToMemory(const Cpu& cpu) {
   const X87State& state = cpu.x87;
   const auto control = static_cast<std::uint16_t>(state.control | kRounding);
-  if (!state.IsEmpty(0)) return StoreX87<Destination>::Apply(control, state.St(0));
+  if (!state.IsEmpty(0)) return RangedStore<Destination>::Apply(control, state.St(0));
   auto outcome = StoreX87<Destination>::Apply(control, kX87DefaultNan);
   outcome.status = kX87Invalid | kX87StackFault;
   return outcome;

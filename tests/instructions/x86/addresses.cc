@@ -294,34 +294,49 @@ void TameSegmentLoad(CpuMode mode, const DecodedInstruction& instruction, Scene&
   if (from >= 0) scene.gpr(from) = selector | random.Next() << 16;
 }
 
-// Has it one access of at most eight bytes? Of others CPUs choose whether alignment is checked, and
-// before or after what else may be wrong.
-bool HasPlainAccess(const DecodedInstruction& instruction) {
-  const ZydisInstructionCategory category = instruction.info.meta.category;
-  int accesses = 0;
-  for (const ZydisDecodedOperand& operand : instruction.All()) {
-    // PUSH and POP of a segment access less than they move the stack pointer by.
-    if (operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
-        ZydisRegisterGetClass(operand.reg.value) == ZYDIS_REGCLASS_SEGMENT) {
+// LAR, LSL, VERR, VERW: descriptors that a guest may see, and that say the same on every host. The
+// limit of entry 15 is the number of the host's CPU.
+bool InspectsDescriptor(const DecodedInstruction& instruction) {
+  switch (instruction.info.mnemonic) {
+    case ZYDIS_MNEMONIC_LAR:
+    case ZYDIS_MNEMONIC_LSL:
+    case ZYDIS_MNEMONIC_VERR:
+    case ZYDIS_MNEMONIC_VERW:
+      return true;
+    default:
       return false;
-    }
-    if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) continue;
-    ++accesses;
-    if (operand.size > 64 || operand.mem.type != ZYDIS_MEMOP_TYPE_MEM ||
-        operand.mem.segment == ZYDIS_REGISTER_CS) {
-      return false;
-    }
   }
-  constexpr ZydisInstructionCategory kOthers[] = {ZYDIS_CATEGORY_SYSTEM,  ZYDIS_CATEGORY_STRINGOP,
-                                                  ZYDIS_CATEGORY_WIDENOP, ZYDIS_CATEGORY_NOP,
-                                                  ZYDIS_CATEGORY_SEGOP,   ZYDIS_CATEGORY_X87_ALU,
-                                                  ZYDIS_CATEGORY_CONVERT, ZYDIS_CATEGORY_IOSTRINGOP,
-                                                  ZYDIS_CATEGORY_MISC,    ZYDIS_CATEGORY_UFMA};
-  return accesses == 1 && instruction.info.mnemonic != ZYDIS_MNEMONIC_BOUND &&
-         instruction.info.mnemonic != ZYDIS_MNEMONIC_MOVSXD && category != ZYDIS_CATEGORY_MMX &&
-         instruction.info.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY &&
-         !instruction.Has(ZYDIS_ATTRIB_IS_PRIVILEGED) &&
-         std::ranges::find(kOthers, category) == std::end(kOthers);
+}
+void TameInspection(CpuMode mode, const DecodedInstruction& instruction, Scene& scene,
+                    Random& random) {
+  if (!InspectsDescriptor(instruction)) return;
+  constexpr std::uint64_t kCpuNumberEntry = 15;
+  std::uint64_t selector =
+      random.Chance(50) ? RandomSelector(mode, ZYDIS_REGISTER_FS, random) : random.Below(0x10000);
+  if (selector >> 3 == kCpuNumberEntry) selector = 0;
+  if (scene.has_memory()) {
+    scene.Store(scene.address(), selector, 2);
+    return;
+  }
+  const auto operands = instruction.All();
+  for (const ZydisDecodedOperand& operand : operands) {
+    const bool reads = operand.type == ZYDIS_OPERAND_TYPE_REGISTER &&
+                       operand.visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
+                       (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
+    if (reads) scene.gpr(GprNumber(operand.reg.value)) = selector | random.Next() << 16;
+  }
+}
+
+// An x87 store that an unmasked exception keeps from storing touches no memory, and checks no
+// alignment. Ours looks at the alignment before it computes.
+bool MayStoreNothing(const DecodedInstruction& instruction, const MachineState& state) {
+  const ZydisDecodedOperand* const memory = instruction.FirstMemory();
+  constexpr std::uint16_t kMasks = 0x3F;
+  return memory != nullptr &&
+         (instruction.info.meta.category == ZYDIS_CATEGORY_X87_ALU ||
+          instruction.info.mnemonic == ZYDIS_MNEMONIC_FISTTP) &&
+         (memory->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0 &&
+         (state.fx.control & kMasks) != kMasks;
 }
 
 // Behind these a trap waits for the next instruction, which natively is another one.
@@ -479,7 +494,8 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
       break;
   }
   TameSegmentLoad(mode, instruction, scene, random);
-  if (!HasPlainAccess(instruction)) start.state.rflags &= ~std::uint64_t{kAc};
+  TameInspection(mode, instruction, scene, random);
+  if (MayStoreNothing(instruction, start.state)) start.state.rflags &= ~std::uint64_t{kAc};
   if (DefersTraps(instruction)) start.state.rflags &= ~std::uint64_t{kTf};
   TameFarPointer(mode, instruction, scene, random);
   // Few enough iterations to stay inside; the last ones sometimes reach a border.
@@ -498,8 +514,9 @@ bool AreInside(CpuMode mode, const DecodedInstruction& instruction, const Machin
       continue;
     }
     if (IsPrefetch(instruction)) continue;
-    // A selector that was not chosen here could be one of those that ours refuse.
-    if (LoadsFarPointer(instruction) &&
+    // A selector that was not chosen here could be one of those that ours refuse, or the host's
+    // own.
+    if ((LoadsFarPointer(instruction) || InspectsDescriptor(instruction)) &&
         AddressOf(mode, instruction, operand, state) - kDataAddress > kWritableBytes - 16) {
       return false;
     }

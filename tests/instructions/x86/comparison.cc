@@ -8,6 +8,7 @@
 
 #include "tests/instructions/x86/encoding.h"
 #include "tests/instructions/x86/program.h"
+#include "tests/instructions/x86/sequence.h"
 #include "tests/instructions/x86/vector_file.h"
 
 namespace glovebox::engine::x86 {
@@ -198,7 +199,7 @@ void Comparison::ShrinkCode() {
     const DecodedInstruction& instruction = shrunk_.instructions[i];
     const bool counts = instruction.info.mnemonic == ZYDIS_MNEMONIC_DEC &&
                         GprNumber(instruction.operands[0].reg.value) == counter;
-    if (counts) continue;  // without it the loop would not end
+    if (counts || IsSetup(instruction)) continue;  // the loop would not end; strays would do harm
     Program program = Disassembled(shrunk_.code, shrunk_.instructions);
     program.Remove(i);
     TestCase test = shrunk_;

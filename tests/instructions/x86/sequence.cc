@@ -29,9 +29,6 @@ constexpr ZydisMnemonic kUnsuited[] = {
     ZYDIS_MNEMONIC_VERW,
     ZYDIS_MNEMONIC_POPA,
     ZYDIS_MNEMONIC_POPAD,
-    ZYDIS_MNEMONIC_POPF,  // may set the trap flag
-    ZYDIS_MNEMONIC_POPFD,
-    ZYDIS_MNEMONIC_POPFQ,
     // Random memory is mostly no state that can be restored.
     ZYDIS_MNEMONIC_LDMXCSR,
     ZYDIS_MNEMONIC_VLDMXCSR,
@@ -62,17 +59,23 @@ bool WritesSegment(const ZydisDecodedOperand& operand) {
          (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
 }
 
+bool IsGather(const DecodedInstruction& instruction) {
+  const ZydisDecodedOperand* const memory = instruction.FirstMemory();
+  return memory != nullptr && memory->mem.type == ZYDIS_MEMOP_TYPE_VSIB;
+}
+
 // No memory but where SequenceMemory or the stack is.
 bool StaysInMemory(CpuMode mode, const ZydisDecodedOperand& operand) {
   if (operand.type != ZYDIS_OPERAND_TYPE_MEMORY) return true;
   if (operand.mem.type == ZYDIS_MEMOP_TYPE_AGEN) return true;
-  if (operand.mem.type == ZYDIS_MEMOP_TYPE_VSIB) return false;
   if (IsHiddenStack(operand)) return true;
   if (operand.mem.segment == ZYDIS_REGISTER_FS || operand.mem.segment == ZYDIS_REGISTER_GS) {
     return false;
   }
   const ReservedRegisters reserved = Reserved(mode);
   const int base = GprNumber(operand.mem.base);
+  // Small indices are set up; elements that fault are for single instructions.
+  if (operand.mem.type == ZYDIS_MEMOP_TYPE_VSIB) return base == reserved.inside;
   return operand.visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN &&
          operand.mem.index == ZYDIS_REGISTER_NONE &&
          (operand.mem.base == ZYDIS_REGISTER_NONE || base == reserved.inside ||
@@ -102,7 +105,118 @@ bool Suits(CpuMode mode, const DecodedInstruction& instruction, const Tolerance&
   return instruction.info.mnemonic != ZYDIS_MNEMONIC_LEAVE;
 }
 
+using Pieces = std::vector<std::vector<std::uint8_t>>;
+
+std::vector<std::uint8_t> WithWord(std::initializer_list<std::uint8_t> opcode, std::uint64_t value,
+                                   std::size_t size_bytes = 4) {
+  std::vector<std::uint8_t> bytes(opcode);
+  for (std::size_t i = 0; i < size_bytes; ++i) {
+    bytes.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+  }
+  return bytes;
+}
+
+// Mostly inside of the writable pages; sometimes so that a REP meets the end half way.
+std::uint64_t StringAddress(Random& random) {
+  constexpr std::uint64_t kMargin = 1024;
+  switch (random.Below(12)) {
+    case 0:
+      return kDataAddress + random.Below(64);
+    case 1:
+      return kDataAddress + kWritableBytes - random.Below(64);
+    default:
+      return kDataAddress + kMargin + random.Below(kWritableBytes - 2 * kMargin);
+  }
+}
+
+// A string instruction with its registers. In 32-bit code those are the loop's and one that points
+// into memory: XMM6 and XMM7 keep them, because what it stores may meet the stack.
+std::optional<Pieces> StringWithSetup(CpuMode mode, std::span<const std::uint8_t> code,
+                                      const DecodedInstruction& decoded, Random& random) {
+  const bool is_long = mode == CpuMode::kLong64;
+  for (const ZydisDecodedOperand& operand : decoded.All()) {
+    const bool has_base =
+        operand.type == ZYDIS_OPERAND_TYPE_MEMORY &&
+        (operand.mem.segment == ZYDIS_REGISTER_FS || operand.mem.segment == ZYDIS_REGISTER_GS);
+    if (has_base) return std::nullopt;
+  }
+  if (decoded.info.address_width == 16) return std::nullopt;
+  Pieces pieces;
+  if (!is_long) {
+    pieces.push_back({0x66, 0x0F, 0x6E, 0xF6});  // MOVD XMM6, ESI
+    pieces.push_back({0x66, 0x0F, 0x6E, 0xFF});  // MOVD XMM7, EDI
+  }
+  pieces.push_back(WithWord({0xBE}, StringAddress(random)));  // MOV ESI
+  pieces.push_back(WithWord({0xBF}, StringAddress(random)));  // MOV EDI
+  pieces.push_back(WithWord({0xB9}, random.Below(40)));       // MOV ECX
+  pieces.emplace_back(code.begin(), code.end());
+  if (!is_long) {
+    pieces.push_back({0x66, 0x0F, 0x7E, 0xF6});  // MOVD ESI, XMM6
+    pieces.push_back({0x66, 0x0F, 0x7E, 0xFF});
+  }
+  return pieces;
+}
+
+// POPF of flags that do no harm: TF and AC would end the program, NT its way out.
+Pieces PopFlagsWithSetup(CpuMode mode, std::span<const std::uint8_t> code,
+                         const DecodedInstruction& decoded, Random& random) {
+  const std::uint64_t flags = (random.Next() & (kStatusFlags | kDf)) | 2;
+  Pieces pieces;
+  const bool is_narrow = decoded.info.operand_width == 16;
+  pieces.push_back(is_narrow ? WithWord({0x66, 0x68}, flags, 2) : WithWord({0x68}, flags));
+  pieces.emplace_back(code.begin(), code.end());
+  return pieces;
+}
+
+// A gather with bytes of memory as indices.
+std::optional<Pieces> GatherWithSetup(CpuMode mode, std::span<const std::uint8_t> code,
+                                      const DecodedInstruction& decoded, Random& random) {
+  const ZydisDecodedOperand& memory = *decoded.FirstMemory();
+  ZydisEncoderRequest request{};
+  request.machine_mode = ZydisMode(mode);
+  request.allowed_encodings = ZYDIS_ENCODABLE_ENCODING_VEX;
+  const bool quadwords = decoded.info.mnemonic == ZYDIS_MNEMONIC_VGATHERQPS ||
+                         decoded.info.mnemonic == ZYDIS_MNEMONIC_VGATHERQPD ||
+                         decoded.info.mnemonic == ZYDIS_MNEMONIC_VPGATHERQD ||
+                         decoded.info.mnemonic == ZYDIS_MNEMONIC_VPGATHERQQ;
+  request.mnemonic = quadwords ? ZYDIS_MNEMONIC_VPMOVZXBQ : ZYDIS_MNEMONIC_VPMOVZXBD;
+  request.operand_count = 2;
+  request.operands[0].type = ZYDIS_OPERAND_TYPE_REGISTER;
+  request.operands[0].reg.value = memory.mem.index;
+  const bool is_ymm = ZydisRegisterGetClass(memory.mem.index) == ZYDIS_REGCLASS_YMM;
+  request.operands[1].type = ZYDIS_OPERAND_TYPE_MEMORY;
+  request.operands[1].mem.base = memory.mem.base;
+  request.operands[1].mem.displacement = static_cast<std::int64_t>(random.Below(64) * 8);
+  request.operands[1].mem.size = static_cast<ZyanU16>((is_ymm ? 8 : 4) / (quadwords ? 2 : 1));
+  std::array<ZyanU8, ZYDIS_MAX_INSTRUCTION_LENGTH> bytes;
+  ZyanUSize length = bytes.size();
+  if (!ZYAN_SUCCESS(ZydisEncoderEncodeInstruction(&request, bytes.data(), &length))) return {};
+  Pieces pieces;
+  pieces.emplace_back(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
+  pieces.emplace_back(code.begin(), code.end());
+  return pieces;
+}
+
+bool PopsFlags(const DecodedInstruction& instruction) {
+  return instruction.info.mnemonic == ZYDIS_MNEMONIC_POPF ||
+         instruction.info.mnemonic == ZYDIS_MNEMONIC_POPFD ||
+         instruction.info.mnemonic == ZYDIS_MNEMONIC_POPFQ;
+}
+
+bool IsString(const DecodedInstruction& instruction) {
+  return instruction.info.meta.category == ZYDIS_CATEGORY_STRINGOP;
+}
+
 }  // namespace
+
+bool IsSetup(const DecodedInstruction& instruction) {
+  const bool moves_constant = instruction.info.mnemonic == ZYDIS_MNEMONIC_MOV &&
+                              instruction.operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+  return moves_constant || instruction.info.mnemonic == ZYDIS_MNEMONIC_PUSH ||
+         instruction.info.mnemonic == ZYDIS_MNEMONIC_MOVD ||
+         instruction.info.mnemonic == ZYDIS_MNEMONIC_VPMOVZXBD ||
+         instruction.info.mnemonic == ZYDIS_MNEMONIC_VPMOVZXBQ;
+}
 
 void SequenceBuilder::Begin(std::uint64_t length, Random& random) {
   length_ = length;
@@ -163,24 +277,59 @@ void SequenceBuilder::CloseLoop() {
   program_.pieces.back().target = loop_begin_;
 }
 
+void SequenceBuilder::AddGroup(std::span<const std::vector<std::uint8_t>> pieces) {
+  const std::size_t begin = program_.pieces.size();
+  for (const auto& piece : pieces) AddPlain(piece);
+  groups_.push_back({begin, program_.pieces.size()});
+}
+
+// True: it is not for Offer to add.
+bool SequenceBuilder::OfferWithSetup(std::span<const std::uint8_t> code,
+                                     const DecodedInstruction& decoded, Random& random) {
+  if (IsString(decoded)) {
+    if (const auto pieces = StringWithSetup(mode_, code, decoded, random)) AddGroup(*pieces);
+    return true;
+  }
+  const bool suits = Suits(mode_, decoded, ToleranceFor(decoded, exact_));
+  if (PopsFlags(decoded)) {
+    if (suits) AddGroup(PopFlagsWithSetup(mode_, code, decoded, random));
+    return true;
+  }
+  if (IsGather(decoded)) {
+    if (!suits) return true;
+    if (const auto pieces = GatherWithSetup(mode_, code, decoded, random)) AddGroup(*pieces);
+    return true;
+  }
+  return false;
+}
+
 void SequenceBuilder::Offer(std::span<const std::uint8_t> code, const DecodedInstruction& decoded,
                             Random& random) {
-  if (!Suits(mode_, decoded, ToleranceFor(decoded, exact_)) || ReadsUndefinedFlag(decoded)) return;
+  if (ReadsUndefinedFlag(decoded)) return;
   const std::size_t index = program_.pieces.size();
-  Add(code, decoded);
-  if (IsRelativeBranch(decoded)) {
+  if (!OfferWithSetup(code, decoded, random)) {
+    if (!Suits(mode_, decoded, ToleranceFor(decoded, exact_))) return;
+    Add(code, decoded);
+  }
+  if (IsRelativeBranch(decoded)) {  // and so added by itself
     Program::Piece& piece = program_.pieces.back();
     piece.is_branch = true;
     piece.target = index + 1 + random.Below(5);
     skipped_until_ = std::max(skipped_until_, piece.target);
   }
-  if (loop_end_ != 0 && program_.pieces.size() == loop_end_) {
+  if (loop_end_ != 0 && program_.pieces.size() >= loop_end_) {
     CloseLoop();
     loop_end_ = 0;
   }
 }
 
 TestCase SequenceBuilder::Finish() {
+  for (Program::Piece& piece : program_.pieces) {
+    for (const Group& group : groups_) {
+      const bool inside = piece.target > group.begin && piece.target < group.end;
+      if (piece.is_branch && inside) piece.target = group.begin;
+    }
+  }
   TestCase test;
   test.mode = mode_;
   test.is_sequence = true;
