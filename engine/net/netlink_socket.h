@@ -18,9 +18,7 @@ class NetlinkSocket : public Socket {
   // A request to the kernel; its answer lies in the queue when this returns.
   IoResult SendMessage(Outgoing& out) override;
   Result<Incoming, IoFailure> Next(const ReceiveRequest& request) override;
-  void Copy(std::size_t offset, std::span<std::byte> out) const override {
-    queue_.Copy(offset, out);
-  }
+  void Copy(std::size_t from, std::span<std::byte> out) const override { queue_.Copy(from, out); }
   void Take(std::size_t bytes) override;
   Result<std::uint16_t, IoFailure> Poll() override;
   Result<void, Errno> SetOption(Caller& caller, int level, int number,

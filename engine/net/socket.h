@@ -93,8 +93,8 @@ class Socket : public OpenFile, public std::enable_shared_from_this<Socket> {
   // How many bytes are on their way; `out` loses its files where that is not an error.
   virtual IoResult SendMessage(Outgoing& out) = 0;
   virtual Result<Incoming, IoFailure> Next(const ReceiveRequest& request) = 0;
-  // Of what Next spoke of, from `offset` on.
-  virtual void Copy(std::size_t offset, std::span<std::byte> out) const = 0;
+  // Of what Next spoke of, from byte `from` on.
+  virtual void Copy(std::size_t from, std::span<std::byte> out) const = 0;
   // `bytes` have reached the receiver; where messages are kept apart, all of the first one goes.
   virtual void Take(std::size_t bytes) = 0;
 

@@ -12,9 +12,9 @@ class Socket;
 
 class SocketInode : public Inode {
  public:
-  SocketInode(std::shared_ptr<VfsServices> services, std::uint32_t permissions,
-              std::uint64_t device)
-      : Inode(std::move(services), kTypeSocket, permissions, device) {}
+  SocketInode(std::shared_ptr<VfsServices> services, std::uint32_t mode,
+              std::uint64_t device_number)
+      : Inode(std::move(services), kTypeSocket, mode, device_number) {}
   // Sockets are connected to, not opened: open(2), ENXIO.
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef&, int) override {
     return std::unexpected(kENXIO);

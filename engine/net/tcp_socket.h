@@ -22,9 +22,7 @@ class TcpSocket : public InetSocket {
 
   IoResult SendMessage(Outgoing& out) override;
   Result<Incoming, IoFailure> Next(const ReceiveRequest& request) override;
-  void Copy(std::size_t offset, std::span<std::byte> out) const override {
-    queue_.Copy(offset, out);
-  }
+  void Copy(std::size_t from, std::span<std::byte> out) const override { queue_.Copy(from, out); }
   void Take(std::size_t bytes) override;
   std::size_t UnreadByPeer() const override { return 0; }  // what was sent has arrived
   Result<bool, Errno> AtMark() const override;

@@ -19,9 +19,7 @@ class UdpSocket : public InetSocket {
   }
   IoResult SendMessage(Outgoing& out) override;
   Result<Incoming, IoFailure> Next(const ReceiveRequest& request) override;
-  void Copy(std::size_t offset, std::span<std::byte> out) const override {
-    queue_.Copy(offset, out);
-  }
+  void Copy(std::size_t from, std::span<std::byte> out) const override { queue_.Copy(from, out); }
   void Take(std::size_t bytes) override;
 
   Result<std::uint16_t, IoFailure> Poll() override;

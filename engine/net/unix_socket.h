@@ -25,9 +25,7 @@ class UnixSocket : public Socket {
   Result<std::vector<std::byte>, Errno> GetOption(int level, int number) override;
   Result<void, Errno> SetOption(Caller& caller, int level, int number,
                                 std::span<const std::byte> value) override;
-  void Copy(std::size_t offset, std::span<std::byte> out) const override {
-    queue_.Copy(offset, out);
-  }
+  void Copy(std::size_t from, std::span<std::byte> out) const override { queue_.Copy(from, out); }
   void VisitHeld(const std::function<void(const std::shared_ptr<OpenFile>&)>& visit) const override;
   void DropHeld(std::vector<std::shared_ptr<OpenFile>>& files) override { queue_.Clear(files); }
 

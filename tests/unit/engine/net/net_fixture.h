@@ -25,7 +25,7 @@ class PathlessCaller : public Caller {
 
 class NetTest : public testing::Test {
  protected:
-  static constexpr std::uint64_t kDiskBytes = 64_MiB;
+  static constexpr std::uint64_t kDiskBytes = 256_MiB;
   using Pair = std::pair<std::shared_ptr<Socket>, std::shared_ptr<Socket>>;
 
   std::shared_ptr<Socket> Make(int family, int type) {

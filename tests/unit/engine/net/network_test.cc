@@ -1,5 +1,6 @@
 #include "engine/net/network.h"
 
+#include "engine/base/random.h"
 #include "tests/unit/engine/net/net_fixture.h"
 
 namespace glovebox::engine::net {
@@ -9,12 +10,12 @@ using NetworkTest = NetTest;
 
 TEST_F(NetworkTest, SocketsThatOnlyHoldEachOtherAreCollected) {
   const std::uint64_t before = services->disk.used_bytes();
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 3; ++i) {
     const Pair pair = MakePair();
     ASSERT_TRUE(SendFiles(*pair.first, {pair.first, pair.second}).has_value());
     ASSERT_TRUE(SendFiles(*pair.second, {pair.first, pair.second}).has_value());
   }
-  EXPECT_EQ(network.sockets().size(), 20u);
+  EXPECT_EQ(network.sockets().size(), 6u);
   network.Collect(true);
   EXPECT_TRUE(network.sockets().empty());
   EXPECT_EQ(services->disk.used_bytes(), before);
@@ -134,6 +135,94 @@ TEST_F(NetworkTest, SocketsAreChargedWithTheirNodes) {
   EXPECT_GE(services->disk.used_bytes() - before, 10 * VfsServices::kInodeBytes);
   sockets.clear();
   EXPECT_EQ(services->disk.used_bytes(), before);
+}
+
+// Whatever is done with sockets in whatever order: every operation has an answer, and once the last
+// one is closed nothing is left of them.
+TEST_F(NetworkTest, RandomOperationsLeaveNothingBehind) {
+  const std::uint64_t before = services->disk.used_bytes();
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SeededRandom random(seed, 0);
+    const auto pick = [&](std::uint64_t below) { return random.Next() % below; };
+    std::vector<std::shared_ptr<Socket>> all;
+    const auto any = [&]() -> std::shared_ptr<Socket>& { return all[pick(all.size())]; };
+    constexpr int kFamilies[] = {kFamilyUnix, kFamilyInet, kFamilyInet6, kFamilyNetlink};
+    constexpr int kTypes[] = {kStream, kDatagram, kSequentialPacket, kRaw};
+    for (int step = 0; step < 3000; ++step) {
+      if (all.size() < 4) {
+        if (auto made = network.Make(kFamilies[pick(4)], kTypes[pick(4)], 0)) all.push_back(*made);
+        continue;
+      }
+      const std::shared_ptr<Socket> socket = any();
+      RawAddress address = any()->Name();
+      if (pick(8) == 0) address = EncodeUnixName(std::string("\0name", 5));
+      if (pick(16) == 0) address = RawAddress(pick(32), std::byte(pick(20)));
+      const bool dont_wait = pick(2) == 0;
+      switch (pick(14)) {
+        case 0:
+          if (all.size() < 60) {
+            if (auto made = network.Make(kFamilies[pick(4)], kTypes[pick(4)], 0))
+              all.push_back(*made);
+          }
+          break;
+        case 1:
+          if (all.size() < 60) {
+            const Pair pair = MakePair(kTypes[pick(3)]);
+            all.push_back(pair.first);
+            all.push_back(pair.second);
+          }
+          break;
+        case 2:
+          all.erase(all.begin() + static_cast<std::ptrdiff_t>(pick(all.size())));
+          break;
+        case 3:
+          static_cast<void>(socket->Bind(caller, address));
+          break;
+        case 4:
+          static_cast<void>(socket->Listen(caller, static_cast<int>(pick(3))));
+          break;
+        case 5:
+        case 6:
+          static_cast<void>(socket->Connect(caller, address, dont_wait));
+          break;
+        case 7:
+          if (auto accepted = socket->Accept()) all.push_back(*accepted);
+          break;
+        case 8:
+          static_cast<void>(socket->Shutdown(static_cast<ShutdownBit>(1 + pick(3))));
+          break;
+        case 9: {
+          const std::string text(pick(100'000), 'x');
+          static_cast<void>(Send(*socket, text, pick(2) == 0 ? RawAddressView() : address));
+          break;
+        }
+        case 10:
+          static_cast<void>(SendFiles(*socket, {any(), any()}));
+          break;
+        case 11:
+        case 12:
+          Receive(*socket);
+          break;
+        default: {
+          const auto number = static_cast<int>(pick(70));
+          const int value = static_cast<int>(pick(3)) * 5000;
+          static_cast<void>(socket->SetOption(caller, kLevelSocket, number, BytesOf(value)));
+          static_cast<void>(socket->GetOption(kLevelSocket, number));
+          static_cast<void>(socket->Poll());
+          static_cast<void>(socket->PeerName());
+          static_cast<void>(socket->Available());
+          break;
+        }
+      }
+    }
+    all.clear();
+    network.NoteSocketInFlight();
+    network.Collect(true);
+    ASSERT_TRUE(network.sockets().empty()) << seed;
+    ASSERT_EQ(services->disk.used_bytes(), before) << seed;
+    ASSERT_TRUE(network.tcp().all().empty() && network.udp().all().empty()) << seed;
+    ASSERT_TRUE(network.abstract_names().empty()) << seed;
+  }
 }
 
 }  // namespace
