@@ -16,6 +16,9 @@ enum RenameFlag : std::uint32_t { kRenameNoReplace = 1, kRenameExchange = 2 };
 class Filesystem {
  public:
   Filesystem(std::shared_ptr<VfsServices> services, const Digest& root_listing);
+  ~Filesystem() { services_->hard_links.clear(); }  // they hold the services
+  Filesystem(const Filesystem&) = delete;
+  Filesystem& operator=(const Filesystem&) = delete;
 
   const std::shared_ptr<Directory>& root() const { return root_; }
   const std::shared_ptr<VfsServices>& services() const { return services_; }

@@ -126,6 +126,33 @@ TreeDirectory::~TreeDirectory() {
   }
 }
 
+namespace {
+
+void Describe(Inode& inode, const TreeEntry& row) {
+  inode.uid = row.uid;
+  inode.gid = row.gid;
+  inode.atime_ns = inode.mtime_ns = inode.ctime_ns = row.mtime_ns;
+}
+
+// The file of an entry: a new one, or the one that another name of it stands for already and that
+// the guest may have changed since.
+std::shared_ptr<Inode> FileOf(const std::shared_ptr<VfsServices>& services, const TreeEntry& row) {
+  const bool linked = row.hard_link.id != 0;
+  if (linked) {
+    const auto known = services->hard_links.find(row.hard_link.id);
+    if (known != services->hard_links.end()) return known->second;
+  }
+  auto file = std::make_shared<RegularFile>(services, row.mode, row.digest);
+  Describe(*file, row);
+  if (linked) {
+    file->link_count = row.hard_link.count;
+    services->hard_links.emplace(row.hard_link.id, file);
+  }
+  return file;
+}
+
+}  // namespace
+
 Result<void, Errno> TreeDirectory::Refresh() {
   if (!listing_) return {};
   const auto listed = services()->blobs.ReadDirectory(*listing_);
@@ -135,10 +162,11 @@ Result<void, Errno> TreeDirectory::Refresh() {
     std::shared_ptr<Inode> inode;
     switch (row.kind) {
       case NodeKind::kFile:
-        inode = std::make_shared<RegularFile>(services(), row.mode, row.digest);
+        inode = FileOf(services(), row);
         break;
       case NodeKind::kDirectory: {
         auto directory = std::make_shared<TreeDirectory>(services(), row.mode, row.digest);
+        Describe(*directory, row);
         directory->SetParent(SharedDirectory(), row.name);
         ++link_count;
         inode = std::move(directory);
@@ -146,11 +174,9 @@ Result<void, Errno> TreeDirectory::Refresh() {
       }
       case NodeKind::kSymlink:
         inode = std::make_shared<Symlink>(services(), row.target);
+        Describe(*inode, row);
         break;
     }
-    inode->uid = row.uid;
-    inode->gid = row.gid;
-    inode->atime_ns = inode->mtime_ns = inode->ctime_ns = row.mtime_ns;
     const std::uint64_t cookie = next_cookie_++;
     entries_.emplace(row.name, Entry{std::move(inode), cookie});
     by_cookie_.emplace(cookie, row.name);

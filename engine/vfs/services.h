@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 
@@ -14,6 +15,8 @@
 #include "engine/vfs/file_locks.h"
 
 namespace glovebox::engine {
+
+class Inode;
 
 // The disk limit counts by the same rules as the memory limit.
 using DiskMeter = MemoryMeter;
@@ -31,6 +34,10 @@ struct VfsServices {
   int node_watchers = 0;         // of all nodes
   std::uint32_t last_move = 0;   // cookie of the last rename that watchers were told of
   std::uint64_t next_inode = 2;  // 1 is never used, 2 is the root, as on ext4
+  // Files of the root with several names (TreeEntry::hard_link) of which one was seen. They are
+  // held here, because a change made by one name has to be found by another that nobody looked at
+  // yet; Filesystem's end lets them go.
+  std::map<std::uint64_t, std::shared_ptr<Inode>> hard_links{};
 
   static constexpr std::uint64_t kInodeBytes = 1_KiB;
 };

@@ -1,4 +1,4 @@
-// boxrun: runs one static program in the engine, in this process: no daemon, no sandbox. For
+// boxrun: runs a program in the engine, in this process: no daemon, no sandbox. For
 // developers, the golden tests and the benchmark. Do not give it programs that you do not trust.
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -152,7 +152,7 @@ void Explain(const BoxReport& report) {
 
 struct Options {
   std::vector<std::string> files, directories, env, world, command;
-  std::string stdin_path, report, limits, directory = "/";
+  std::string root, stdin_path, report, limits, directory = "/";
   std::uint64_t seed = 0;
   std::uint64_t slice = 10'000'000;
   bool trace = false;
@@ -214,7 +214,13 @@ void ListSyscalls() {
 
 int Run(const Options& options) {
   tests::MemoryTree tree;
-  tree.AddDefaultDirectories();
+  if (!options.root.empty()) {
+    if (::access((options.root + "/.").c_str(), X_OK) != 0)
+      return Complain(options.root + " is no directory that can be read");
+    tree.BaseOnHostDirectory(options.root);
+  } else {
+    tree.AddDefaultDirectories();
+  }
   BoxSpec spec;
   for (const std::string& directory : options.directories) tree.AddDirectory(directory, 0755);
   for (const std::string& file : options.files) {
@@ -224,9 +230,10 @@ int Run(const Options& options) {
       return Complain(ok.error().message);
     }
   }
-  // A command that is a file of the host is sent along and run at that path.
+  // A command that is a file of the host is sent along and run at that path; with a root, an
+  // absolute path is one of the root's.
   const std::string& program = options.command.front();
-  if (program.starts_with('/') || program.starts_with("./")) {
+  if ((program.starts_with('/') && options.root.empty()) || program.starts_with("./")) {
     char absolute[4096];
     if (::realpath(program.c_str(), absolute) != nullptr) {
       const std::string at = program.starts_with('/') ? program : std::string(absolute);
@@ -278,12 +285,14 @@ int Run(const Options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "boxrun [OPTIONS] -- CMD ARGS...: runs one static program in Glovebox' engine, in this "
+      "boxrun [OPTIONS] -- CMD ARGS...: runs a program in Glovebox' engine, in this "
       "process.",
       "boxrun");
   Options options;
   app.add_option("--file", options.files, "SRC:DST: a file of the host's at a path of the guest's")
       ->take_all();
+  app.add_option("--root", options.root,
+                 "a directory of the host that is the root file system, used where it lies");
   app.add_option("--dir", options.directories, "a directory of the guest's")->take_all();
   app.add_option("--env", options.env, "K=V")->take_all();
   app.add_option("--world", options.world, "NAME=VALUE: overrides a row of the guest's world")

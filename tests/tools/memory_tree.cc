@@ -21,25 +21,59 @@ using engine::TreeEntry;
 
 MemoryTree::MemoryTree() { root_.entry.kind = NodeKind::kDirectory; }
 
+// The node at a path. Directories on the way are made; symbolic links on the way are followed, so
+// that a file for /bin arrives in /usr/bin where the one leads to the other.
 MemoryTree::Node& MemoryTree::Make(std::string_view path) {
-  Node* at = &root_;
-  while (!path.empty()) {
-    if (path.front() == '/') {
-      path.remove_prefix(1);
+  constexpr int kMaxLinks = 40;
+  std::string rest(path);
+  std::vector<Node*> walked{&root_};
+  for (int links = 0; !rest.empty();) {
+    if (rest.front() == '/') {
+      rest.erase(0, 1);
       continue;
     }
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string name(path.substr(0, end));
-    path.remove_prefix(end);
-    const auto [child, is_new] = at->children.try_emplace(name);
-    at = &child->second;
-    if (is_new) {
-      at->entry.name = name;
-      at->entry.kind = NodeKind::kDirectory;
-      at->entry.mode = 0755;
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    const std::string name = rest.substr(0, end);
+    rest.erase(0, end);
+    if (name == ".") continue;
+    if (name == "..") {
+      if (walked.size() > 1) walked.pop_back();
+      continue;
     }
+    Expand(*walked.back());
+    const auto [child, is_new] = walked.back()->children.try_emplace(name);
+    Node& node = child->second;
+    if (is_new) {
+      node.entry.name = name;
+      node.entry.kind = NodeKind::kDirectory;
+      node.entry.mode = 0755;
+    }
+    if (node.entry.kind == NodeKind::kSymlink && !rest.empty() && ++links <= kMaxLinks) {
+      if (node.entry.target.starts_with('/')) walked.resize(1);
+      rest = node.entry.target + rest;
+      continue;
+    }
+    walked.push_back(&node);
   }
-  return *at;
+  return *walked.back();
+}
+
+void MemoryTree::Expand(Node& directory) {
+  if (!directory.host_path) return;
+  const std::string path = *std::exchange(directory.host_path, std::nullopt);
+  auto listed = host_.List(path);
+  if (!listed) return;  // the engine meets the same failure, or nobody looks there
+  for (TreeEntry& entry : *listed) {
+    Node node;
+    if (entry.kind == NodeKind::kDirectory) node.host_path = path + "/" + entry.name;
+    node.entry = std::move(entry);
+    directory.children.emplace(node.entry.name, std::move(node));
+  }
+}
+
+void MemoryTree::BaseOnHostDirectory(const std::string& host_path) {
+  root_.host_path = host_path;
+  Expand(root_);
 }
 
 void MemoryTree::AddDirectory(std::string_view path, std::uint32_t mode) {
@@ -73,6 +107,16 @@ Result<void, Error> MemoryTree::AddHostFile(std::string_view path, const std::st
   return {};
 }
 
+void MemoryTree::AddHardLink(std::string_view path, std::string_view existing) {
+  TreeEntry& first = Make(existing).entry;
+  if (first.hard_link.id == 0) first.hard_link.id = ++last_link_;
+  ++first.hard_link.count;
+  TreeEntry& entry = Make(path).entry;
+  const std::string name = std::move(entry.name);
+  entry = first;
+  entry.name = name;
+}
+
 void MemoryTree::AddSymlink(std::string_view path, std::string target) {
   TreeEntry& entry = Make(path).entry;
   entry.kind = NodeKind::kSymlink;
@@ -89,7 +133,9 @@ Digest MemoryTree::Hash(Node& node) {
   std::vector<TreeEntry> entries;
   Hasher hasher;
   for (auto& [name, child] : node.children) {
-    if (child.entry.kind == NodeKind::kDirectory) child.entry.digest = Hash(child);
+    // A directory of the host that nothing was put into has its digest from there.
+    if (child.entry.kind == NodeKind::kDirectory && !child.host_path)
+      child.entry.digest = Hash(child);
     const std::string line = name + '\0' + std::to_string(static_cast<int>(child.entry.kind)) +
                              '\0' + std::to_string(child.entry.mode) + '\0' +
                              HexOf(child.entry.digest) + '\0' + child.entry.target + '\n';
@@ -105,6 +151,7 @@ Digest MemoryTree::Root() { return Hash(root_); }
 
 Result<std::vector<TreeEntry>, Error> MemoryTree::ReadDirectory(const Digest& digest) {
   const auto found = directories_.find(digest);
+  if (found == directories_.end() && host_.Knows(digest)) return host_.ReadDirectory(digest);
   if (found == directories_.end()) {
     return Fail(ErrorCode::kNotFound, "BLOB_MISSING",
                 "directory " + HexOf(digest) + " is not there");
@@ -113,6 +160,7 @@ Result<std::vector<TreeEntry>, Error> MemoryTree::ReadDirectory(const Digest& di
 }
 
 Result<HostFd, Error> MemoryTree::OpenFile(const Digest& digest) {
+  if (host_.Knows(digest)) return host_.OpenFile(digest);
   if (const auto path = host_paths_.find(digest); path != host_paths_.end()) {
     HostFd fd(::open(path->second.c_str(), O_RDONLY | O_CLOEXEC));
     if (fd) return fd;

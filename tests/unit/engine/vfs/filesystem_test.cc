@@ -47,6 +47,20 @@ TEST_F(FilesystemTest, HardLinksShareOneFile) {
   EXPECT_EQ(files->Link(Find("/etc")->ref.inode, *FindNew("/x"), who).error(), kEPERM);
 }
 
+TEST_F(FilesystemTest, HardLinksOfTheRootAreOneFileWhereverTheyAreSeenFirst) {
+  tree.AddHardLink("/bin/other", "/etc/motd");
+  Build(kDiskBytes);
+  const auto other = std::static_pointer_cast<RegularFile>(Find("/bin/other")->ref.inode);
+  EXPECT_EQ(other->link_count, 2u);
+  ASSERT_TRUE(Write(other->content, 0, "changed"));
+  // Gone by this name before anybody looked at the other one.
+  ASSERT_TRUE(files->Unlink(*FindNew("/bin/other"), who));
+  const auto motd = std::static_pointer_cast<RegularFile>(Find("/etc/motd")->ref.inode);
+  EXPECT_EQ(motd, other);
+  EXPECT_EQ(motd->link_count, 1u);
+  EXPECT_EQ(Text(motd->content), "changed\n");
+}
+
 TEST_F(FilesystemTest, RenameReplacesFilesAndEmptyDirectories) {
   const auto file = MakeFile("/tmp/f");
   ASSERT_TRUE(files->Rename(*FindNew("/tmp/f"), *FindNew("/etc/motd"), 0, who));
