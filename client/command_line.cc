@@ -129,7 +129,9 @@ class CommandLine {
 
   CLI::App& Group(const std::string& name) {
     if (CLI::App* group = FindSubcommand(app_, name)) return *group;
-    CLI::App* group = app_.add_subcommand(name, "Queue, list, follow, cancel and delete jobs");
+    const auto row = std::ranges::find(Groups(), name, &GroupRow::name);
+    CLI::App* group =
+        app_.add_subcommand(name, row == Groups().end() ? "" : std::string(row->summary));
     group->require_subcommand(1);
     return *group;
   }

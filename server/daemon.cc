@@ -33,7 +33,12 @@ Result<std::unique_ptr<Daemon>, Error> Daemon::Start(const DaemonOptions& option
   if (!manager) return std::unexpected(manager.error());
   daemon->manager_ = std::move(*manager);
 
-  auto rpc = RpcServer::Start(options.socket, *daemon->manager_, *daemon->blobs_, options.version);
+  auto roots = RootNames::Open(*daemon->store_, *daemon->blobs_, ParseDirectory);
+  if (!roots) return std::unexpected(roots.error());
+  daemon->roots_ = std::move(*roots);
+
+  auto rpc = RpcServer::Start(options.socket, *daemon->manager_, *daemon->blobs_, *daemon->roots_,
+                              options.version);
   if (!rpc) return std::unexpected(rpc.error());
   daemon->rpc_ = std::move(*rpc);
   return daemon;

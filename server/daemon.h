@@ -12,6 +12,7 @@
 #include "engine/base/result.h"
 #include "server/core/box_launcher.h"
 #include "server/core/job_manager.h"
+#include "server/core/root_names.h"
 #include "server/rpc/rpc_server.h"
 #include "server/store/blob_store.h"
 #include "server/store/job_store.h"
@@ -51,6 +52,7 @@ class Daemon {
   std::unique_ptr<JobStore> store_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<JobManager> manager_;
+  std::unique_ptr<RootNames> roots_;
   std::unique_ptr<RpcServer> rpc_;
 };
 

@@ -26,7 +26,13 @@ struct CommandRow {
       1;  // our exit status when it returns an error, and (where not 1) for wrong options
 };
 
+struct GroupRow {
+  std::string_view name;
+  std::string_view summary;
+};
+
 std::span<const CommandRow> Commands();
+std::span<const GroupRow> Groups();
 
 Action DeclareRun(CLI::App& app);
 Action DeclareJobSubmit(CLI::App& app);
@@ -38,6 +44,9 @@ Action DeclareJobCancel(CLI::App& app);
 Action DeclareJobRm(CLI::App& app);
 Action DeclareLogs(CLI::App& app);
 Action DeclareTrace(CLI::App& app);
+Action DeclareRootfsImport(CLI::App& app);
+Action DeclareRootfsLs(CLI::App& app);
+Action DeclareRootfsRm(CLI::App& app);
 Action DeclareWorld(CLI::App& app);
 Action DeclareHealth(CLI::App& app);
 Action DeclareVersion(CLI::App& app);

@@ -105,7 +105,9 @@ Result<void, Error> AddNeeded(const std::string& command, const std::string& pat
     const auto names = SplitGuestPath(file.guest_path);
     if (!names) continue;  // no path that a box can have
     const std::string at = JoinGuestPath(*names);
-    if (tree.Contains(at)) continue;
+    const auto there = tree.Contains(at);
+    if (!there) return std::unexpected(there.error());
+    if (*there) continue;
     if (const auto added = tree.AddFile(file.host_path, at); !added)
       return Within("CMD", command, added.error());
   }
@@ -113,15 +115,18 @@ Result<void, Error> AddNeeded(const std::string& command, const std::string& pat
 }
 
 // A CMD with a slash is sent along when it is a file of this machine; what --file put at its place
-// goes first.
+// goes first. With a root of its own an absolute path is one of the root's.
 Result<void, Error> AddProgram(const std::string& command, const std::string& directory,
-                               TreeBuilder& tree, v1::JobSpec& spec) {
+                               bool has_root, TreeBuilder& tree, v1::JobSpec& spec) {
   spec.set_program(command);
   if (command.find('/') == std::string::npos) return {};
   const std::string path = ResolveLexically(command, directory);
   spec.set_program(path);
+  if (has_root && command.starts_with('/')) return {};
+  const auto there = tree.Contains(path);
+  if (!there) return std::unexpected(there.error());
   struct stat status;
-  if (tree.Contains(path) || ::stat(command.c_str(), &status) != 0) return {};
+  if (*there || ::stat(command.c_str(), &status) != 0) return {};
   const auto added = tree.AddFile(command, path);
   if (added) return AddNeeded(command, path, tree);
   const std::string& reason = added.error().reason;
@@ -153,7 +158,8 @@ Result<void, Error> SetLimits(const std::vector<std::string>& texts, v1::JobSpec
   return {};
 }
 
-Result<void, Error> SetEnvironment(const std::vector<std::string>& texts, v1::JobSpec& spec) {
+Result<void, Error> SetEnvironment(const v1::RootConfig& config,
+                                   const std::vector<std::string>& texts, v1::JobSpec& spec) {
   std::vector<KeyValue> entries;
   const auto set = [&](KeyValue entry) {
     const auto same = std::ranges::find(entries, entry.key, &KeyValue::key);
@@ -166,6 +172,11 @@ Result<void, Error> SetEnvironment(const std::vector<std::string>& texts, v1::Jo
   for (const std::string_view text : engine::kDefaultEnvironment) {
     const std::size_t equals = text.find('=');
     set({std::string(text.substr(0, equals)), std::string(text.substr(equals + 1))});
+  }
+  for (const std::string& text : config.env()) {
+    auto entry = SplitKeyValue("the root's environment", text);
+    if (!entry) return std::unexpected(entry.error());
+    set(*std::move(entry));
   }
   for (const std::string& text : texts) {
     auto entry = SplitKeyValue("--env", text);
@@ -199,11 +210,31 @@ Result<void, Error> CheckWorld(const std::vector<std::string>& texts) {
   return {};
 }
 
+// Who the first process is, unless --world says so.
+void SetUser(const v1::RootConfig& config, v1::JobSpec& spec) {
+  auto& world = *spec.mutable_world();
+  if (config.uid() != 0) world.insert({"uid", std::to_string(config.uid())});
+  if (config.gid() != 0) world.insert({"gid", std::to_string(config.gid())});
+}
+
 Result<std::optional<BlobSource>, Error> HashStdin(const std::string& path) {
   if (path.empty()) return std::nullopt;
   auto source = HashHostFile(path);
   if (!source) return Within("--stdin", path, source.error());
   return *std::move(source);
+}
+
+Result<TreeBuilder, Error> MakeTree(const JobOptions& options,
+                                    const std::optional<BaseRoot>& base) {
+  const TreeBuilder::Options tree_options{.keep_mtime = options.keep_mtime};
+  if (!base) return TreeBuilder(tree_options);
+  const v1::Digest& tree = base->root.tree();
+  const auto digest = DigestFromHex(tree.sha256(), tree.size_bytes());
+  if (!digest) {
+    return Fail(ErrorCode::kInternal, "ROOT_DIGEST",
+                base->root.name() + ": the server gave no proper digest");
+  }
+  return TreeBuilder(tree_options, *digest, base->reader);
 }
 
 }  // namespace
@@ -213,6 +244,10 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
                         const std::string& text) {
     app.add_option(name, values, text)->type_name(type)->allow_extra_args(false)->take_all();
   };
+  app.add_option("--root", options.root,
+                 "Start in this root file system (`glovebox rootfs ls`); --file and --dir lie on "
+                 "top of it")
+      ->type_name("NAME");
   list("--file", options.files, "SRC:DST",
        "Put the file SRC of this machine at DST in the box; keeps its rwx bits, makes directories "
        "on the way (repeatable, the last one wins)");
@@ -230,7 +265,8 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
                  "How tasks take turns: round-robin, or chaos, which draws it from --seed and so "
                  "shakes out races (the same as --world scheduling=POLICY)")
       ->type_name("POLICY");
-  app.add_option("--cwd", options.working_directory, "Directory to start in (default /)")
+  app.add_option("--cwd", options.working_directory,
+                 "Directory to start in (default: the root's, or /)")
       ->type_name("DIR");
   app.add_option("--stdin", options.stdin_file,
                  "Take standard input from FILE, sent before the start")
@@ -240,22 +276,30 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
       ->check(CLI::IsMember({"syscalls"}));
 }
 
-Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std::string>& command) {
-  if (command.empty() || command.front().empty()) {
+Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std::string>& command,
+                               const std::optional<BaseRoot>& base) {
+  const v1::RootConfig& config = base ? base->root.config() : v1::RootConfig::default_instance();
+  std::vector<std::string> words = command;
+  if (words.empty()) words.assign(config.command().begin(), config.command().end());
+  if (words.empty() || words.front().empty()) {
     return Fail(ErrorCode::kInvalidArgument, "NO_COMMAND", "CMD is missing: what shall run?");
   }
   JobPlan plan;
-  TreeBuilder tree({.keep_mtime = options.keep_mtime});
-  const std::string directory = ResolveLexically(options.working_directory, "/");
-  for (const std::string& word : command) {
+  auto tree = MakeTree(options, base);
+  if (!tree) return std::unexpected(tree.error());
+  const std::string& cwd =
+      options.working_directory.empty() ? config.working_directory() : options.working_directory;
+  const std::string directory = ResolveLexically(cwd, "/");
+  for (const std::string& word : words) {
     const auto utf8 = CheckUtf8("argument", word);
     if (!utf8) return std::unexpected(utf8.error());
     plan.spec.add_argv(word);
   }
-  auto done = tree.MakeDirectory(directory);
-  if (done) done = AddFiles(options, directory, tree);
-  if (done) done = AddProgram(command.front(), directory, tree, plan.spec);
-  if (done) done = SetEnvironment(options.environment, plan.spec);
+  auto done = CheckUtf8("--cwd", cwd);
+  if (done) done = tree->MakeDirectory(directory);
+  if (done) done = AddFiles(options, directory, *tree);
+  if (done) done = AddProgram(words.front(), directory, base.has_value(), *tree, plan.spec);
+  if (done) done = SetEnvironment(config, options.environment, plan.spec);
   if (done) done = SetLimits(options.limits, plan.spec);
   if (done) done = CheckWorld(options.world);
   if (done) done = SetPairs("--world", options.world, *plan.spec.mutable_world());
@@ -265,13 +309,14 @@ Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std:
   }
   if (done) done = SetPairs("--label", options.labels, *plan.spec.mutable_labels());
   if (!done) return std::unexpected(done.error());
+  SetUser(config, plan.spec);
 
   auto stdin_blob = HashStdin(options.stdin_file);
   if (!stdin_blob) return std::unexpected(stdin_blob.error());
   plan.stdin_blob = *std::move(stdin_blob);
   if (plan.stdin_blob) *plan.spec.mutable_stdin_blob() = ToProto(plan.stdin_blob->digest);
 
-  auto built = tree.Build();
+  auto built = tree->Build();
   if (!built) return std::unexpected(built.error());
   plan.tree = *std::move(built);
   *plan.spec.mutable_root() = ToProto(plan.tree.root);

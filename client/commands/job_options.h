@@ -11,6 +11,7 @@
 #include "client/tree/tree_builder.h"
 #include "engine/base/result.h"
 #include "glovebox/v1/job.pb.h"
+#include "glovebox/v1/root_service.pb.h"
 
 namespace glovebox::client {
 
@@ -21,6 +22,7 @@ struct JobOptions {
   std::vector<std::string> limits;       // NAME=VALUE[,NAME=VALUE]...
   std::vector<std::string> world;        // KEY=VALUE
   std::vector<std::string> labels;       // KEY=VALUE
+  std::string root;                      // name of a root file system; empty: none
   std::string working_directory;
   std::string stdin_file;
   std::string trace;  // "syscalls" or nothing
@@ -38,9 +40,17 @@ struct JobPlan {
   std::optional<BlobSource> stdin_blob;
 };
 
-// Reads and hashes the files. Errors: kInvalidArgument and the like with the option at fault;
+// The root file system that a job starts in, and how to read what the server has of it.
+struct BaseRoot {
+  v1::Root root;
+  BlobReader reader;
+};
+
+// Reads and hashes the files; they lie on top of `base` where there is one, and what the options do
+// not say its configuration does. Errors: kInvalidArgument and the like with the option at fault;
 // CANNOT_RUN where CMD is on this machine and is a directory, or unreadable.
-Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std::string>& command);
+Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std::string>& command,
+                               const std::optional<BaseRoot>& base = std::nullopt);
 
 // The help text's table of limits, made from engine/limits/limit_table.h.
 std::string LimitHelp();

@@ -19,11 +19,9 @@ Action DeclareJobSubmit(CLI::App& app) {
       "As `glovebox run --detach`: CMD and the options mean the same there.\n\n" +
       LimitHelp());
   return [options](const Invocation& invocation) -> Result<int, Error> {
-    auto plan = PlanJob(*options, invocation.command);
-    if (!plan) return std::unexpected(plan.error());
-    const auto connection = Connection::Open(invocation);
-    if (!connection) return std::unexpected(connection.error());
-    const auto job = SubmitJob(*connection, invocation, *plan, 0);
+    auto planned = PlanWithServer(*options, invocation);
+    if (!planned) return std::unexpected(planned.error());
+    const auto job = SubmitJob(planned->connection, invocation, planned->plan, 0);
     if (!job) return std::unexpected(job.error());
     fmt::print("{}", invocation.format == OutputFormat::kJson ? ToJson(*job, JsonLayout::kIndented)
                                                               : job->name() + "\n");

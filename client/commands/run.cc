@@ -35,12 +35,14 @@ constexpr std::string_view kExamples = R"(Examples:
   glovebox run -- /bin/busybox sh -c 'echo hi; exit 3'
   echo hello | glovebox run --file rules.txt:/etc/rules ./filter /etc/rules
   glovebox run --limit insns=50M,mem=64M,wall=10s --trace syscalls ./prog
+  glovebox rootfs import --name debian ./debian.tar.xz; glovebox run --root debian -- bash -c 'ls /'
   glovebox run -o json ./prog | jq .result.icount    (the output is then in `glovebox logs`)
 
 CMD with a '/' is sent along when it is a file of this machine, and runs at the same path in the box (a relative
 path is taken from the guest's --cwd). Its interpreter and its shared libraries come along, unless --file or --dir put
 something at their places; what it opens later (dlopen, data files) does not. A bare name is looked for in the box only, along the guest's PATH.
-The box starts with /dev /etc /proc /root /tmp and what --file, --dir and CMD put there.
+The box starts with /dev /etc /proc /root /tmp and what --file, --dir and CMD put there; with --root it starts with
+that root, an absolute CMD is a file of the root's, and without CMD the image's own command runs.
 Standard input goes to the guest when it is a pipe or a file; a terminal counts as empty so far.
 ^C goes to the guest as SIGINT; the second one cancels the job, the third one leaves at once.
 )";
@@ -96,12 +98,14 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
   Interruption interruption(invocation);
   const SignalWatcher watcher([&](int number) { interruption.OnSignal(number); });
 
-  auto plan = PlanJob(options.job, invocation.command);
-  if (!plan) {
-    if (plan.error().reason != "CANNOT_RUN") return std::unexpected(plan.error());
-    PrintError(plan.error());
+  auto planned = PlanWithServer(options.job, invocation);
+  if (!planned) {
+    if (planned.error().reason != "CANNOT_RUN") return std::unexpected(planned.error());
+    PrintError(planned.error());
     return kExitCannotRun;
   }
+  JobPlan* const plan = &planned->plan;
+  const Connection* const connection = &planned->connection;
   HostFd trace_file;
   if (!options.trace_output.empty()) {
     trace_file = HostFd(
@@ -118,8 +122,6 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
     Notice(invocation, "input from a terminal is not built yet: the guest finds its end at once");
   }
 
-  const auto connection = Connection::Open(invocation);
-  if (!connection) return std::unexpected(connection.error());
   const auto job = SubmitJob(*connection, invocation, *plan, options.detach ? 0 : options.linger_s);
   if (!job) return std::unexpected(job.error());
   const bool json = invocation.format == OutputFormat::kJson;

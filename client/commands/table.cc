@@ -14,6 +14,11 @@ constexpr std::array kCommands{
     CommandRow{"", "world", "Print what guests find: the table of their world", DeclareWorld},
     CommandRow{"", "health", "Ask the daemon how it is", DeclareHealth},
     CommandRow{"", "version", "Print versions", DeclareVersion},
+    CommandRow{"rootfs", "import",
+               "Give a root file system a name: a directory, an archive, an image",
+               DeclareRootfsImport},
+    CommandRow{"rootfs", "ls", "List root file systems", DeclareRootfsLs},
+    CommandRow{"rootfs", "rm", "Take a root's name away", DeclareRootfsRm},
     CommandRow{"job", "submit", "Queue a job and print its id", DeclareJobSubmit, true},
     CommandRow{"job", "ls", "List jobs, newest first", DeclareJobLs},
     CommandRow{"job", "show", "Print all about a job", DeclareJobShow},
@@ -24,7 +29,14 @@ constexpr std::array kCommands{
     CommandRow{"job", "rm", "Delete an ended job and its output", DeclareJobRm},
 };
 
+constexpr std::array kGroups{
+    GroupRow{"job", "Queue, list, follow, cancel and delete jobs"},
+    GroupRow{"rootfs", "Import, list and remove root file systems"},
+};
+
 }  // namespace
+
+std::span<const GroupRow> Groups() { return kGroups; }
 
 std::span<const CommandRow> Commands() { return kCommands; }
 

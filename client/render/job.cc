@@ -17,16 +17,6 @@ namespace {
 constexpr std::size_t kCommandWidth = 60;
 constexpr int kFirstRealTime = 32;  // signal(7): the kernel's SIGRTMIN
 
-// "2026-11-20 10:31:21Z": to the second, which is what a list has room for.
-std::string TimeText(const google::protobuf::Timestamp& time) {
-  google::protobuf::Timestamp seconds;
-  seconds.set_seconds(time.seconds());
-  std::string text = google::protobuf::util::TimeUtil::ToString(seconds);
-  const std::size_t t = text.find('T');
-  if (t != std::string::npos) text[t] = ' ';
-  return text;
-}
-
 std::vector<std::string> Words(const google::protobuf::RepeatedPtrField<std::string>& words) {
   return {words.begin(), words.end()};
 }
@@ -96,6 +86,15 @@ auto Sorted(const Map& map) {
 }
 
 }  // namespace
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  google::protobuf::Timestamp seconds;
+  seconds.set_seconds(time.seconds());
+  std::string text = google::protobuf::util::TimeUtil::ToString(seconds);
+  const std::size_t t = text.find('T');
+  if (t != std::string::npos) text[t] = ' ';
+  return text;
+}
 
 std::string SignalText(int number) {
   if (const char* name = ::sigabbrev_np(number)) return fmt::format("SIG{}", name);

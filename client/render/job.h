@@ -26,6 +26,7 @@ std::string AbsentSyscallsText(const v1::JobResult& result);
 // Layers of the worker's sandbox that were not in force, with their reason; nothing where all were.
 std::string MissingLayersText(const v1::Sandbox& sandbox);
 
-std::string SignalText(int number);  // "SIGSEGV", "SIGRT3"
+std::string TimeText(const google::protobuf::Timestamp& time);  // "2026-11-20 10:31:21Z"
+std::string SignalText(int number);                             // "SIGSEGV", "SIGRT3"
 
 }  // namespace glovebox::client

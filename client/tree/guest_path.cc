@@ -69,7 +69,6 @@ Result<std::vector<std::string>, Error> SplitGuestPath(std::string_view path,
                                                        std::string_view directory) {
   if (path.empty()) return BadPath(path, "is empty");
   if (path.find('\0') != std::string_view::npos) return BadPath(path, "contains a NUL");
-  if (!IsUtf8(path)) return BadPath(path, "is not UTF-8, which the service's messages need");
   std::vector<std::string> names;
   if (!path.starts_with('/')) {
     for (const std::string_view name : SplitAtSlashes(directory)) names.emplace_back(name);

@@ -12,7 +12,7 @@ namespace glovebox::client {
 
 // "/data//a.txt" to {"data", "a.txt"}; a relative path is taken from `directory`, "." names
 // nothing. Errors: kInvalidArgument for "..", a NUL, a name over 255 bytes, a path over 4,095
-// bytes, text that is not UTF-8.
+// bytes.
 Result<std::vector<std::string>, Error> SplitGuestPath(std::string_view path,
                                                        std::string_view directory = "/");
 

@@ -3,12 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
+#include <set>
 #include <utility>
 
 #include "client/tree/guest_path.h"
@@ -18,8 +18,8 @@ namespace glovebox::client {
 namespace {
 
 constexpr std::size_t kPiece = 1 << 20;
-constexpr int kMaxEntries = 65'536;       // of one Directory (tree.proto)
 constexpr std::size_t kMaxTarget = 4095;  // of a symbolic link (tree.proto)
+constexpr int kMaxLinks = 40;             // on the way to a file, as Linux follows them
 constexpr std::size_t kMaxDepth = 256;    // directories within directories that --dir walks down
 
 std::unexpected<Error> Conflict(const std::vector<std::string>& names, std::string_view what) {
@@ -30,17 +30,6 @@ std::unexpected<Error> Conflict(const std::vector<std::string>& names, std::stri
 std::unexpected<Error> HostFailure(const std::string& path, int number) {
   return Fail(ErrorCode::kFailedPrecondition, "FILE_UNREADABLE",
               fmt::format("{}: {}", path, ErrnoText(number)));
-}
-
-std::string SerializeCanonically(const v1::Directory& directory) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    directory.SerializeToCodedStream(&coded);
-  }
-  return bytes;
 }
 
 struct DirectoryCloser {
@@ -64,28 +53,19 @@ Result<std::vector<std::string>, Error> ListHostDirectory(const std::string& pat
   return names;
 }
 
-}  // namespace
-
-struct TreeBuilder::Node {
-  using Children = std::map<std::string, std::unique_ptr<Node>>;  // sorted bytewise
-  struct Link {
-    std::string target;
-  };
-
-  unsigned mode = 0755;
-  std::int64_t mtime_ns = 0;
-  std::variant<Children, BlobSource, Link> content;
-
-  Children* children() { return std::get_if<Children>(&content); }
-  const Children* children() const { return std::get_if<Children>(&content); }
-};
-
-v1::Digest ToProto(const Digest& digest) {
-  v1::Digest message;
-  message.set_sha256(HexOf(digest));
-  message.set_size_bytes(digest.size_bytes);
-  return message;
+// The names of a link's target, ".." among them.
+std::vector<std::string> SplitTarget(std::string_view target) {
+  std::vector<std::string> names;
+  while (!target.empty()) {
+    const std::size_t end = std::min(target.find('/'), target.size());
+    const std::string_view name = target.substr(0, end);
+    if (!name.empty() && name != ".") names.emplace_back(name);
+    target.remove_prefix(std::min(end + 1, target.size()));
+  }
+  return names;
 }
+
+}  // namespace
 
 Result<BlobSource, Error> HashHostFile(const std::string& path) {
   const auto file = OpenHostFile(path);
@@ -100,30 +80,70 @@ Result<BlobSource, Error> HashHostFile(const std::string& path) {
   return BlobSource{hasher.Finish(), BlobSource::File{path, file->identity}};
 }
 
-TreeBuilder::TreeBuilder(Options options) : options_(options), root_(std::make_unique<Node>()) {
+TreeBuilder::TreeBuilder(Options options) : options_(options), root_(std::make_unique<TreeNode>()) {
   for (const engine::DefaultDirectory& directory : engine::kDefaultRoot) {
-    auto node = std::make_unique<Node>();
+    auto node = std::make_unique<TreeNode>();
     node->mode = directory.mode;
     root_->children()->emplace(directory.path.substr(1), std::move(node));
   }
+}
+
+TreeBuilder::TreeBuilder(Options options, const Digest& root, BlobReader reader)
+    : options_(options), root_(std::make_unique<TreeNode>()), reader_(std::move(reader)) {
+  root_->content = TreeNode::Stored{root};
 }
 
 TreeBuilder::~TreeBuilder() = default;
 TreeBuilder::TreeBuilder(TreeBuilder&&) noexcept = default;
 TreeBuilder& TreeBuilder::operator=(TreeBuilder&&) noexcept = default;
 
-// The directory at the first `count` names; what lacks is made.
-Result<TreeBuilder::Node*, Error> TreeBuilder::DirectoryAt(const std::vector<std::string>& names,
-                                                           std::size_t count) {
-  Node* node = root_.get();
-  for (std::size_t i = 0; i < count; ++i) {
-    std::unique_ptr<Node>& child = (*node->children())[names[i]];
-    if (!child) child = std::make_unique<Node>();
-    node = child.get();
-    if (node->children() == nullptr) {
-      return Conflict({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i) + 1},
+Result<TreeNode*, Error> TreeBuilder::Walk(const std::vector<std::string>& names, std::size_t count,
+                                           Missing missing) {
+  std::deque<std::string> rest(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count));
+  std::vector<TreeNode*> way{root_.get()};
+  for (int links = 0; !rest.empty();) {
+    const std::string name = std::move(rest.front());
+    rest.pop_front();
+    if (name == "..") {
+      if (way.size() > 1) way.pop_back();
+      continue;
+    }
+    if (auto loaded = Load(*way.back(), reader_); !loaded) return std::unexpected(loaded.error());
+    TreeNode::Children* const children = way.back()->children();
+    if (children == nullptr) {
+      if (missing == Missing::kStop) return nullptr;
+      const std::size_t at = std::min(way.size() - 1, count);
+      return Conflict({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(at)},
                       "is not a directory, and something is to be put beneath it");
     }
+    const auto found = children->find(name);
+    if (found == children->end() && missing == Missing::kStop) return nullptr;
+    if (found == children->end()) {
+      way.push_back(children->emplace(name, std::make_unique<TreeNode>()).first->second.get());
+      continue;
+    }
+    const TreeNode::Link* const link = found->second->link();
+    if (link == nullptr || (rest.empty() && missing == Missing::kStop)) {
+      way.push_back(found->second.get());
+      continue;
+    }
+    if (++links > kMaxLinks) return Conflict(names, "lies behind too many symbolic links");
+    if (link->target.starts_with('/')) way.resize(1);
+    const std::vector<std::string> target = SplitTarget(link->target);
+    rest.insert(rest.begin(), target.begin(), target.end());
+  }
+  return way.back();
+}
+
+// The directory at the first `count` names; what lacks is made.
+Result<TreeNode*, Error> TreeBuilder::DirectoryAt(const std::vector<std::string>& names,
+                                                  std::size_t count) {
+  const auto node = Walk(names, count, Missing::kMake);
+  if (!node) return node;
+  if (auto loaded = Load(**node, reader_); !loaded) return std::unexpected(loaded.error());
+  if ((*node)->children() == nullptr) {
+    return Conflict({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count)},
+                    "is not a directory, and something is to be put beneath it");
   }
   return node;
 }
@@ -131,23 +151,17 @@ Result<TreeBuilder::Node*, Error> TreeBuilder::DirectoryAt(const std::vector<std
 Result<void, Error> TreeBuilder::MakeDirectory(std::string_view guest_path) {
   const auto names = SplitGuestPath(guest_path);
   if (!names) return std::unexpected(names.error());
-  const auto made = DirectoryAt(*names, names->size());
-  if (!made) return std::unexpected(made.error());
+  const auto directory = DirectoryAt(*names, names->size());
+  if (!directory) return std::unexpected(directory.error());
   return {};
 }
 
-bool TreeBuilder::Contains(std::string_view guest_path) const {
+Result<bool, Error> TreeBuilder::Contains(std::string_view guest_path) {
   const auto names = SplitGuestPath(guest_path);
-  if (!names) return false;
-  const Node* node = root_.get();
-  for (const std::string& name : *names) {
-    const Node::Children* children = node->children();
-    if (children == nullptr) return false;
-    const auto child = children->find(name);
-    if (child == children->end()) return false;
-    node = child->second.get();
-  }
-  return true;
+  if (!names) return false;  // no path that a box can have
+  const auto node = Walk(*names, names->size(), Missing::kStop);
+  if (!node) return std::unexpected(node.error());
+  return *node != nullptr;
 }
 
 Result<void, Error> TreeBuilder::AddFile(const std::string& host_path,
@@ -161,12 +175,13 @@ Result<void, Error> TreeBuilder::AddFile(const std::string& host_path,
 
   const auto parent = DirectoryAt(*names, names->size() - 1);
   if (!parent) return std::unexpected(parent.error());
-  std::unique_ptr<Node>& place = (*(*parent)->children())[names->back()];
-  if (place && place->children() != nullptr) return Conflict(*names, "is a directory");
-  place = std::make_unique<Node>();
+  std::unique_ptr<TreeNode>& place = (*(*parent)->children())[names->back()];
+  if (place && place->is_directory()) return Conflict(*names, "is a directory");
+  place = std::make_unique<TreeNode>();
   place->mode = identity.mode & 0777;
   place->mtime_ns = options_.keep_mtime ? identity.mtime_ns : 0;
-  place->content = *std::move(source);
+  const Digest digest = source->digest;
+  place->content = std::make_shared<TreeNode::Body>(TreeNode::Body{digest, *std::move(source)});
   return {};
 }
 
@@ -224,64 +239,30 @@ Result<void, Error> TreeBuilder::AddLink(const std::string& host_path,
   const ssize_t length = ::readlink(host_path.c_str(), target.data(), target.size());
   if (length < 0) return HostFailure(host_path, errno);
   target.resize(static_cast<std::size_t>(length));
-  if (target.size() > kMaxTarget || !IsUtf8(target) || !IsUtf8(names.back())) {
+  if (target.size() > kMaxTarget) {
     return Fail(ErrorCode::kInvalidArgument, "BAD_PATH",
-                fmt::format("{}: the link's name or target is too long or not UTF-8", host_path));
+                fmt::format("{}: the link's target is too long", host_path));
   }
   const auto parent = DirectoryAt(names, names.size() - 1);
   if (!parent) return std::unexpected(parent.error());
-  std::unique_ptr<Node>& place = (*(*parent)->children())[names.back()];
-  if (place && place->children() != nullptr) return Conflict(names, "is a directory");
-  place = std::make_unique<Node>();
+  std::unique_ptr<TreeNode>& place = (*(*parent)->children())[names.back()];
+  if (place && place->is_directory()) return Conflict(names, "is a directory");
+  place = std::make_unique<TreeNode>();
   place->mode = 0777;
-  place->content = Node::Link{std::move(target)};
+  place->content = TreeNode::Link{std::move(target)};
   return {};
 }
 
 Result<Tree, Error> TreeBuilder::Build() const {
-  std::map<Digest, BlobSource> seen;
-  std::vector<Digest> order;
-  const auto root = BuildDirectory(*root_, "", seen, order);
+  Tree tree;
+  std::set<Digest> seen;
+  const auto root = BuildListings(*root_, [&](BlobSource source) -> Result<void, Error> {
+    if (seen.insert(source.digest).second) tree.blobs.push_back(std::move(source));
+    return {};
+  });
   if (!root) return std::unexpected(root.error());
-  Tree tree{*root, {}};
-  tree.blobs.reserve(order.size());
-  for (const Digest& digest : order) tree.blobs.push_back(std::move(seen.at(digest)));
+  tree.root = *root;
   return tree;
-}
-
-Result<Digest, Error> TreeBuilder::BuildDirectory(const Node& directory, const std::string& path,
-                                                  std::map<Digest, BlobSource>& seen,
-                                                  std::vector<Digest>& order) const {
-  const auto note = [&](BlobSource source) {
-    const Digest digest = source.digest;
-    if (seen.emplace(digest, std::move(source)).second) order.push_back(digest);
-  };
-  v1::Directory listing;
-  for (const auto& [name, child] : *directory.children()) {
-    v1::Node& entry = *listing.add_entries();
-    entry.set_name(name);
-    entry.set_mode(child->mode);
-    entry.set_mtime_ns(child->mtime_ns);
-    if (const auto* file = std::get_if<BlobSource>(&child->content)) {
-      *entry.mutable_file() = ToProto(file->digest);
-      note(*file);
-    } else if (const auto* link = std::get_if<Node::Link>(&child->content)) {
-      entry.set_symlink(link->target);
-    } else {
-      const auto digest = BuildDirectory(*child, path + "/" + name, seen, order);
-      if (!digest) return digest;
-      *entry.mutable_directory() = ToProto(*digest);
-    }
-  }
-  if (listing.entries_size() > kMaxEntries) {
-    return Fail(ErrorCode::kInvalidArgument, "DIRECTORY_TOO_LARGE",
-                fmt::format("{}/ in the box has {} entries; at most {} are possible", path,
-                            listing.entries_size(), kMaxEntries));
-  }
-  std::string bytes = SerializeCanonically(listing);
-  const Digest digest = DigestOf(std::as_bytes(std::span(bytes)));
-  note({digest, std::move(bytes)});
-  return digest;
 }
 
 }  // namespace glovebox::client

@@ -10,30 +10,16 @@
 #include <variant>
 #include <vector>
 
-#include "client/tree/host_file.h"
+#include "client/tree/tree_node.h"
 #include "engine/base/digest.h"
 #include "engine/base/result.h"
-#include "glovebox/v1/tree.pb.h"
 
 namespace glovebox::client {
-
-// Something that the server has to have: bytes in memory (a listing), or a file of this machine.
-struct BlobSource {
-  struct File {
-    std::string path;
-    FileIdentity identity;
-  };
-
-  Digest digest;
-  std::variant<std::string, File> content;
-};
 
 struct Tree {
   Digest root;
   std::vector<BlobSource> blobs;  // each digest once; files before the listings that name them
 };
-
-v1::Digest ToProto(const Digest& digest);
 
 // Hashes a regular file, in pieces. Errors: those of OpenHostFile and ReadPieces.
 Result<BlobSource, Error> HashHostFile(const std::string& path);
@@ -46,6 +32,9 @@ class TreeBuilder {
 
   // Starts with the directories of engine/linux/default_root.h.
   explicit TreeBuilder(Options options);
+  // Starts with a tree that the server has; directories are read when something is put into them.
+  // Symbolic links on the way are followed within the tree.
+  TreeBuilder(Options options, const Digest& root, BlobReader reader);
   ~TreeBuilder();
   TreeBuilder(TreeBuilder&&) noexcept;
   TreeBuilder& operator=(TreeBuilder&&) noexcept;
@@ -62,24 +51,26 @@ class TreeBuilder {
   // Makes a directory and those on the way, mode 0755; nothing where it is there.
   Result<void, Error> MakeDirectory(std::string_view guest_path);
 
-  // Is there something at this path already?
-  bool Contains(std::string_view guest_path) const;
+  // Is there something at this path already? Errors: those of the reader.
+  Result<bool, Error> Contains(std::string_view guest_path);
 
   Result<Tree, Error> Build() const;
 
  private:
-  struct Node;
-  Result<Node*, Error> DirectoryAt(const std::vector<std::string>& names, std::size_t count);
+  enum class Missing { kMake, kStop };
+  // The node at a path; symbolic links are followed but for the last name. Null where it is not
+  // there and is not to be made.
+  Result<TreeNode*, Error> Walk(const std::vector<std::string>& names, std::size_t count,
+                                Missing missing);
+  Result<TreeNode*, Error> DirectoryAt(const std::vector<std::string>& names, std::size_t count);
   Result<void, Error> AddTree(const std::string& host_path, std::vector<std::string>& names);
   Result<void, Error> AddLink(const std::string& host_path, std::vector<std::string>& names);
   Result<void, Error> AddEntry(const std::string& host_path, std::vector<std::string>& names,
                                unsigned mode);
-  Result<Digest, Error> BuildDirectory(const Node& directory, const std::string& path,
-                                       std::map<Digest, BlobSource>& seen,
-                                       std::vector<Digest>& order) const;
 
   Options options_;
-  std::unique_ptr<Node> root_;
+  std::unique_ptr<TreeNode> root_;
+  BlobReader reader_;
 };
 
 }  // namespace glovebox::client

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
-#include "client/tree/tree_builder.h"
+#include "client/tree/tree_node.h"
 #include "engine/base/result.h"
 #include "glovebox/v1/blob_service.grpc.pb.h"
 
@@ -20,8 +22,21 @@ class UploadProgress {
   virtual void OnEnd() = 0;
 };
 
-// Errors: FILE_CHANGED where a file is no longer what was hashed; what the server says otherwise.
+// Small blobs go many in a call, large ones each by itself. Errors: FILE_CHANGED where a file is no
+// longer what was hashed; what the server says otherwise.
 Result<void, Error> Upload(v1::BlobService::StubInterface& service,
                            std::span<const BlobSource> blobs, UploadProgress& progress);
+
+// Which of these the server lacks, in their order.
+Result<std::vector<const BlobSource*>, Error> FindMissing(v1::BlobService::StubInterface& service,
+                                                          std::span<const BlobSource> blobs);
+
+// Sends these, whatever the server has.
+Result<void, Error> Send(v1::BlobService::StubInterface& service,
+                         std::span<const BlobSource* const> blobs, UploadProgress& progress);
+
+// The bytes of a blob of at most `max_bytes` that the server has.
+Result<std::string, Error> ReadBlob(v1::BlobService::StubInterface& service, const Digest& digest,
+                                    std::uint64_t max_bytes);
 
 }  // namespace glovebox::client

@@ -96,6 +96,17 @@ void Fields(Visitor& visit, Value& value)
   visit(9, value.output_offset_bytes);
 }
 
+template <typename Visitor, typename Value>
+void Fields(Visitor& visit, Value& value)
+  requires std::is_same_v<std::remove_const_t<Value>, RootConfig>
+{
+  visit(1, value.env);
+  visit(2, value.command);
+  visit(3, value.working_directory);
+  visit(4, value.uid);
+  visit(5, value.gid);
+}
+
 // ---- Writing ----
 
 class Writer;
@@ -295,6 +306,7 @@ Result<Record, Error> DecodeWhole(std::string_view bytes, const char* what) {
 std::string Encode(const JobSpec& spec) { return EncodeRecord(spec); }
 std::string Encode(const JobOutcome& outcome) { return EncodeRecord(outcome); }
 std::string Encode(const TraceRecord& record) { return EncodeRecord(record); }
+std::string Encode(const RootConfig& config) { return EncodeRecord(config); }
 
 Result<JobSpec, Error> DecodeSpec(std::string_view bytes) {
   return DecodeWhole<JobSpec>(bytes, "job spec");
@@ -304,6 +316,9 @@ Result<JobOutcome, Error> DecodeOutcome(std::string_view bytes) {
 }
 Result<TraceRecord, Error> DecodeTrace(std::string_view bytes) {
   return DecodeWhole<TraceRecord>(bytes, "trace event");
+}
+Result<RootConfig, Error> DecodeRootConfig(std::string_view bytes) {
+  return DecodeWhole<RootConfig>(bytes, "root's configuration");
 }
 
 }  // namespace glovebox::server

@@ -17,16 +17,19 @@
 
 #include "engine/base/result.h"
 #include "server/core/job.h"
+#include "server/core/root_names.h"
 
 namespace glovebox::server {
 
 std::string Encode(const JobSpec& spec);
 std::string Encode(const JobOutcome& outcome);
 std::string Encode(const TraceRecord& record);
+std::string Encode(const RootConfig& config);
 
 // Errors: DATA_LOSS RECORD_DAMAGED.
 Result<JobSpec, Error> DecodeSpec(std::string_view bytes);
 Result<JobOutcome, Error> DecodeOutcome(std::string_view bytes);
 Result<TraceRecord, Error> DecodeTrace(std::string_view bytes);
+Result<RootConfig, Error> DecodeRootConfig(std::string_view bytes);
 
 }  // namespace glovebox::server

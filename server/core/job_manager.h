@@ -217,7 +217,6 @@ class JobManager {
   // recovery.cc
   Result<void, Error> Recover();
   Result<void, Error> Readmit(const JobRow& row);
-  Result<void, Error> LoadPageKey();
 
   const Parts parts_;
   const JobManagerOptions options_;

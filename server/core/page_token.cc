@@ -6,13 +6,17 @@
 
 #include <array>
 #include <cstddef>
+#include <random>
+#include <utility>
 
 #include "engine/base/check.h"
-#include "server/core/job_id.h"
+#include "server/store/job_store.h"
 
 namespace glovebox::server {
 namespace {
 
+constexpr std::size_t kPageKeyBytes = 32;
+constexpr const char* kPageKey = "page_token_key";
 constexpr std::size_t kSealDigits = 32;  // 128 bits of the HMAC, in hexadecimal
 
 std::string Seal(std::string_view key, std::string_view filter, std::string_view last_id) {
@@ -34,19 +38,31 @@ std::string Seal(std::string_view key, std::string_view filter, std::string_view
 
 }  // namespace
 
+Result<std::string, Error> LoadPageKey(JobStore& store) {
+  auto key = store.reader().FindMeta(kPageKey);
+  if (!key) return std::unexpected(key.error());
+  if (*key) return std::move(**key);
+  std::random_device random;
+  std::string made;
+  for (std::size_t i = 0; i < kPageKeyBytes; ++i) made.push_back(static_cast<char>(random()));
+  const auto put =
+      store.Commit([made](Transaction& transaction) { return transaction.PutMeta(kPageKey, made); },
+                   Durability::kPower);
+  if (!put) return std::unexpected(put.error());
+  return made;
+}
+
 std::string SealPageToken(std::string_view key, std::string_view filter, std::string_view last_id) {
   return std::string(last_id) + Seal(key, filter, last_id);
 }
 
 std::optional<std::string> OpenPageToken(std::string_view key, std::string_view filter,
                                          std::string_view token) {
-  if (token.size() != kJobIdLength + kSealDigits) return std::nullopt;
-  const std::string_view id = token.substr(0, kJobIdLength);
-  const std::string seal = Seal(key, filter, id);
-  if (!IsJobId(id) || CRYPTO_memcmp(seal.data(), token.data() + kJobIdLength, kSealDigits) != 0) {
-    return std::nullopt;
-  }
-  return std::string(id);
+  if (token.size() <= kSealDigits) return std::nullopt;
+  const std::string_view last = token.substr(0, token.size() - kSealDigits);
+  const std::string seal = Seal(key, filter, last);
+  if (CRYPTO_memcmp(seal.data(), token.data() + last.size(), kSealDigits) != 0) return std::nullopt;
+  return std::string(last);
 }
 
 }  // namespace glovebox::server

@@ -1,7 +1,6 @@
 // What an earlier daemon left: jobs in the queue stay there, jobs that were under way run again
 // from the start.
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,12 +9,10 @@
 #include "server/core/codec.h"
 #include "server/core/live_job.h"
 #include "server/core/log.h"
+#include "server/core/page_token.h"
 
 namespace glovebox::server {
 namespace {
-
-constexpr std::size_t kPageKeyBytes = 32;
-constexpr const char* kPageKey = "page_token_key";
 
 std::vector<int> UnfinishedStates() {
   std::vector<int> states;
@@ -30,7 +27,9 @@ bool IsUnfinished(const JobRow& row) { return !IsTerminal(static_cast<JobState>(
 }  // namespace
 
 Result<void, Error> JobManager::Recover() {
-  if (auto loaded = LoadPageKey(); !loaded) return loaded;
+  auto key = LoadPageKey(*parts_.store);
+  if (!key) return std::unexpected(key.error());
+  page_key_ = std::move(*key);
   JobReader& reader = parts_.store->reader();
   JobQuery newest;
   newest.limit = 1;
@@ -64,23 +63,6 @@ Result<void, Error> JobManager::Recover() {
              fmt::format("cannot be taken up: {}", readmitted.error().message));
     }
   }
-  return {};
-}
-
-Result<void, Error> JobManager::LoadPageKey() {
-  auto key = parts_.store->reader().FindMeta(kPageKey);
-  if (!key) return std::unexpected(key.error());
-  if (!*key) {
-    std::random_device random;
-    std::string made;
-    for (std::size_t i = 0; i < kPageKeyBytes; ++i) made.push_back(static_cast<char>(random()));
-    auto put = parts_.store->Commit(
-        [made](Transaction& transaction) { return transaction.PutMeta(kPageKey, made); },
-        Durability::kPower);
-    if (!put) return put;
-    *key = std::move(made);
-  }
-  page_key_ = std::move(**key);
   return {};
 }
 

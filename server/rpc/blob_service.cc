@@ -18,6 +18,8 @@ namespace {
 constexpr unsigned kThreads = 4;
 constexpr int kMaxDigests = 10'000;
 constexpr std::size_t kMaxWrite = 1 << 20;
+constexpr int kMaxBatch = 4'096;
+constexpr std::size_t kMaxBatchBytes = 8 << 20;
 constexpr std::size_t kMaxRead = 64 << 10;
 
 // One message at a time: the next is read when this one is on its way to the disk.
@@ -185,6 +187,34 @@ grpc::ServerUnaryReactor* BlobServiceImpl::FindMissing(grpc::CallbackServerConte
 grpc::ServerReadReactor<v1::WriteBlobRequest>* BlobServiceImpl::Write(
     grpc::CallbackServerContext*, v1::WriteBlobResponse* response) {
   return new WriteCall(activity_, blobs_, pool_, response);
+}
+
+grpc::ServerUnaryReactor* BlobServiceImpl::WriteBatch(grpc::CallbackServerContext* context,
+                                                      const v1::WriteBatchRequest* request,
+                                                      v1::WriteBatchResponse*) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const auto write = [this, request]() -> Result<void, Error> {
+    std::vector<BlobStore::Whole> blobs;
+    std::size_t bytes = 0;
+    for (int i = 0; i < request->blobs_size(); ++i) {
+      const v1::WriteBatchRequest::Blob& blob = request->blobs(i);
+      const auto digest = ParseDigest(blob.digest(), fmt::format("blobs[{}].digest", i));
+      if (!digest) return std::unexpected(digest.error());
+      blobs.push_back({*digest, BytesOf(blob.data())});
+      bytes += blob.data().size();
+    }
+    if (request->blobs_size() > kMaxBatch || bytes > kMaxBatchBytes) {
+      return Fail(ErrorCode::kInvalidArgument, "BATCH_TOO_LARGE",
+                  fmt::format("{} blobs of {} bytes exceed {} of {}", request->blobs_size(), bytes,
+                              kMaxBatch, kMaxBatchBytes),
+                  "blobs");
+    }
+    return blobs_.StoreAll(blobs);
+  };
+  pool_.Post([reactor, write, call = std::make_shared<Activity::Call>(activity_)] {
+    reactor->Finish(StatusOf(write()));
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* BlobServiceImpl::QueryWrite(grpc::CallbackServerContext* context,

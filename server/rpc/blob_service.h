@@ -18,6 +18,9 @@ class BlobServiceImpl : public v1::BlobService::CallbackService {
                                         v1::FindMissingResponse* response) override;
   grpc::ServerReadReactor<v1::WriteBlobRequest>* Write(grpc::CallbackServerContext* context,
                                                        v1::WriteBlobResponse* response) override;
+  grpc::ServerUnaryReactor* WriteBatch(grpc::CallbackServerContext* context,
+                                       const v1::WriteBatchRequest* request,
+                                       v1::WriteBatchResponse* response) override;
   grpc::ServerUnaryReactor* QueryWrite(grpc::CallbackServerContext* context,
                                        const v1::QueryWriteRequest* request,
                                        v1::QueryWriteResponse* response) override;

@@ -19,6 +19,8 @@ static_assert(static_cast<int>(JobState::kFailed) == v1::FAILED);
 static_assert(static_cast<int>(JobState::kCancelled) == v1::CANCELLED);
 static_assert(v1::JobState_MAX == v1::CANCELLED);
 
+constexpr std::string_view kRootNamePrefix = "roots/";
+
 v1::JobState StateMessage(JobState state) { return static_cast<v1::JobState>(state); }
 
 void SetTime(google::protobuf::Timestamp* time, std::int64_t ns) {
@@ -229,6 +231,47 @@ v1::TraceEvent MessageOf(const TraceRecord& record, std::uint64_t sequence) {
   message.mutable_arguments()->Assign(record.arguments.begin(), record.arguments.end());
   message.set_result(record.result);
   message.set_output_offset_bytes(record.output_offset_bytes);
+  return message;
+}
+
+Result<std::string, Error> RootNameOf(const std::string& name, const std::string& field) {
+  if (name.starts_with(kRootNamePrefix) && IsRootName(name.substr(kRootNamePrefix.size())))
+    return name.substr(kRootNamePrefix.size());
+  return Fail(ErrorCode::kInvalidArgument, "ROOT_NAME",
+              fmt::format("a root's name is \"{}\" and 1 to {} of a-z, 0-9, '.', '_', '-', the "
+                          "first a letter or digit",
+                          kRootNamePrefix, kMaxRootName),
+              field);
+}
+
+Result<NamedRoot, Error> RootOf(const v1::Root& message) {
+  const auto name = RootNameOf(message.name(), "root.name");
+  if (!name) return std::unexpected(name.error());
+  const auto tree = ParseDigest(message.tree(), "root.tree");
+  if (!tree) return std::unexpected(tree.error());
+  NamedRoot root{*name, *tree, {}};
+  const v1::RootConfig& config = message.config();
+  root.config.env.assign(config.env().begin(), config.env().end());
+  root.config.command.assign(config.command().begin(), config.command().end());
+  root.config.working_directory = config.working_directory();
+  root.config.uid = config.uid();
+  root.config.gid = config.gid();
+  return root;
+}
+
+v1::Root MessageOf(const NamedRoot& root) {
+  v1::Root message;
+  message.set_name(std::string(kRootNamePrefix) + root.name);
+  *message.mutable_tree() = MessageOf(root.tree);
+  v1::RootConfig& config = *message.mutable_config();
+  config.mutable_env()->Assign(root.config.env.begin(), root.config.env.end());
+  config.mutable_command()->Assign(root.config.command.begin(), root.config.command.end());
+  config.set_working_directory(root.config.working_directory);
+  config.set_uid(root.config.uid);
+  config.set_gid(root.config.gid);
+  SetTime(message.mutable_create_time(), root.create_ns);
+  message.set_blobs(root.blobs);
+  message.set_size_bytes(root.size_bytes);
   return message;
 }
 

@@ -62,14 +62,18 @@ Result<void, Error> ClearSocket(const std::filesystem::path& socket) {
 }  // namespace
 
 RpcServer::RpcServer(std::filesystem::path socket, JobManager& manager, BlobStore& blobs,
-                     const std::string& version)
-    : socket_(std::move(socket)), jobs_(manager, activity_, version), blobs_(blobs, activity_) {}
+                     RootNames& roots, const std::string& version)
+    : socket_(std::move(socket)),
+      jobs_(manager, activity_, version),
+      blobs_(blobs, activity_),
+      roots_(roots, activity_) {}
 
 Result<std::unique_ptr<RpcServer>, Error> RpcServer::Start(const std::filesystem::path& socket,
                                                            JobManager& manager, BlobStore& blobs,
+                                                           RootNames& roots,
                                                            const std::string& version) {
   if (auto cleared = ClearSocket(socket); !cleared) return std::unexpected(cleared.error());
-  std::unique_ptr<RpcServer> rpc(new RpcServer(socket, manager, blobs, version));
+  std::unique_ptr<RpcServer> rpc(new RpcServer(socket, manager, blobs, roots, version));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -77,6 +81,7 @@ Result<std::unique_ptr<RpcServer>, Error> RpcServer::Start(const std::filesystem
   builder.AddListeningPort("unix:" + socket.string(), grpc::InsecureServerCredentials());
   builder.RegisterService(&rpc->jobs_);
   builder.RegisterService(&rpc->blobs_);
+  builder.RegisterService(&rpc->roots_);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes * 4);
   rpc->server_ = builder.BuildAndStart();

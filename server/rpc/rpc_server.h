@@ -13,6 +13,7 @@
 #include "server/rpc/activity.h"
 #include "server/rpc/blob_service.h"
 #include "server/rpc/job_service.h"
+#include "server/rpc/root_service.h"
 
 namespace glovebox::server {
 
@@ -24,6 +25,7 @@ class RpcServer {
   // SOCKET_NOT_PRIVATE, INTERNAL SOCKET.
   static Result<std::unique_ptr<RpcServer>, Error> Start(const std::filesystem::path& socket,
                                                          JobManager& manager, BlobStore& blobs,
+                                                         RootNames& roots,
                                                          const std::string& version);
   ~RpcServer();
 
@@ -34,13 +36,14 @@ class RpcServer {
   void Stop(std::chrono::milliseconds grace);
 
  private:
-  RpcServer(std::filesystem::path socket, JobManager& manager, BlobStore& blobs,
+  RpcServer(std::filesystem::path socket, JobManager& manager, BlobStore& blobs, RootNames& roots,
             const std::string& version);
 
   const std::filesystem::path socket_;
   Activity activity_;
   JobServiceImpl jobs_;
   BlobServiceImpl blobs_;
+  RootServiceImpl roots_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -211,10 +211,8 @@ Result<void, Error> BlobStore::Upload::Begin() {
   {
     absl::MutexLock lock(&store_.mu_);
     resumable_ = store_.uploading_.insert(digest_).second;
-    path_ = resumable_ ? store_.PartialPath(digest_)
-                       : store_.directory_ / "uploads" /
-                             fmt::format("{}.{}", HexOf(digest_), ++store_.temporaries_);
   }
+  path_ = resumable_ ? store_.PartialPath(digest_) : store_.NewTemporary(digest_);
   auto file = OpenFile(path_, O_RDWR | O_CREAT | O_APPEND | (resumable_ ? 0 : O_TRUNC));
   if (!file) return std::unexpected(file.error());
   file_ = std::move(*file);
@@ -228,6 +226,55 @@ Result<void, Error> BlobStore::Upload::Begin() {
   committed_ = *size;
   if (auto hashed = HashFile(file_.get(), *size, hasher_, path_); !hashed) return hashed;
   return committed_ == digest_.size_bytes ? Finish() : Result<void, Error>();
+}
+
+std::filesystem::path BlobStore::NewTemporary(const Digest& digest) {
+  absl::MutexLock lock(&mu_);
+  return directory_ / "uploads" / fmt::format("{}.{}", HexOf(digest), ++temporaries_);
+}
+
+Result<void, Error> BlobStore::StoreAll(std::span<const Whole> blobs) {
+  struct Temporary {
+    const Whole* blob;
+    std::filesystem::path path;
+  };
+  std::vector<Temporary> written;
+  const auto store = [&]() -> Result<void, Error> {
+    for (const Whole& blob : blobs) {
+      const Digest found = DigestOf(blob.bytes);
+      if (found != blob.digest) {
+        return Fail(ErrorCode::kInvalidArgument, "DIGEST_MISMATCH",
+                    fmt::format("{}: the bytes sent are {}", Describe(blob.digest), HexOf(found)),
+                    fmt::format("blobs[{}].digest", &blob - blobs.data()));
+      }
+    }
+    for (const Whole& blob : blobs) {
+      if (Has(blob.digest)) continue;
+      if (auto made = MakePrivateDirectory(BlobPath(blob.digest).parent_path()); !made) return made;
+      written.push_back({&blob, NewTemporary(blob.digest)});
+      auto file = OpenFile(written.back().path, O_WRONLY | O_CREAT | O_TRUNC);
+      if (!file) return std::unexpected(file.error());
+      if (auto all = WriteAll(file->get(), blob.bytes, written.back().path); !all) return all;
+      if (::fchmod(file->get(), 0400) != 0)
+        return std::unexpected(FileError(errno, "chmod", written.back().path));
+    }
+    if (written.empty()) return {};
+    if (auto synced = SyncFileSystem(directory_); !synced) return synced;
+    for (const Temporary& temporary : written) {
+      if (::rename(temporary.path.c_str(), BlobPath(temporary.blob->digest).c_str()) != 0)
+        return std::unexpected(FileError(errno, "rename", temporary.path));
+    }
+    if (auto synced = SyncFileSystem(directory_); !synced) return synced;
+    absl::MutexLock lock(&mu_);
+    for (const Temporary& temporary : written) verified_.insert(temporary.blob->digest);
+    return {};
+  };
+  auto stored = store();
+  // What was renamed already is a whole blob and may stay.
+  if (!stored) {
+    for (const Temporary& temporary : written) ::unlink(temporary.path.c_str());
+  }
+  return stored;
 }
 
 Result<void, Error> BlobStore::Publish(const Digest& digest, int fd,

@@ -60,6 +60,14 @@ class BlobStore {
   // under way, this one begins at 0 on its own and cannot be resumed.
   Result<std::unique_ptr<BlobUpload>, Error> BeginUpload(const Digest& digest);
 
+  struct Whole {
+    Digest digest;
+    std::span<const std::byte> bytes;
+  };
+  // Stores blobs that are here as a whole, all of them or none. They become durable together: two
+  // waits for the disk, however many they are. Errors: INVALID_ARGUMENT DIGEST_MISMATCH.
+  Result<void, Error> StoreAll(std::span<const Whole> blobs);
+
   struct UploadState {
     std::uint64_t committed_bytes = 0;
     bool complete = false;
@@ -73,6 +81,7 @@ class BlobStore {
   std::filesystem::path BlobPath(const Digest& digest) const;
   std::filesystem::path PartialPath(const Digest& digest) const;
   Result<void, Error> SweepUploads();
+  std::filesystem::path NewTemporary(const Digest& digest);
   Result<void, Error> Publish(const Digest& digest, int fd, const std::filesystem::path& temporary);
   Result<void, Error> Verify(const Digest& digest, int fd, const std::filesystem::path& path);
 

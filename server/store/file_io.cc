@@ -68,6 +68,13 @@ Result<void, Error> SyncDirectory(const std::filesystem::path& path) {
   return {};
 }
 
+Result<void, Error> SyncFileSystem(const std::filesystem::path& path) {
+  auto directory = OpenFile(path, O_RDONLY | O_DIRECTORY);
+  if (!directory) return std::unexpected(directory.error());
+  if (::syncfs(directory->get()) != 0) return std::unexpected(FileError(errno, "syncfs", path));
+  return {};
+}
+
 Result<void, Error> MakePrivateDirectory(const std::filesystem::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
     return std::unexpected(FileError(errno, "mkdir", path));

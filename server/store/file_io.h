@@ -35,6 +35,9 @@ Result<void, Error> SyncFile(int fd, const std::filesystem::path& path);
 // Makes the names in a directory durable: what was created in, renamed to or removed from it.
 Result<void, Error> SyncDirectory(const std::filesystem::path& path);
 
+// syncfs(2): all that was written to the file system in which `directory` lies.
+Result<void, Error> SyncFileSystem(const std::filesystem::path& directory);
+
 // Creates the directory with mode 0700 if it is not there (its parent must be).
 Result<void, Error> MakePrivateDirectory(const std::filesystem::path& path);
 

@@ -60,6 +60,17 @@ struct RequestRow {
   std::string body;  // digest of the canonical request
 };
 
+// A root file system that has a name.
+struct RootRow {
+  std::string tenant = kDefaultTenant;
+  std::string name;
+  Digest tree;
+  std::int64_t create_ns = 0;
+  std::uint64_t blobs = 0;
+  std::uint64_t size_bytes = 0;
+  std::string config;
+};
+
 struct BlobRef {
   Digest digest;
   std::string job;

@@ -71,6 +71,21 @@ Result<std::optional<Value>, Error> First(StatementCache& statements, const char
   return std::optional<Value>(std::move(rows->front()));
 }
 
+// The columns of named_roots in this order, here and nowhere else.
+#define GB_ROOT_COLUMNS "tenant, name, sha256, size, create_ns, blobs, bytes, config"
+
+RootRow RootFrom(const Statement& row) {
+  RootRow root;
+  root.tenant = row.Text(0);
+  root.name = row.Text(1);
+  root.tree = DigestFrom(row.Text(2), row.Unsigned(3));
+  root.create_ns = row.Int(4);
+  root.blobs = row.Unsigned(5);
+  root.size_bytes = row.Unsigned(6);
+  root.config = row.Text(7);
+  return root;
+}
+
 std::string TextOf(const Statement& row) { return std::string(row.Text(0)); }
 
 }  // namespace
@@ -91,6 +106,16 @@ Result<void, Error> Transaction::Run(const char* sql, const Values&... values) {
   auto statement = statements_->Get(sql);
   if (!statement) return std::unexpected(statement.error());
   return (*statement)->Bind(values...).Run();
+}
+
+template <typename... Values>
+Result<bool, Error> Transaction::Any(const char* sql, const Values&... values) {
+  auto statement = statements_->Get(sql);
+  if (!statement) return std::unexpected(statement.error());
+  (*statement)->Bind(values...);
+  const auto found = (*statement)->Step();
+  (*statement)->Reset();
+  return found;
 }
 
 Result<void, Error> Transaction::InsertJob(const JobRow& job, std::string_view spec) {
@@ -167,6 +192,31 @@ Result<void, Error> Transaction::PutRoot(const Digest& root, std::span<const Dig
             BlobView{ShaOf(root)}, root.size_bytes, BlobView{ShaOf(blob)}, blob.size_bytes);
   }
   return put;
+}
+
+Result<void, Error> Transaction::PutNamedRoot(const RootRow& root, bool replace) {
+  const auto taken = Any("SELECT 1 FROM named_roots WHERE tenant = ?1 AND name = ?2",
+                         std::string_view(root.tenant), std::string_view(root.name));
+  if (!taken) return std::unexpected(taken.error());
+  if (*taken && !replace) {
+    return Fail(ErrorCode::kAlreadyExists, "ROOT_EXISTS",
+                "there is a root \"" + root.name + "\" already", "root.name");
+  }
+  return Run("INSERT OR REPLACE INTO named_roots (" GB_ROOT_COLUMNS
+             ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+             std::string_view(root.tenant), std::string_view(root.name), BlobView{ShaOf(root.tree)},
+             root.tree.size_bytes, root.create_ns, root.blobs, root.size_bytes,
+             BlobView{root.config});
+}
+
+Result<void, Error> Transaction::DeleteNamedRoot(std::string_view tenant, std::string_view name) {
+  const auto known = Any("SELECT 1 FROM named_roots WHERE tenant = ?1 AND name = ?2", tenant, name);
+  if (!known) return std::unexpected(known.error());
+  if (!*known) {
+    return Fail(ErrorCode::kNotFound, "ROOT_NOT_FOUND",
+                "there is no root \"" + std::string(name) + "\"", "name");
+  }
+  return Run("DELETE FROM named_roots WHERE tenant = ?1 AND name = ?2", tenant, name);
 }
 
 Result<void, Error> Transaction::PutMeta(std::string_view key, std::string_view value) {
@@ -290,6 +340,24 @@ Result<std::optional<std::vector<Digest>>, Error> JobReader::FindRoot(const Dige
   // A closure is never empty: the root itself belongs to it.
   if (blobs->empty()) return std::optional<std::vector<Digest>>();
   return std::optional(std::move(*blobs));
+}
+
+Result<std::optional<RootRow>, Error> JobReader::FindNamedRoot(std::string_view tenant,
+                                                               std::string_view name) {
+  absl::MutexLock lock(&mu_);
+  return First<RootRow>(
+      statements_, "SELECT " GB_ROOT_COLUMNS " FROM named_roots WHERE tenant = ?1 AND name = ?2",
+      RootFrom, tenant, name);
+}
+
+Result<std::vector<RootRow>, Error> JobReader::ListNamedRoots(std::string_view tenant,
+                                                              std::string_view after,
+                                                              std::size_t limit) {
+  absl::MutexLock lock(&mu_);
+  return Rows<RootRow>(statements_,
+                       "SELECT " GB_ROOT_COLUMNS
+                       " FROM named_roots WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
+                       RootFrom, tenant, after, limit);
 }
 
 Result<std::optional<std::string>, Error> JobReader::FindMeta(std::string_view key) {

@@ -50,11 +50,18 @@ class Transaction {
                                    const RequestRow& request);
   Result<void, Error> PutBlobRef(std::string_view tenant, const BlobRef& ref);
   Result<void, Error> PutRoot(const Digest& root, std::span<const Digest> blobs);
+  // ALREADY_EXISTS ROOT_EXISTS where the name is taken, unless it is to be replaced.
+  Result<void, Error> PutNamedRoot(const RootRow& root, bool replace);
+  // NOT_FOUND ROOT_NOT_FOUND.
+  Result<void, Error> DeleteNamedRoot(std::string_view tenant, std::string_view name);
   Result<void, Error> PutMeta(std::string_view key, std::string_view value);
   // The job with all that hangs on it.
   Result<void, Error> DeleteJob(std::string_view job);
 
  private:
+  // Whether a query has a row.
+  template <typename... Values>
+  Result<bool, Error> Any(const char* sql, const Values&... values);
   template <typename... Values>
   Result<void, Error> Run(const char* sql, const Values&... values);
 
@@ -87,6 +94,11 @@ class JobReader {
                                                          std::string_view request_id);
   // Sorted; empty where the root's closure was never computed.
   Result<std::optional<std::vector<Digest>>, Error> FindRoot(const Digest& root);
+  Result<std::optional<RootRow>, Error> FindNamedRoot(std::string_view tenant,
+                                                      std::string_view name);
+  // By name, those behind `after`.
+  Result<std::vector<RootRow>, Error> ListNamedRoots(std::string_view tenant,
+                                                     std::string_view after, std::size_t limit);
   Result<std::optional<std::string>, Error> FindMeta(std::string_view key);
 
  private:

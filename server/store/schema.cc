@@ -57,6 +57,13 @@ constexpr std::array kMigrations{
         root INTEGER NOT NULL, sha256 BLOB NOT NULL, size INTEGER NOT NULL,
         PRIMARY KEY (root, sha256, size)) WITHOUT ROWID;
     )sql"},
+    // `config` is opaque here, as a job's spec is.
+    Migration{2, "root file systems by name", R"sql(
+      CREATE TABLE named_roots (
+        tenant TEXT NOT NULL, name TEXT NOT NULL, sha256 BLOB NOT NULL, size INTEGER NOT NULL,
+        create_ns INTEGER NOT NULL, blobs INTEGER NOT NULL, bytes INTEGER NOT NULL, config BLOB NOT NULL,
+        PRIMARY KEY (tenant, name)) WITHOUT ROWID;
+    )sql"},
 };
 
 constexpr bool VersionsCountUp() {

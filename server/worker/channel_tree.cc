@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "glovebox/v1/tree.pb.h"
+#include "server/channel/clean_text.h"
 
 namespace glovebox::worker {
 namespace {
@@ -32,6 +33,20 @@ std::unexpected<Error> Invalid(const Digest& digest, const std::string& what) {
 bool IsEntryName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxEntryNameBytes && name != "." && name != ".." &&
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+// The bounds of attributes are those that the daemon checked; what would harm is looked at again.
+bool SetAttributes(const tree::Node& node, engine::TreeEntry* entry) {
+  entry->mode = node.mode();
+  entry->uid = node.uid();
+  entry->gid = node.gid();
+  entry->mtime_ns = node.mtime_ns();
+  if (node.has_hard_link()) {
+    entry->hard_link = {node.hard_link().id(), node.hard_link().count()};
+    if (!node.has_file() || entry->hard_link.id == 0 || entry->hard_link.count < 2) return false;
+  }
+  for (const tree::Xattr& xattr : node.xattrs()) entry->xattrs[xattr.name()] = xattr.value();
+  return (node.mode() & ~kModeBits) == 0;
 }
 
 bool SetDigest(const tree::Digest& from, engine::NodeKind kind, engine::TreeEntry* entry) {
@@ -92,14 +107,13 @@ Result<std::vector<engine::TreeEntry>, Error> ParseDirectory(std::string_view by
     if (!IsEntryName(node.name())) return Invalid(digest, "an entry's name is not a file name");
     if (!entries.empty() && entries.back().name >= node.name())
       return Invalid(digest, "entries are not sorted");
-    if ((node.mode() & ~kModeBits) != 0) return Invalid(digest, node.name() + ": mode");
-    if (!SetContent(node, &entry))
-      return Invalid(digest, node.name() + ": neither file, directory nor link");
+    if (!SetAttributes(node, &entry))
+      return Invalid(digest, channel::CleanText(node.name(), kMaxEntryNameBytes) + ": attributes");
+    if (!SetContent(node, &entry)) {
+      return Invalid(digest, channel::CleanText(node.name(), kMaxEntryNameBytes) +
+                                 ": neither file, directory nor link");
+    }
     entry.name = std::move(*node.mutable_name());
-    entry.mode = node.mode();
-    entry.uid = node.uid();
-    entry.gid = node.gid();
-    entry.mtime_ns = node.mtime_ns();
     entries.push_back(std::move(entry));
   }
   return entries;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <future>
+#include <map>
 #include <string>
 
 #include "tests/hostile/guest_root.h"
@@ -197,6 +198,90 @@ TEST_F(HostileGuestTest, ProgramThatIsMissingIsToldAsTheGuestsOwnEnd) {
   ASSERT_TRUE(seen.end) << *seen.lost;
   EXPECT_EQ(seen.end->kind, Kind::kNotStarted);
   EXPECT_EQ(seen.end->code, ENOENT);
+}
+
+// What a guest can use up ends in an errno that it is told, or in a limit that the job is told; a
+// box beside it goes on.
+struct Greed {
+  const char* guest;
+  Kind kind;
+  const char* limit;  // of kLimit
+  std::map<std::string, std::uint64_t> limits;
+  const char* out;
+};
+
+class GreedyGuest : public HostileGuestTest, public testing::WithParamInterface<Greed> {
+ protected:
+  Recorder::Seen RunBesideAnother(RunRequest request) {
+    auto bystander = Launch(RequestOf("spin"));
+    EXPECT_EQ(bystander.recorder->Await(IsReady).out, "ready\n");
+    auto job = Launch(std::move(request));
+    auto seen = job.recorder->AwaitEnd();
+    bystander.handle->Cancel("", false);
+    const auto other = bystander.recorder->AwaitEnd();
+    EXPECT_TRUE(other.end && other.end->kind == Kind::kCancelled);
+    return seen;
+  }
+};
+
+TEST_P(GreedyGuest, CannotUseUpTheHost) {
+  const Greed& greed = GetParam();
+  auto request = RequestOf(greed.guest);
+  for (const auto& [name, value] : greed.limits) request.limits[name] = value;
+  const auto seen = RunBesideAnother(std::move(request));
+  ASSERT_TRUE(seen.end) << *seen.lost;
+  EXPECT_EQ(seen.end->kind, greed.kind) << seen.end->failure_reason << ": " << seen.end->detail;
+  EXPECT_EQ(seen.end->limit, greed.limit);
+  EXPECT_EQ(seen.out.substr(0, std::string(greed.out).size()), greed.out);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Guests, GreedyGuest,
+    testing::Values(
+        Greed{"fork_bomb", Kind::kExited, "", {{"tasks", 200}}, "EAGAIN\n"},
+        Greed{"thread_bomb", Kind::kExited, "", {{"tasks", 1000}}, "EAGAIN\n"},
+        Greed{"memory_hog", Kind::kLimit, "mem", {{"mem", 64 << 20}}, ""},
+        Greed{"disk_filler",
+              Kind::kExited,
+              "",
+              {{"disk", 2 << 20}},
+              "a file: ENOSPC\nnames: ENOSPC\ndirectories: ENOSPC\n"},
+        Greed{"descriptor_hog",
+              Kind::kExited,
+              "",
+              {{"files", 100}},
+              "pipes: EMFILE\ncopies: EMFILE\nfiles: EMFILE\n"},
+        Greed{"flood", Kind::kLimit, "output", {{"output", 1 << 20}}, "ready\n"},
+        Greed{"spin", Kind::kLimit, "insns", {{"insns", 10'000'000}}, "ready\n"},
+        Greed{"link_maze",
+              Kind::kExited,
+              "",
+              {},
+              "a circle: ELOOP\na chain: ELOOP\na long path: ENAMETOOLONG\n"},
+        Greed{"huge_vectors",
+              Kind::kExited,
+              "",
+              {},
+              "bytes: EINVAL\nentries: EINVAL\nminus one: EINVAL\npoll: EINVAL\nwords: E2BIG\n"}),
+    [](const auto& greed) { return std::string(greed.param.guest); });
+
+TEST_F(GreedyGuest, CannotHarmItsBoxWithBadPointers) {
+  const auto seen = RunBesideAnother(RequestOf("bad_pointers"));
+  ASSERT_TRUE(seen.end) << *seen.lost;
+  EXPECT_EQ(seen.end->kind, Kind::kExited) << seen.end->failure_reason << ": " << seen.end->detail;
+  EXPECT_EQ(seen.out, "survived\n");
+}
+
+// A guest may well end itself or hit a limit; what must not happen is that its worker is lost.
+TEST_F(GreedyGuest, CannotHarmItsBoxWithRandomCalls) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    auto request = RequestOf("random_calls");
+    request.seed = seed;
+    const auto seen = RunBesideAnother(std::move(request));
+    ASSERT_TRUE(seen.end) << "seed " << seed << ": " << *seen.lost;
+    EXPECT_NE(seen.end->kind, Kind::kFailed)
+        << "seed " << seed << ": " << seen.end->failure_reason << ": " << seen.end->detail;
+  }
 }
 
 }  // namespace

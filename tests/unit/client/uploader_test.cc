@@ -3,71 +3,14 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
-#include <map>
-#include <mutex>
 
+#include "tests/unit/client/fake_blobs.h"
 #include "tests/unit/client/test_server.h"
 
 namespace glovebox::client {
 namespace {
 
 using testing::HasSubstr;
-
-// Keeps blobs in memory; breaks off calls where it is told to.
-class FakeBlobs : public v1::BlobService::Service {
- public:
-  std::map<std::string, std::string> stored;  // by digest
-  std::map<std::string, std::string> partial;
-  std::map<std::string, int> writes;  // calls, by digest
-  std::size_t largest_message = 0;
-  std::uint64_t bytes_received = 0;
-  int break_after_messages = -1;  // the next Write breaks off after so many
-
-  grpc::Status FindMissing(grpc::ServerContext*, const v1::FindMissingRequest* request,
-                           v1::FindMissingResponse* response) override {
-    EXPECT_LE(request->digests_size(), 10'000);
-    for (const v1::Digest& digest : request->digests()) {
-      if (!stored.contains(digest.sha256())) *response->add_missing() = digest;
-    }
-    return grpc::Status::OK;
-  }
-
-  grpc::Status QueryWrite(grpc::ServerContext*, const v1::QueryWriteRequest* request,
-                          v1::QueryWriteResponse* response) override {
-    response->set_committed_bytes(partial[request->digest().sha256()].size());
-    response->set_complete(stored.contains(request->digest().sha256()));
-    return grpc::Status::OK;
-  }
-
-  grpc::Status Write(grpc::ServerContext*, grpc::ServerReader<v1::WriteBlobRequest>* reader,
-                     v1::WriteBlobResponse* response) override {
-    v1::WriteBlobRequest message;
-    v1::Digest digest;
-    int messages = 0;
-    while (reader->Read(&message)) {
-      if (message.has_digest()) {
-        digest = message.digest();
-        ++writes[digest.sha256()];
-      }
-      std::string& bytes = partial[digest.sha256()];
-      if (message.offset_bytes() != bytes.size()) return {grpc::StatusCode::ABORTED, "offset"};
-      bytes += message.data();
-      bytes_received += message.data().size();
-      largest_message = std::max(largest_message, message.data().size());
-      if (++messages == break_after_messages) {
-        break_after_messages = -1;
-        return {grpc::StatusCode::UNAVAILABLE, "broken off"};
-      }
-    }
-    std::string bytes = std::exchange(partial[digest.sha256()], {});
-    if (HexOf(DigestOf(std::as_bytes(std::span(bytes)))) != digest.sha256()) {
-      return {grpc::StatusCode::INVALID_ARGUMENT, "digest mismatch"};
-    }
-    response->set_committed_bytes(bytes.size());
-    stored[digest.sha256()] = std::move(bytes);
-    return grpc::Status::OK;
-  }
-};
 
 class NotedProgress : public UploadProgress {
  public:
@@ -145,11 +88,24 @@ TEST_F(UploaderTest, GoesOnWithWhatAnEarlierClientLeft) {
   EXPECT_EQ(service_.bytes_received, bytes.size() - 12'345);
 }
 
-TEST_F(UploaderTest, AsksAgainWhereASmallOneIsHalfThere) {
-  const BlobSource blob = Bytes("hello world");
-  service_.partial[HexOf(blob.digest)] = "hello";
+TEST_F(UploaderTest, SendsSmallOnesTogetherAndLargeOnesAlone) {
+  std::vector<BlobSource> blobs;
+  for (int i = 0; i < 2'500; ++i) blobs.push_back(Bytes("small " + std::to_string(i)));
+  blobs.push_back(Bytes(Pattern(300 << 10)));
+  ASSERT_TRUE(Send(blobs));
+  EXPECT_EQ(service_.stored.size(), blobs.size());
+  EXPECT_EQ(service_.batches, 3);
+  EXPECT_EQ(service_.writes.size(), 1u);
+  EXPECT_EQ(progress_.sent, progress_.total);
+}
+
+TEST_F(UploaderTest, ReadsABlobBackAndChecksIt) {
+  const BlobSource blob = Bytes(Pattern(200'000));
   ASSERT_TRUE(Send({blob}));
-  EXPECT_EQ(service_.stored.at(HexOf(blob.digest)), "hello world");
+  EXPECT_EQ(ReadBlob(*stub_, blob.digest, 1 << 20), std::get<std::string>(blob.content));
+  EXPECT_EQ(ReadBlob(*stub_, blob.digest, 1'000).error().reason, "BLOB_TOO_LARGE");
+  service_.stored[HexOf(blob.digest)][7] ^= 1;
+  EXPECT_EQ(ReadBlob(*stub_, blob.digest, 1 << 20).error().reason, "BLOB_DAMAGED");
 }
 
 TEST_F(UploaderTest, RefusesAFileThatChangedInBetween) {
