@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
 
 #include "engine/linux/default_root.h"
 #include "tests/unit/client/temp_dir.h"
@@ -140,6 +144,89 @@ TEST_F(JobOptionsTest, RefusesWrongOptionsByName) {
   EXPECT_THAT(Refusal({""}), HasSubstr("NO_COMMAND"));
   options_.stdin_file = host_.Path("absent");
   EXPECT_THAT(Refusal(), HasSubstr("--stdin"));
+}
+
+// A root that the server has: /bin is a link to usr/bin, where prog lies.
+class BaseRootTest : public JobOptionsTest {
+ protected:
+  void SetUp() override {
+    host_.Write("root/usr/bin/prog", "x", 0755);
+    ASSERT_EQ(::symlink("usr/bin", host_.Path("root/bin").c_str()), 0);
+    TreeBuilder builder({});
+    ASSERT_TRUE(builder.AddDirectory(host_.Path("root"), "/"));
+    tree_ = *builder.Build();
+    for (const BlobSource& blob : tree_.blobs) {
+      if (const auto* bytes = std::get_if<std::string>(&blob.content))
+        stored_[blob.digest] = *bytes;
+    }
+    *base_.root.mutable_tree() = ToProto(tree_.root);
+    base_.reader = [this](const Digest& digest) -> Result<std::string, Error> {
+      ++reads_;
+      return stored_.at(digest);
+    };
+  }
+  Result<JobPlan, Error> PlanOn(const std::vector<std::string>& command) {
+    return PlanJob(options_, command, base_);
+  }
+
+  Tree tree_;
+  std::map<Digest, std::string> stored_;
+  BaseRoot base_;
+  int reads_ = 0;
+};
+
+TEST_F(BaseRootTest, NothingIsSentWhereNothingLiesOnTop) {
+  const auto plan = PlanOn({"/bin/prog"});
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->tree.root, tree_.root);
+  EXPECT_EQ(plan->spec.program(), "/bin/prog");
+  EXPECT_LE(plan->tree.blobs.size(), 1u);  // the listing of the root at most
+  EXPECT_LE(reads_, 1);
+}
+
+TEST_F(BaseRootTest, AFileThroughALinkArrivesBehindIt) {
+  options_.files = {host_.Write("extra", "e") + ":/bin/extra"};
+  const auto plan = PlanOn({"extra"});
+  ASSERT_TRUE(plan) << plan.error().message;
+  TreeBuilder expected({});
+  ASSERT_TRUE(expected.AddDirectory(host_.Path("root"), "/"));
+  ASSERT_TRUE(expected.AddFile(host_.Path("extra"), "/usr/bin/extra"));
+  EXPECT_EQ(plan->tree.root, expected.Build()->root);
+}
+
+TEST_F(BaseRootTest, TheRootsConfigurationFillsInWhatIsNotSaid) {
+  base_.root.mutable_config()->add_command("/bin/prog");
+  base_.root.mutable_config()->add_command("arg");
+  base_.root.mutable_config()->add_env("PATH=/only");
+  base_.root.mutable_config()->add_env("WORD=root's");
+  base_.root.mutable_config()->set_working_directory("/usr");
+  base_.root.mutable_config()->set_uid(7);
+  const auto plan = PlanOn({});
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->spec.argv_size(), 2);
+  EXPECT_EQ(plan->spec.working_directory(), "/usr");
+  EXPECT_EQ(plan->spec.world().at("uid"), "7");
+  EXPECT_THAT(plan->spec.env(), Contains("PATH=/only"));
+  options_.environment = {"WORD=ours"};
+  options_.working_directory = "/";
+  options_.world = {"uid=8"};
+  const auto said = PlanOn({"other"});
+  ASSERT_TRUE(said) << said.error().message;
+  EXPECT_EQ(said->spec.argv(0), "other");
+  EXPECT_EQ(said->spec.working_directory(), "/");
+  EXPECT_EQ(said->spec.world().at("uid"), "8");
+  EXPECT_THAT(said->spec.env(), Contains("WORD=ours"));
+}
+
+TEST_F(BaseRootTest, AnAbsoluteProgramIsTheRootsAndARelativeOneIsSentAlong) {
+  const std::string here = host_.Write("local", "x", 0755);
+  const auto absolute = PlanOn({here});
+  ASSERT_TRUE(absolute) << absolute.error().message;
+  EXPECT_EQ(absolute->tree.root, tree_.root);
+  const std::string relative = std::filesystem::relative(here).string();
+  const auto sent = PlanOn({relative});
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_NE(sent->tree.root, tree_.root);
 }
 
 }  // namespace
