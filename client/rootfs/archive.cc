@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -110,6 +111,9 @@ Result<std::unique_ptr<Archive>, Error> Archive::Open(const HostFd& fd, std::str
   // Names are bytes, whatever the archive and our locale call them.
   ::archive_read_set_options(handle, "hdrcharset=BINARY");
   if (::archive_read_open_fd(handle, fd.get(), kPiece) != ARCHIVE_OK) {
+    // archive_errno(3): ARCHIVE_ERRNO_FILE_FORMAT, which libarchive keeps to itself on Linux, is
+    // EILSEQ.
+    if (::archive_errno(handle) != EILSEQ) return opened->Damaged();
     return Fail(ErrorCode::kInvalidArgument, "NOT_AN_ARCHIVE",
                 fmt::format("{} is no tar archive, plain or compressed with gzip, xz or zstd: {}",
                             opened->name_, ShownPath(View(::archive_error_string(handle)))));

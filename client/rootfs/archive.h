@@ -16,7 +16,7 @@ namespace glovebox::client {
 
 class Archive {
  public:
-  // Reads from the descriptor's position on. Errors: NOT_AN_ARCHIVE.
+  // Reads from the descriptor's position on. Errors: NOT_AN_ARCHIVE, ARCHIVE_DAMAGED.
   static Result<std::unique_ptr<Archive>, Error> Open(const HostFd& fd, std::string name);
   ~Archive();
   Archive(const Archive&) = delete;

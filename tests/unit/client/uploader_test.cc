@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "client/tree/tree_builder.h"
 #include "tests/unit/client/fake_blobs.h"
 #include "tests/unit/client/test_server.h"
 
