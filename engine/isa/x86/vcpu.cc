@@ -161,7 +161,13 @@ MemoryAccess Vcpu::State::FaultingAccess(GuestAddr address) {
   for (const MemoryAccess& access : AccessesOf(cpu, instruction)) {
     if (address - access.address < access.size_bytes) return access;
   }
-  return {};
+  // An element of a gather.
+  const auto operands = std::span(instruction.operands).first(instruction.decoded.operand_count);
+  const bool on_stack = std::ranges::any_of(operands, [](const ZydisDecodedOperand& operand) {
+    return IsMemory(operand) && operand.mem.type == ZYDIS_MEMOP_TYPE_VSIB &&
+           operand.mem.segment == ZYDIS_REGISTER_SS;
+  });
+  return {.on_stack = on_stack};
 }
 
 // #GP or #SS instead of #PF, where the address is none or beyond a segment.

@@ -1,8 +1,9 @@
 // VGATHERDPS VGATHERDPD VGATHERQPS VGATHERQPD, VPGATHERDD VPGATHERDQ VPGATHERQD VPGATHERQQ. Intel
 // SDM vol. 2C, VGATHERDPS: elements whose mask has a sign are loaded, each at its own address, and
-// lose their mask. A fault leaves what was loaded before it, so that the instruction can go on
-// where it was: this is the one that commits before its last access. Elements are loaded from the
-// lowest on.
+// lose their mask. A fault leaves what was loaded before it, and of the mask's elements their
+// signs, so that the instruction can go on where it was: this is the one that commits before its
+// last access. Elements are loaded from the lowest on. What lies above the destination register
+// becomes 0 with the first of them.
 #pragma once
 
 #include <array>
@@ -21,6 +22,7 @@ template <typename Index, typename Element, unsigned kVectorBytes>
 struct Gather {
   static constexpr unsigned kCount =
       kVectorBytes / (sizeof(Index) > sizeof(Element) ? sizeof(Index) : sizeof(Element));
+  static constexpr unsigned kInVector = kVectorBytes / sizeof(Element);
   using Elements = std::array<Element, sizeof(VectorRegister) / sizeof(Element)>;
   using Indices = std::array<Index, sizeof(VectorRegister) / sizeof(Index)>;
   using Sign = std::make_signed_t<Element>;
@@ -32,15 +34,14 @@ struct Gather {
     VectorRegister& mask_register = c.cpu.vector[FirstSourceOf(*c.uop)];
     auto to = std::bit_cast<Elements>(destination);
     auto mask = std::bit_cast<Elements>(mask_register);
-    // Each mask element is its sign; what is above the elements is 0 in both registers.
     for (unsigned i = 0; i < mask.size(); ++i) {
-      if (i >= kCount)
-        to[i] = mask[i] = 0;
-      else
-        mask[i] = static_cast<Element>(static_cast<Sign>(mask[i]) < 0 ? -1 : 0);
+      const bool wanted = i < kInVector && static_cast<Sign>(mask[i]) < 0;
+      mask[i] = static_cast<Element>(wanted ? -1 : 0);
     }
     const GuestAddr base = AddressGeneral::Offset(c);
     const Uop* next = c.Next<AddressGeneral::kUnits>();
+    bool is_whole = true;
+    bool is_written = false;
     for (unsigned i = 0; i < kCount; ++i) {
       if (mask[i] == 0) continue;
       const auto index = static_cast<std::uint64_t>(std::int64_t{indices[i]}) << (c.uop->d & 3);
@@ -48,10 +49,16 @@ struct Gather {
       if (!c.Load(AddressGeneral::Linear(c, AddressGeneral::Cut(c, base + index)), element))
           [[unlikely]] {
         next = c.Missed();
+        is_whole = false;
         break;
       }
       to[i] = element;
       mask[i] = 0;
+      is_written = true;
+    }
+    if (is_whole) mask = {};
+    if (is_whole || is_written) {
+      for (unsigned i = is_whole ? kCount : kInVector; i < to.size(); ++i) to[i] = 0;
     }
     destination = std::bit_cast<VectorRegister>(to);
     mask_register = std::bit_cast<VectorRegister>(mask);

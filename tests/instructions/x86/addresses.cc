@@ -339,10 +339,13 @@ bool MayStoreNothing(const DecodedInstruction& instruction, const MachineState& 
          (state.fx.control & kMasks) != kMasks;
 }
 
-// Behind these a trap waits for the next instruction, which natively is another one.
+// Behind these a trap waits for the next instruction, which natively is another one; or it goes, as
+// of a gather that has made its way to an element that faults, before the fault.
 bool DefersTraps(const DecodedInstruction& instruction) {
   const ZydisDecodedOperand& first = instruction.operands[0];
-  return instruction.info.mnemonic == ZYDIS_MNEMONIC_LSS ||
+  const ZydisDecodedOperand* const memory = instruction.FirstMemory();
+  return (memory != nullptr && IsVsibOperand(*memory)) ||
+         instruction.info.mnemonic == ZYDIS_MNEMONIC_LSS ||
          (first.type == ZYDIS_OPERAND_TYPE_REGISTER && first.reg.value == ZYDIS_REGISTER_SS);
 }
 

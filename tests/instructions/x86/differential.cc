@@ -65,6 +65,11 @@ class Plan {
         ++lacking[std::string(missing)];
         continue;
       }
+      const bool is_compared = !IsUncompared(mnemonic, CpuMode::kLong64) ||
+                               !IsUncompared(mnemonic, CpuMode::kProtected32);
+      const bool has_form = std::ranges::any_of(
+          kModes, [&](CpuMode mode) { return !forms_.Of(mnemonic, mode).empty(); });
+      if (is_compared && !has_form) without_form_.push_back(mnemonic);
       const bool is_wanted =
           options.mnemonic.empty() || options.mnemonic == ZydisMnemonicGetString(mnemonic);
       for (const CpuMode mode : kModes) {
@@ -79,6 +84,8 @@ class Plan {
   }
   const std::vector<ZydisMnemonic>& all() const { return all_; }
   const FormTable& forms() const { return forms_; }
+  // Rows that should be compared, but nobody knows how to write their operands.
+  const std::vector<ZydisMnemonic>& without_form() const { return without_form_; }
   // What a mutation may turn into, and what sequences are made of.
   const Repertoire& repertoire(CpuMode mode) const { return repertoires_[IndexOf(mode)]; }
   const std::vector<ZydisMnemonic>& wanted(CpuMode mode) const { return wanted_[IndexOf(mode)]; }
@@ -86,6 +93,7 @@ class Plan {
  private:
   std::vector<ZydisMnemonic> all_;
   FormTable forms_;
+  std::vector<ZydisMnemonic> without_form_;
   std::array<Repertoire, 2> repertoires_;
   std::array<std::vector<ZydisMnemonic>, 2> wanted_;
 };
@@ -259,6 +267,10 @@ bool CoverageIsWhole(const Tally& tally, const Plan& plan, std::span<const CpuMo
   for (const CpuMode mode : modes) rows = std::max(rows, plan.wanted(mode).size());
   if (tally.single_cases < 8 * rows * modes.size()) return true;
   bool whole = true;
+  for (const ZydisMnemonic mnemonic : plan.without_form()) {
+    fmt::print("no form of it is known: {}\n", ZydisMnemonicGetString(mnemonic));
+    whole = false;
+  }
   for (const CpuMode mode : modes) {
     for (const ZydisMnemonic mnemonic : plan.wanted(mode)) {
       const auto found = tally.rows.find(mnemonic);

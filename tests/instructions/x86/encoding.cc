@@ -180,6 +180,7 @@ std::optional<std::vector<std::uint8_t>> EncodeRandom(CpuMode mode, ZydisMnemoni
     } else {
       operand.type = kind.type;
       operand.reg.value = Register(kind.first, random.Below(CountOf(mode, kind)));
+      operand.reg.is4 = IsInImmediate(i);
     }
   }
   auto plain = EncodeRequest(request);

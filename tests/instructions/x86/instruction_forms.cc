@@ -94,16 +94,22 @@ constexpr std::array kVexThird = {kXmm,     kYmm,     kGpr32,    kGpr64,    kMem
 constexpr std::array kVexFourth = {kXmm, kYmm, kImmediate8};
 constexpr Places kVex = {kVexFirst, kVexSecond, kVexThird, kVexFourth};
 
-ZydisEncoderOperand Example(OperandKind kind) {
+// Vector registers by the operand's place: those of a gather must be three.
+ZydisEncoderOperand Example(OperandKind kind, std::size_t place) {
   const KindRow& row = RowOf(kind);
   ZydisEncoderOperand operand{};
   operand.type = row.type;
   // Neither an accumulator nor the top of the stack, which have encodings of their own; nor a
   // segment register that 64-bit mode does not push.
-  const int number = row.count64 == 1 ? 0 : kind == kSegment ? 5 : 3;
+  const bool is_vector = kind == kXmm || kind == kYmm || IsVsib(row);
+  const int number = row.count64 == 1   ? 0
+                     : kind == kSegment ? 5
+                     : is_vector        ? 3 + static_cast<int>(place)
+                                        : 3;
   const auto example = static_cast<ZydisRegister>(row.first + number);
   if (row.type == kReg) {
     operand.reg.value = example;
+    operand.reg.is4 = IsInImmediate(place);
   } else if (row.type == kImm) {
     operand.imm.u = 0x1111111111111111 >> (64 - 8 * row.size_bytes);
   } else {
@@ -124,7 +130,7 @@ bool CanBeEncoded(ZydisMnemonic mnemonic, CpuMode mode, std::span<const OperandK
                                                                   ZYDIS_ENCODABLE_ENCODING_VEX);
   request.mnemonic = mnemonic;
   request.operand_count = static_cast<ZyanU8>(form.size());
-  for (std::size_t i = 0; i < form.size(); ++i) request.operands[i] = Example(form[i]);
+  for (std::size_t i = 0; i < form.size(); ++i) request.operands[i] = Example(form[i], i);
   std::array<ZyanU8, ZYDIS_MAX_INSTRUCTION_LENGTH> bytes;
   ZyanUSize length = bytes.size();
   return ZYAN_SUCCESS(ZydisEncoderEncodeInstruction(&request, bytes.data(), &length));

@@ -75,6 +75,9 @@ inline bool IsVsib(const KindRow& row) {
 
 using Form = std::vector<OperandKind>;
 
+// A register in the fourth place is in the upper half of an immediate byte (VBLENDVPS and its kin).
+constexpr bool IsInImmediate(std::size_t place) { return place == 3; }
+
 ZydisMachineMode ZydisMode(CpuMode mode);
 
 // Those that can be encoded in `mode`, with VEX or without a prefix of that kind. Slow.
