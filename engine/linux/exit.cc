@@ -1,6 +1,7 @@
 #include "engine/linux/exit.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/linux/futex.h"
 #include "engine/linux/process_table.h"
@@ -19,9 +20,34 @@ enum ChildCode : int {
 void TellParent(Process& child, int signal, int code, int status) {
   Process* const parent = child.parent;
   if (parent == nullptr || signal == 0) return;
-  abi::Siginfo info = SenderInfo(signal, code, child.pid, child.threads.front()->credentials.uid);
-  info.sender.value = static_cast<std::uint32_t>(status);
+  constexpr std::int64_t kNanosecondsPerTick = 10'000'000;
+  abi::Siginfo info{};
+  info.signal = signal;
+  info.code = code;
+  info.child = {static_cast<std::int32_t>(child.pid),
+                child.threads.front()->credentials.uid,
+                status,
+                0,
+                static_cast<std::int64_t>(child.cpu_ns) / kNanosecondsPerTick,
+                0};
   parent->Send(info);
+}
+
+// How a process has ended, as its parent is told.
+void TellEnd(Process& child) {
+  const ExitStatus& end = child.status;
+  if (end.signal == 0) {
+    TellParent(child, child.exit_signal, kChildExited, end.code);
+  } else {
+    TellParent(child, child.exit_signal, kChildKilled, end.signal);
+  }
+}
+
+// SIGCHLD that is ignored, and SA_NOCLDWAIT, leave no zombies.
+bool LeavesNoZombie(const Process& child) {
+  if (child.exit_signal != kSIGCHLD) return false;
+  const Sigaction& action = child.parent->threads.front()->signals.handlers().action(kSIGCHLD);
+  return action.handler == kHandlerIgnore || (action.flags & kSaNoChildWait) != 0;
 }
 
 void WakeWaiters(Process& child) {
@@ -70,10 +96,13 @@ void GiveAwayChildren(Process& process) {
     heir->children.push_back(child);
     if (child->ended) {
       child->exit_signal = kSIGCHLD;
-      TellParent(*child, kSIGCHLD, kChildExited, 0);
+      TellEnd(*child);
     }
   }
-  process.children.clear();
+  // Reaping takes from the heir's list.
+  for (Process* const child : std::exchange(process.children, {})) {
+    if (child->ended && LeavesNoZombie(*child)) Reap(*child);
+  }
   process.kernel.scheduler.WakeAll(&heir->children);
 }
 
@@ -96,16 +125,10 @@ void BecomeZombie(Process& process) {
   kernel.timed_processes.erase(process.pid);
   if (process.parent == nullptr) return EndBox(kernel, process.status);
   GiveAwayChildren(process);
-  const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
-  const Sigaction& action = handlers.action(kSIGCHLD);
-  const bool wants_no_zombie =
-      process.exit_signal == kSIGCHLD &&
-      (action.handler == kHandlerIgnore || (action.flags & kSaNoChildWait) != 0);
-  const ExitStatus& status = process.status;
-  const int code = status.signal == 0 ? kChildExited : kChildKilled;
-  TellParent(process, process.exit_signal, code, status.signal == 0 ? status.code : status.signal);
+  const bool leaves_no_zombie = LeavesNoZombie(process);
+  TellEnd(process);
   WakeWaiters(process);
-  if (wants_no_zombie) Reap(process);
+  if (leaves_no_zombie) Reap(process);
 }
 
 }  // namespace

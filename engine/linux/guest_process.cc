@@ -55,7 +55,7 @@ bool Process::Send(const abi::Siginfo& info) {
   const SignalState& leader = threads.front()->signals;
   const bool blocked = (leader.blocked() & SetOf(info.signal)) != 0;
   if (leader.IsIgnored(info.signal) && !blocked) return true;
-  if (!pending.Add(info)) return false;
+  if (!pending.Add(info, limits[kLimitSigPending].soft)) return false;
   kernel.TellSignalFiles(leader.handlers());
   WakeFor(info.signal);
   return true;

@@ -79,7 +79,7 @@ void IntervalTimer::Set(std::int64_t first, std::int64_t interval) {
   Cancel();
   is_set_ = first != 0;
   goes_on_when_taken_ = false;
-  interval_ = interval;
+  interval_ = std::min(interval, kFar);
   if (is_set_) ClockAlarm::Set(After(ClockNow(), first));
 }
 
@@ -122,7 +122,7 @@ void PosixTimer::Set(std::int64_t first, std::int64_t interval, bool absolute) {
   is_set_ = first != 0;
   goes_on_when_taken_ = is_parked_ = false;
   overrun_ = last_overrun_ = 0;
-  interval_ = interval;
+  interval_ = std::min(interval, kFar);
   if (!is_set_) return;
   next_ = absolute ? first : After(ClockNow(), first);
   if (notice_.kind != Notice::Kind::kNone) ClockAlarm::Set(next_);

@@ -22,10 +22,14 @@ std::string SignalName(int signal) {
 
 // --- PendingSignals ---
 
-bool PendingSignals::Add(const abi::Siginfo& info) {
+bool PendingSignals::Add(const abi::Siginfo& info, std::uint64_t most) {
   const bool standard = info.signal < kFirstRealTime;
-  if (standard && (set_ & SetOf(info.signal)) != 0) return true;
-  if (!standard && queue_.size() >= kMaxQueued) return false;
+  const bool is_pending = (set_ & SetOf(info.signal)) != 0;
+  if (standard && is_pending) return true;
+  if (!standard && queue_.size() >= std::min<std::uint64_t>(most, kMaxQueued)) {
+    if (info.code != kSiUser) return false;
+    if (is_pending) return true;
+  }
   set_ |= SetOf(info.signal);
   queue_.push_back(info);
   return true;
@@ -76,10 +80,10 @@ void SignalState::Inherit(const SignalState& from, bool share_handlers) {
   handlers_ = share_handlers ? from.handlers_ : std::make_shared<SignalHandlers>(*from.handlers_);
 }
 
-bool SignalState::Send(const abi::Siginfo& info) {
+bool SignalState::Send(const abi::Siginfo& info, std::uint64_t most) {
   // A blocked signal stays pending even where it is ignored: it may be waited for.
   if (IsIgnored(info.signal) && (blocked_ & SetOf(info.signal)) == 0) return true;
-  return own_.Add(info);
+  return own_.Add(info, most);
 }
 
 void SignalState::Force(const abi::Siginfo& info) {

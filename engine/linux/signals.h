@@ -153,7 +153,8 @@ class PendingSignals {
 
   SignalSet set() const { return set_; }
   // One of each standard signal is enough. False where the queue of a real-time signal is full.
-  bool Add(const abi::Siginfo& info);
+  // `most`: RLIMIT_SIGPENDING. kill(2) is not refused: it tells no value that could be lost.
+  bool Add(const abi::Siginfo& info, std::uint64_t most = kMaxQueued);
   // Of a timer, which has at most one: whatever is there already.
   void AddOfTimer(const abi::Siginfo& info) {
     set_ |= SetOf(info.signal);
@@ -194,7 +195,7 @@ class SignalState {
   void Inherit(const SignalState& from, bool share_handlers);
 
   // To this thread. False where the queue of a real-time signal is full. Ignored signals vanish.
-  bool Send(const abi::Siginfo& info);
+  bool Send(const abi::Siginfo& info, std::uint64_t most = PendingSignals::kMaxQueued);
   void AddOfTimer(const abi::Siginfo& info) { own_.AddOfTimer(info); }
   // As a fault does: a blocked or ignored signal gets its default action back, so that it cannot be
   // missed.

@@ -64,7 +64,7 @@ std::optional<abi::Siginfo> Task::TakeSignal(SignalSet allowed) {
 bool Task::Receive(const abi::Siginfo& info) {
   if (scheduling.state == Scheduling::State::kEnded) return true;
   process.NoteStopOrContinue(info.signal);
-  if (!signals.Send(info)) return false;
+  if (!signals.Send(info, process.limits[kLimitSigPending].soft)) return false;
   kernel.TellSignalFiles(signals.handlers());
   if (signals.Wants(info.signal)) kernel.scheduler.Wake(*this);
   return true;

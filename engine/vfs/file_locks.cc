@@ -10,6 +10,8 @@ namespace glovebox::engine {
 namespace {
 
 constexpr std::uint64_t kLockBytes = 128;
+// Of one file: each is looked at whenever one is taken.
+constexpr std::size_t kMaxLocks = 4096;
 constexpr int kMaxChain = 32;  // of who waits for whom
 
 bool IsSameOwner(const FileLock& a, const FileLock& b) {
@@ -82,6 +84,7 @@ std::optional<FileLock> FileLocks::FindConflict(const FileLock& wanted) const {
 }
 
 bool FileLocks::Charge() {
+  if (held_.size() > kMaxLocks) return false;
   const std::uint64_t needed = held_.size() * kLockBytes;
   if (needed < charge_.bytes()) charge_.Release(charge_.bytes() - needed);
   return needed <= charge_.bytes() || charge_.Add(services_, needed - charge_.bytes());

@@ -107,6 +107,7 @@ class OpenFile {
   void RemoveObserver(const CloseObserver& observer) { std::erase(observers_, &observer); }
 
   std::uint64_t offset = 0;
+  std::shared_ptr<void> notice;  // who gets signals for its events: engine/linux/async_notice.h
 
  private:
   int access() const { return flags_ & kOpenAccessMode; }

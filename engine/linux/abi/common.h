@@ -233,6 +233,20 @@ struct Siginfo {
 };
 static_assert(sizeof(Siginfo) == 128 && offsetof(Siginfo, fault) == 16);
 
+// adjtimex(2)
+struct Timex {
+  std::uint32_t modes, pad;
+  std::int64_t offset, frequency, max_error, estimated_error;
+  std::int32_t status, pad2;
+  std::int64_t constant, precision, tolerance;
+  Timeval time;
+  std::int64_t tick, pps_frequency, jitter;
+  std::int32_t shift, pad3;
+  std::int64_t stability, jitter_count, calibrations, errors, stability_exceeded;
+  std::int32_t tai, reserved[11];
+};
+static_assert(sizeof(Timex) == 208 && offsetof(Timex, time) == 72 && offsetof(Timex, tai) == 160);
+
 // timer_create(2)
 struct Sigevent {
   std::uint64_t value;

@@ -387,6 +387,31 @@ constexpr bool Encode(const abi::Statfs& from, StatfsOf<Count>& to) {
          fits(from.files) && fits(from.free_files);
 }
 
+// adjtimex(2)
+struct Timex {
+  std::uint32_t modes;
+  std::int32_t offset, frequency, max_error, estimated_error, status, constant, precision,
+      tolerance;
+  Timeval time;
+  std::int32_t tick, pps_frequency, jitter, shift, stability, jitter_count, calibrations, errors,
+      stability_exceeded, tai, reserved[11];
+};
+static_assert(sizeof(Timex) == 128);
+constexpr void Decode(const Timex& from, abi::Timex& to) { to.modes = from.modes; }
+constexpr bool Encode(const abi::Timex& from, Timex& to) {
+  const auto narrow = [](std::int64_t value) { return static_cast<std::int32_t>(value); };
+  to = {};
+  to.modes = from.modes;
+  to.max_error = narrow(from.max_error);
+  to.estimated_error = narrow(from.estimated_error);
+  to.status = from.status;
+  to.constant = narrow(from.constant);
+  to.precision = narrow(from.precision);
+  to.tolerance = narrow(from.tolerance);
+  to.tick = narrow(from.tick);
+  return Encode(from.time, to.time);
+}
+
 // timer_create(2)
 struct Sigevent {
   std::uint32_t value;
@@ -511,6 +536,8 @@ template <>
 struct I386Form<x86_64::Stat> : I386Forms<i386::Stat, i386::Stat64> {};
 template <>
 struct I386Form<Statfs> : I386Forms<i386::Statfs, i386::Statfs64> {};
+template <>
+struct I386Form<Timex> : I386Forms<i386::Timex, Timex> {};
 template <>
 struct I386Form<Sigevent> : I386Forms<i386::Sigevent> {};
 template <>

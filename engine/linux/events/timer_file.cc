@@ -12,15 +12,18 @@
 namespace glovebox::engine {
 
 Result<std::shared_ptr<TimerFile>, Errno> TimerFile::Make(Kernel& kernel, int clock,
-                                                          std::int64_t offset, int flags) {
+                                                          std::int64_t clock_offset, int flags) {
   auto inode = MakeAnonymous(kernel.services(), "anon_inode:[timerfd]");
   if (!inode) return std::unexpected(kENFILE);
-  return std::make_shared<TimerFile>(PathRef{std::move(inode), nullptr, {}}, kernel, clock, offset,
-                                     flags);
+  return std::make_shared<TimerFile>(PathRef{std::move(inode), nullptr, {}}, kernel, clock,
+                                     clock_offset, flags);
 }
 
-TimerFile::TimerFile(PathRef path, Kernel& kernel, int clock, std::int64_t offset, int flags)
-    : OpenFile(std::move(path), flags), kernel_(kernel), clock_(clock), clock_offset_(offset) {}
+TimerFile::TimerFile(PathRef path, Kernel& kernel, int clock, std::int64_t clock_offset, int flags)
+    : OpenFile(std::move(path), flags),
+      kernel_(kernel),
+      clock_(clock),
+      clock_offset_(clock_offset) {}
 
 TimerFile::~TimerFile() { kernel_.alarms.Cancel(*this); }
 
@@ -44,10 +47,10 @@ TimerFile::Setting TimerFile::Get() const {
 }
 
 void TimerFile::Set(std::int64_t first, std::int64_t interval, bool absolute, int flags) {
+  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max() / 4;
   is_set_ = first != 0;
-  interval_ = interval;
+  interval_ = std::min(interval, kFar);
   set_flags_ = flags;
-  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max() / 2;
   next_ = absolute ? first - clock_offset_ : std::min(first, kFar) + Now();
   Arm();
 }

@@ -11,10 +11,11 @@ namespace glovebox::engine {
 
 class TimerFile final : public OpenFile, Alarm {
  public:
-  // `clock`: the number that the guest gave, for /proc. `offset`: that clock minus Kernel::Now().
+  // `clock`: the number that the guest gave, for /proc. `clock_offset`: that clock minus
+  // Kernel::Now().
   static Result<std::shared_ptr<TimerFile>, Errno> Make(Kernel& kernel, int clock,
-                                                        std::int64_t offset, int flags);
-  TimerFile(PathRef path, Kernel& kernel, int clock, std::int64_t offset, int flags);
+                                                        std::int64_t clock_offset, int flags);
+  TimerFile(PathRef path, Kernel& kernel, int clock, std::int64_t clock_offset, int flags);
   ~TimerFile() override;
 
   struct Setting {

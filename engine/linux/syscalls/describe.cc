@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "engine/linux/signals.h"
+#include "engine/linux/syscalls/event_flag_names.h"
 
 namespace glovebox::engine {
 namespace {
@@ -86,6 +87,21 @@ std::string Describe(const Siginfo& v) {
 }
 std::string Describe(const SignalStack& v) {
   return fmt::format("{{ss_sp={:#x}, ss_flags={}, ss_size={}}}", v.pointer, v.flags, v.size);
+}
+std::string Describe(const EpollEvent& v) {
+  const std::uint64_t data = v.data;  // packed
+  return fmt::format("{{events={}, data={{u64={:#x}}}}}",
+                     PrintBits(v.events, std::data(kEpollEventNames), std::size(kEpollEventNames)),
+                     data);
+}
+std::string Describe(const Sigevent& v) {
+  constexpr BitName kNotices[] = {{0xf, 0, "SIGEV_SIGNAL"},
+                                  {0xf, 1, "SIGEV_NONE"},
+                                  {0xf, 2, "SIGEV_THREAD"},
+                                  {0xf, 4, "SIGEV_THREAD_ID"}};
+  return fmt::format("{{sigev_value={:#x}, sigev_signo={}, sigev_notify={}}}", v.value,
+                     SignalName(v.signal),
+                     PrintChoice(v.notify, std::data(kNotices), std::size(kNotices)));
 }
 std::string Describe(const OpenHow& v) {
   return fmt::format("{{flags={:#x}, mode={:04o}, resolve={:#x}}}", v.flags, v.mode, v.resolve);

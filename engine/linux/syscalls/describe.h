@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/linux/abi/common.h"
+#include "engine/linux/abi/events.h"
 #include "engine/linux/abi/x86_64.h"
 
 namespace glovebox::engine {
@@ -24,6 +25,8 @@ std::string Describe(const Utsname& value);
 std::string Describe(const Statx& value);
 std::string Describe(const Siginfo& value);
 std::string Describe(const SignalStack& value);
+std::string Describe(const EpollEvent& value);
+std::string Describe(const Sigevent& value);
 std::string Describe(const OpenHow& value);
 namespace x86_64 {
 std::string Describe(const Stat& value);

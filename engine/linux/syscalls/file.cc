@@ -3,6 +3,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/linux/async_notice.h"
+#include "engine/linux/process_table.h"
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/locks.h"
@@ -192,12 +194,60 @@ enum FcntlNumber : int {
   kSetFlags,
   kSetOwner = 8,
   kGetOwner,
+  kSetSignal,
+  kGetSignal,
+  kSetOwnerEx = 15,
+  kGetOwnerEx,
   kSetLease = 1024,
   kGetLease,
   kDupFdCloexec = 1030,
   kSetPipeSize,
   kGetPipeSize,
 };
+
+// Who is told of a file's events: fcntl(2), "Managing signals".
+SyscallResult OwnerCommand(Task& task, OpenFile& file, int command, std::uint64_t argument) {
+  using Kind = AsyncNotice::OwnerKind;
+  struct OwnerEx {
+    std::int32_t type, pid;
+  };
+  AsyncNotice& notice = AsyncNotice::Of(task.kernel, file);
+  const auto number = static_cast<std::int32_t>(argument);
+  const auto exists = [&](Kind kind, int id) {
+    if (kind != Kind::kGroup) return task.kernel.processes().FindTask(id) != nullptr;
+    return std::ranges::any_of(task.kernel.processes().tasks(), [id](const auto& row) {
+      return static_cast<int>(row.second->process.group) == id;
+    });
+  };
+  const auto set = [&](Kind kind, int id) -> SyscallResult {
+    if (id != 0 && !exists(kind, id)) return kESRCH;
+    notice.kind = kind;
+    notice.owner = id;
+    return 0;
+  };
+  switch (command) {
+    case kSetOwner:
+      if (number == std::numeric_limits<std::int32_t>::min()) return kEINVAL;
+      return number < 0 ? set(Kind::kGroup, -number) : set(Kind::kProcess, number);
+    case kGetOwner:
+      return notice.kind == Kind::kGroup ? -notice.owner : notice.owner;
+    case kSetSignal:
+      if (argument > kSignalCount) return kEINVAL;
+      notice.signal = number;
+      return 0;
+    case kGetSignal:
+      return notice.signal;
+    case kSetOwnerEx: {
+      const auto asked = task.memory().Read(GuestPtr<const OwnerEx>{argument});
+      if (!asked) return asked.error();
+      if (asked->type < 0 || asked->type > 2) return kEINVAL;
+      return set(static_cast<Kind>(asked->type), asked->pid);
+    }
+    default:
+      return FromResult(task.memory().Write(
+          GuestPtr<OwnerEx>{argument}, {static_cast<std::int32_t>(notice.kind), notice.owner}));
+  }
+}
 
 }  // namespace
 
@@ -304,14 +354,19 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kSetFlags: {
       constexpr int kSettable =
           kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect | kOpenNoAtime;
-      (*file)->SetFlags(((*file)->flags() & ~kSettable) |
-                        (static_cast<int>(argument.value) & kSettable));
+      const int flags = static_cast<int>(argument.value) & kSettable;
+      if ((((*file)->flags() ^ flags) & kOpenAsync) != 0 && (*file)->EventChannel() != nullptr)
+        AsyncNotice::Of(task.kernel, **file).Listen((flags & kOpenAsync) != 0, fd.value);
+      (*file)->SetFlags(((*file)->flags() & ~kSettable) | flags);
       return 0;
     }
     case kSetOwner:
-      return 0;
     case kGetOwner:
-      return 0;
+    case kSetSignal:
+    case kGetSignal:
+    case kSetOwnerEx:
+    case kGetOwnerEx:
+      return OwnerCommand(task, **file, command.value, argument.value);
     case kGetLease: {
       constexpr std::int64_t kUnlocked = 2;
       return kUnlocked;

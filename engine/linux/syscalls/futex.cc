@@ -245,7 +245,7 @@ SyscallResult SysFutexWaitv(Task& task, GuestPtr<const abi::FutexWaiter> waiters
   if (task.call->deadline) {
     if (!table.IsWaiting(task)) return static_cast<std::int64_t>(task.futex.woken);
     if (Expired(task)) return kETIMEDOUT;
-    return Block(task, static_cast<bool>(timeout));
+    return Block(task, false);
   }
   if (flags != 0 || count == 0 || count > kMost || !waiters) return kEINVAL;
   constexpr int kRealtimeClock = 0, kMonotonicClock = 1;
@@ -273,7 +273,7 @@ SyscallResult SysFutexWaitv(Task& task, GuestPtr<const abi::FutexWaiter> waiters
     table.Enqueue(task, FutexTable::KeyOf(task, row.word, is_private), FutexTable::kAnyBit);
   }
   task.call->deadline = *deadline;
-  return Block(task, static_cast<bool>(timeout));
+  return Block(task, false);
 }
 
 SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,

@@ -222,6 +222,8 @@ SyscallResult SysGetitimer(Task& task, ItimerId which, GuestPtr<abi::Itimerval> 
 SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itimerval> value,
                            GuestPtr<abi::Itimerval> old);
 SyscallResult SysTimes(Task& task, GuestPtr<abi::Tms> out);
+SyscallResult SysAdjtimex(Task& task, GuestPtr<abi::Timex> pointer);
+SyscallResult SysClockAdjtime(Task& task, ClockId clock, GuestPtr<abi::Timex> pointer);
 
 // signal.cc: Signals to oneself: rt_sigaction(2), kill(2), sigaltstack(2), pause(2) and their kin.
 SyscallResult SysRtSigaction(Task& task, Signal signal, GuestPtr<const Sigaction> action,

@@ -200,4 +200,31 @@ SyscallResult SysTimes(Task& task, GuestPtr<abi::Tms> out) {
   return static_cast<std::int64_t>(task.kernel.Now()) / kNanosecondsPerTick;
 }
 
+// The clock as of a machine whose time nobody keeps right: it can be read, not set.
+SyscallResult SysAdjtimex(Task& task, GuestPtr<abi::Timex> pointer) {
+  constexpr std::uint32_t kOffsetReadOnly = 0xa001;  // ADJ_OFFSET_SS_READ
+  constexpr std::int32_t kUnsynchronised = 0x40;
+  constexpr std::int64_t kNotSynchronised = 5;  // TIME_ERROR
+  constexpr std::int64_t kWorstError = 16'000'000;
+  const auto asked = task.memory().Read(pointer);
+  if (!asked) return asked.error();
+  if (asked->modes != 0 && asked->modes != kOffsetReadOnly) return kEPERM;
+  abi::Timex now{};
+  now.modes = asked->modes;
+  now.max_error = now.estimated_error = kWorstError;
+  now.status = kUnsynchronised;
+  now.constant = 2;
+  now.precision = 1;
+  now.tolerance = 32'768'000;
+  now.time = ToTimeval(task.kernel.WallNanoseconds());
+  now.tick = 10'000;
+  if (const auto ok = task.memory().Write(pointer, now); !ok) return ok.error();
+  return kNotSynchronised;
+}
+
+SyscallResult SysClockAdjtime(Task& task, ClockId clock, GuestPtr<abi::Timex> pointer) {
+  if (const auto ns = ReadClock(task, clock.value); !ns) return ns.error();
+  return clock.value == kRealtime ? SysAdjtimex(task, pointer) : kEOPNOTSUPP;
+}
+
 }  // namespace glovebox::engine

@@ -29,6 +29,14 @@ TEST(WorldTest, OverridesTakeEffect) {
   EXPECT_EQ(world->Number(WorldId::kUmask), 077u);
 }
 
+TEST(WorldTest, AChoiceIsOneOfItsRow) {
+  for (const std::string policy : {"round-robin", "chaos"}) {
+    const auto world = WorldValues::Make({{"scheduling", policy}});
+    ASSERT_TRUE(world.has_value()) << policy;
+    EXPECT_EQ(world->Text(WorldId::kScheduling), policy);
+  }
+}
+
 TEST(WorldTest, BadOverridesAreRefusedWithTheRowsName) {
   const std::pair<std::string, std::string> rows[] = {{"no_such_row", "1"},
                                                       {"pid", "1"},
@@ -40,6 +48,9 @@ TEST(WorldTest, BadOverridesAreRefusedWithTheRowsName) {
                                                       {"umask", "8"},
                                                       {"start_time", "x"},
                                                       {"bytes_per_ns", "0"},
+                                                      {"scheduling", ""},
+                                                      {"scheduling", "fair"},
+                                                      {"scheduling", "round-robin,chaos"},
                                                       {"hostname", std::string(65, 'x')}};
   for (const auto& row : rows) {
     const auto world = WorldValues::Make({row});
