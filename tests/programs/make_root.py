@@ -58,6 +58,8 @@ def settle(directory):
     for scrap in ["var/cache/apt", "var/lib/apt/lists", "var/log", "var/cache/debconf"]:
         shutil.rmtree(directory / scrap, ignore_errors=True)
         (directory / scrap).mkdir(parents=True)
+    for ours in ["etc/hostname", "etc/resolv.conf"]:  # copies of this machine's
+        (directory / ours).unlink(missing_ok=True)
     for folder, folders, files in os.walk(directory, topdown=False):
         for name in files + folders:
             path = os.path.join(folder, name)
