@@ -81,6 +81,12 @@ Result<std::shared_ptr<Socket>, IoFailure> Socket::Accept() { return std::unexpe
 
 Result<void, Errno> Socket::Shutdown(ShutdownBit) { return std::unexpected(kEOPNOTSUPP); }
 
+std::size_t Socket::max_message_bytes() const {
+  constexpr std::size_t kReserve = 32;  // net/unix/af_unix.c, net/netlink/af_netlink.c
+  return keeps_messages() ? static_cast<std::size_t>(send_buffer_bytes_) - kReserve
+                          : ~std::size_t{0};
+}
+
 Errno Socket::TakeError() { return std::exchange(error_, Errno{}); }
 
 IoResult Socket::Await(std::size_t wanted) {

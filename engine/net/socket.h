@@ -88,8 +88,9 @@ class Socket : public OpenFile, public std::enable_shared_from_this<Socket> {
   virtual RawAddress Name() const = 0;
   virtual Result<RawAddress, Errno> PeerName() const = 0;
 
-  // How long a message may be: EMSGSIZE. Asked before its bytes are read.
-  virtual std::size_t max_message_bytes() const { return ~std::size_t{0}; }
+  // How long a message may be: EMSGSIZE. Asked before its bytes are read, and a bound of what that
+  // takes.
+  virtual std::size_t max_message_bytes() const;
   // How many bytes are on their way; `out` loses its files where that is not an error.
   virtual IoResult SendMessage(Outgoing& out) = 0;
   virtual Result<Incoming, IoFailure> Next(const ReceiveRequest& request) = 0;

@@ -108,12 +108,6 @@ Result<RawAddress, Errno> UnixConnection::PeerName() const {
   return peer_name_;
 }
 
-std::size_t UnixConnection::max_message_bytes() const {
-  constexpr std::size_t kReserve = 32;
-  return keeps_messages() ? static_cast<std::size_t>(send_buffer_bytes_) - kReserve
-                          : Socket::max_message_bytes();
-}
-
 IoResult UnixConnection::SendMessage(Outgoing& out) {
   if ((out.flags & kMessageOutOfBand) != 0) return std::unexpected(kEOPNOTSUPP);
   // A stream refuses every address; a packet's way is its connection.

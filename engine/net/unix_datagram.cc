@@ -65,11 +65,6 @@ Result<RawAddress, Errno> UnixDatagram::PeerName() const {
   return peer_name_;
 }
 
-std::size_t UnixDatagram::max_message_bytes() const {
-  constexpr std::size_t kReserve = 32;
-  return static_cast<std::size_t>(send_buffer_bytes_) - kReserve;
-}
-
 IoResult UnixDatagram::SendMessage(Outgoing& out) {
   if ((out.flags & kMessageOutOfBand) != 0) return std::unexpected(kEOPNOTSUPP);
   UnixDatagram* receiver = nullptr;

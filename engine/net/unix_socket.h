@@ -66,7 +66,6 @@ class UnixConnection : public UnixSocket {
   Result<void, Errno> Shutdown(ShutdownBit how) override;
   Result<RawAddress, Errno> PeerName() const override;
 
-  std::size_t max_message_bytes() const override;
   IoResult SendMessage(Outgoing& out) override;
   Result<Incoming, IoFailure> Next(const ReceiveRequest& request) override;
   void Take(std::size_t bytes) override;
@@ -103,7 +102,6 @@ class UnixDatagram : public UnixSocket {
   Result<void, Errno> Shutdown(ShutdownBit how) override;
   Result<RawAddress, Errno> PeerName() const override;
 
-  std::size_t max_message_bytes() const override;
   IoResult SendMessage(Outgoing& out) override;
   Result<Incoming, IoFailure> Next(const ReceiveRequest& request) override;
   void Take(std::size_t bytes) override;

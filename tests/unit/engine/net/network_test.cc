@@ -128,6 +128,15 @@ TEST_F(NetworkTest, MalformedNetlinkRequestsEndNothing) {
   }
 }
 
+TEST_F(NetworkTest, EveryKindOfMessageHasABound) {
+  constexpr std::size_t kMost = 16_MiB;
+  EXPECT_LT(Make(kFamilyUnix, kDatagram)->max_message_bytes(), kMost);
+  EXPECT_LT(Make(kFamilyUnix, kSequentialPacket)->max_message_bytes(), kMost);
+  EXPECT_LT(Make(kFamilyInet, kDatagram)->max_message_bytes(), kMost);
+  EXPECT_LT(Make(kFamilyInet6, kDatagram)->max_message_bytes(), kMost);
+  EXPECT_LT(Make(kFamilyNetlink, kRaw)->max_message_bytes(), kMost);
+}
+
 TEST_F(NetworkTest, SocketsAreChargedWithTheirNodes) {
   const std::uint64_t before = services->disk.used_bytes();
   std::vector<std::shared_ptr<Socket>> sockets;
