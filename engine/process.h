@@ -1,6 +1,7 @@
 // The public face of the engine: make a box, run it in slices, learn how it ended.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,24 @@
 
 namespace glovebox::engine {
 
+// In characters.
+struct TerminalSize {
+  std::uint16_t rows = 24;
+  std::uint16_t columns = 80;
+  friend bool operator==(const TerminalSize&, const TerminalSize&) = default;
+};
+
+// A point in a box' life: instructions retired, and what else has happened since the last one
+// (calls that ended or began to wait, turns that passed, faults). Follows from the job alone.
+struct Moment {
+  Icount icount = 0;
+  std::uint64_t step = 0;
+  Moment(Icount at, std::uint64_t at_step = 0)
+      : icount(at), step(at_step) {}  // NOLINT: an icount
+                                      // is the usual one
+  friend auto operator<=>(const Moment&, const Moment&) = default;
+};
+
 // What is to run. Everything that a guest can observe follows from this, the epoch and the inputs.
 struct BoxSpec {
   std::vector<std::string> argv;  // not empty
@@ -29,6 +48,12 @@ struct BoxSpec {
   std::uint64_t seed = 0;
   LimitValues limits;
   bool trace_syscalls = false;
+  // stdin comes by Box::InjectInput, and BoxHost::ReadStdin is never asked.
+  bool live_input = false;
+  // The standard streams are a terminal of this size, which stdout alone shows; needs live_input.
+  std::optional<TerminalSize> terminal;
+  // Time is the embedder's to move: sleeps last until Box::InjectTime says that they are over.
+  bool real_clock = false;
   // Rows of the world table that the spec overrides (see linux/world.h), as name and value.
   std::vector<std::pair<std::string, std::string>> world_overrides;
 };
@@ -103,7 +128,9 @@ struct BoxReport {
 
 enum class RunState : std::uint8_t {
   kRunning,        // the slice is used up; call again
-  kWaitsForInput,  // stdin's next bytes are not there yet; nothing moves until they are
+  kWaitsForInput,  // stdin's next bytes are not there yet; nothing moves until they are. With live
+                   // input: every task waits, and nothing but an input from outside can end that
+  kWaitsForClock,  // with real_clock: every task waits, and WakeTime() says until when
   kEnded,
 };
 
@@ -117,15 +144,30 @@ class Box {
                                                   BoxHost& host);
   virtual ~Box() = default;
 
-  // Runs at most until the box's icount reaches `until`, and at most about a millisecond of host
-  // work. Errors: what the TreeSource or the BoxHost failed with; the box is then useless and the
+  // Runs at most until the box reaches `until`, and at most about a millisecond of host work.
+  // Errors: what the TreeSource or the BoxHost failed with; the box is then useless and the
   // job FAILED.
-  virtual Result<RunState, Error> Run(Icount until) = 0;
+  virtual Result<RunState, Error> Run(Moment until) = 0;
+  virtual Moment At() const = 0;
 
-  // The one port for inputs from outside. Takes effect at once, at the current icount, which is
-  // returned for the journal. On replay: Run(until = the journalled icount), then the same call.
+  // The one port for inputs from outside. Each takes effect at once; At() is for the journal, with
+  // whether the last Run returned kWaitsForInput. On replay: Run(until = that moment; one step more
+  // where the box waited for input), then the same call.
   // Returns the icount; kInvalidArgument for a signal number out of 1..64.
   virtual Result<Icount, Error> InjectSignal(int signal_number) = 0;
+  // False in the middle of a system call: its output would not know on which side of the input it
+  // is. The next Run gets there.
+  virtual bool TakesInput() const = 0;
+  // With live input, where TakesInput. Returns how many bytes were taken: as many as a pipe or a
+  // terminal has room for; the rest is to be offered again when the box has moved on. `end`
+  // closes the pipe or hangs up the terminal once all bytes are taken.
+  virtual Result<std::size_t, Error> InjectInput(std::span<const std::byte> bytes, bool end) = 0;
+  // With real_clock: virtual time moves on to `now`; it never moves back.
+  virtual Result<void, Error> InjectTime(Nanoseconds now) = 0;
+  // When the first of those that wait wants to go on; all ones for never.
+  virtual Nanoseconds WakeTime() const = 0;
+  // With a terminal: SIGWINCH to the foreground.
+  virtual Result<void, Error> InjectResize(const TerminalSize& size) = 0;
 
   // Ends Run soon. Async-signal-safe.
   virtual void Nudge() = 0;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "client/render/table.h"
@@ -271,6 +272,11 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
   app.add_option("--stdin", options.stdin_file,
                  "Take standard input from FILE, sent before the start")
       ->type_name("FILE");
+  app.add_option("--clock", options.clock,
+                 "virtual (default): sleeps take no time; real: they last as long as here, clocks "
+                 "start at the time here, and the job is not deterministic any more")
+      ->type_name("CLOCK")
+      ->check(CLI::IsMember({"virtual", "real"}));
   app.add_option("--trace", options.trace, "Keep a trace: syscalls")
       ->type_name("WHAT")
       ->check(CLI::IsMember({"syscalls"}));
@@ -323,6 +329,11 @@ Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std:
   plan.spec.set_working_directory(directory);
   plan.spec.set_seed(options.seed);
   plan.spec.set_trace_syscalls(!options.trace.empty());
+  if (options.clock == "real") {
+    plan.spec.set_real_clock(true);
+    const std::string start(engine::Row(engine::WorldId::kStartTime).name);
+    plan.spec.mutable_world()->try_emplace(start, std::to_string(std::time(nullptr)));
+  }
   return plan;
 }
 

@@ -26,6 +26,7 @@ struct JobOptions {
   std::string working_directory;
   std::string stdin_file;
   std::string trace;  // "syscalls" or nothing
+  std::string clock = "virtual";
   std::uint64_t seed = 0;
   std::string schedule;  // a value of the world's row "scheduling"; empty: its default
   bool keep_mtime = false;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 
 #include "client/commands/command.h"
@@ -16,6 +17,7 @@
 #include "client/render/units.h"
 #include "client/session/job_session.h"
 #include "client/stream/input_feeder.h"
+#include "client/stream/raw_terminal.h"
 #include "client/stream/signal_watcher.h"
 
 namespace glovebox::client {
@@ -25,6 +27,8 @@ struct RunOptions {
   JobOptions job;
   std::string trace_output;
   bool detach = false;
+  bool interactive = false;
+  bool terminal = false;
   bool summary = false;
   // Long enough for a daemon that is started again and for a channel that finds it.
   std::uint32_t linger_s = 30;
@@ -36,6 +40,7 @@ constexpr std::string_view kExamples = R"(Examples:
   echo hello | glovebox run --file rules.txt:/etc/rules ./filter /etc/rules
   glovebox run --limit insns=50M,mem=64M,wall=10s --trace syscalls ./prog
   glovebox rootfs import --name debian ./debian.tar.xz; glovebox run --root debian -- bash -c 'ls /'
+  glovebox run -it --file /bin/busybox:/bin/sh -- /bin/sh -i    a shell in the box, at this terminal
   glovebox run -o json ./prog | jq .result.icount    (the output is then in `glovebox logs`)
 
 CMD with a '/' is sent along when it is a file of this machine, and runs at the same path in the box (a relative
@@ -43,8 +48,10 @@ path is taken from the guest's --cwd). Its interpreter and its shared libraries 
 something at their places; what it opens later (dlopen, data files) does not. A bare name is looked for in the box only, along the guest's PATH.
 The box starts with /dev /etc /proc /root /tmp and what --file, --dir and CMD put there; with --root it starts with
 that root, an absolute CMD is a file of the root's, and without CMD the image's own command runs.
-Standard input goes to the guest when it is a pipe or a file; a terminal counts as empty so far.
-^C goes to the guest as SIGINT; the second one cancels the job, the third one leaves at once.
+Standard input goes to the guest when it is a pipe or a file, as a file would: a read waits, the box frozen, so that
+timing leaves no mark. With -i it is live: bytes reach the guest when they come, and a journal says when, so that the
+job can still be replayed. With -t the guest has a terminal, and every key goes to it as it is typed, ^C and ^Z too.
+Otherwise ^C goes to the guest as SIGINT; the second one cancels the job, the third one leaves at once.
 )";
 
 std::string ExitHelp() {
@@ -93,12 +100,69 @@ void ExplainOutcome(const v1::Job& job, int status) {
   ::_exit(kExitSignalBase + SIGPIPE);
 }
 
+// What -t cannot be had with.
+Result<void, Error> CheckTerminal(const RunOptions& options, const Invocation& invocation) {
+  const auto refuse = [](std::string what) {
+    return Fail(ErrorCode::kInvalidArgument, "BAD_OPTION", std::move(what));
+  };
+  if (::isatty(STDIN_FILENO) == 0) {
+    return refuse(
+        "-t needs a terminal, and standard input is none: leave out -t (-i alone sends the bytes "
+        "of a pipe as they come)");
+  }
+  if (invocation.format == OutputFormat::kJson) return refuse("-t and -o json exclude each other");
+  if (!options.job.trace.empty() && options.trace_output.empty())
+    return refuse("-t with --trace needs --trace-output FILE: the terminal is the guest's");
+  return {};
+}
+
+// The guest's terminal is of the kind of ours.
+JobOptions WithTerm(JobOptions options) {
+  const char* const term = ::getenv("TERM");
+  if (term != nullptr && *term != '\0')
+    options.environment.insert(options.environment.begin(), fmt::format("TERM={}", term));
+  return options;
+}
+
+// Signals to us while a job runs.
+void OnSignal(int number, bool terminal, Interruption& interruption) {
+  if (number != SIGWINCH && number != SIGCONT) return interruption.OnSignal(number);
+  if (!terminal) return;
+  if (number == SIGCONT) RawTerminal::Again();
+  interruption.Resize(WindowSize(STDIN_FILENO));
+}
+
+// As HoldJob, with our terminal given to the guest for as long as the job runs.
+Result<SessionEnd, Error> HoldAtTerminal(const Connection& connection, const v1::Job& job,
+                                         const SessionOptions& session,
+                                         Interruption& interruption) {
+  std::unique_ptr<RawTerminal> raw;
+  if (job.spec().has_terminal()) {
+    auto entered = RawTerminal::Enter(STDIN_FILENO);
+    if (!entered) {
+      interruption.Cancel("the client's terminal cannot be used");
+      interruption.LetGo();
+      return std::unexpected(entered.error());
+    }
+    raw = std::move(*entered);
+    // It may have changed before anybody listened.
+    const v1::TerminalSize now = WindowSize(STDIN_FILENO);
+    const v1::TerminalSize& given = job.spec().terminal();
+    if (now.rows() != given.rows() || now.columns() != given.columns()) interruption.Resize(now);
+  }
+  return HoldJob(connection, job.name(), session, interruption);
+}
+
 Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) {
+  if (options.terminal) {
+    if (const auto ok = CheckTerminal(options, invocation); !ok) return std::unexpected(ok.error());
+  }
   HoldSignals();
   Interruption interruption(invocation);
-  const SignalWatcher watcher([&](int number) { interruption.OnSignal(number); });
+  const SignalWatcher watcher(
+      [&](int number) { OnSignal(number, options.terminal, interruption); });
 
-  auto planned = PlanWithServer(options.job, invocation);
+  auto planned = PlanWithServer(options.terminal ? WithTerm(options.job) : options.job, invocation);
   if (!planned) {
     if (planned.error().reason != "CANNOT_RUN") return std::unexpected(planned.error());
     PrintError(planned.error());
@@ -117,9 +181,14 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
   }
   const InputKind input =
       plan->stdin_blob || options.detach ? InputKind::kNone : KindOfInput(STDIN_FILENO);
-  if (input == InputKind::kStream) plan->spec.set_stdin_stream(true);
-  if (input == InputKind::kTerminal) {
-    Notice(invocation, "input from a terminal is not built yet: the guest finds its end at once");
+  const bool live = options.interactive || options.terminal;
+  if (live) {
+    plan->spec.set_stdin_live(true);
+    if (options.terminal) *plan->spec.mutable_terminal() = WindowSize(STDIN_FILENO);
+  } else if (input == InputKind::kStream) {
+    plan->spec.set_stdin_stream(true);
+  } else if (input == InputKind::kTerminal) {
+    Notice(invocation, "the guest finds its standard input empty: -it gives it this terminal");
   }
 
   const auto job = SubmitJob(*connection, invocation, *plan, options.detach ? 0 : options.linger_s);
@@ -131,11 +200,19 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
   }
 
   interruption.Hold(connection->jobs(), job->name());
+  // A server that does not know the field has run the job without it.
+  if (job->spec().stdin_live() != live || job->spec().has_terminal() != options.terminal ||
+      job->spec().real_clock() != plan->spec.real_clock()) {
+    interruption.Cancel("the server knows neither live input nor a real clock");
+    interruption.LetGo();
+    return Fail(ErrorCode::kUnimplemented, "SERVER_TOO_OLD",
+                "the server is older than this client: it knows -i, -t and --clock real not yet");
+  }
   const SessionOptions session{.show_output = !json,
                                .trace = plan->spec.trace_syscalls() && (!json || trace_file),
                                .trace_fd = trace_file ? trace_file.get() : STDERR_FILENO,
-                               .feed_input = input == InputKind::kStream};
-  const auto end = HoldJob(*connection, job->name(), session, interruption);
+                               .feed_input = live || input == InputKind::kStream};
+  const auto end = HoldAtTerminal(*connection, *job, session, interruption);
   interruption.LetGo();
   if (!end) return std::unexpected(end.error());
   if (end->reader_gone) EndBySigpipe();
@@ -157,6 +234,14 @@ Action DeclareRun(CLI::App& app) {
   const auto options = std::make_shared<RunOptions>();
   DeclareJobOptions(app, options->job);
   app.add_flag("--detach,-d", options->detach, "Print the job's name and leave it running");
+  app.add_flag("--interactive,-i", options->interactive,
+               "Standard input is live: its bytes reach the guest when they come")
+      ->excludes("--detach")
+      ->excludes("--stdin");
+  app.add_flag("--tty,-t", options->terminal,
+               "Give the guest a terminal: this one, which it must be; includes -i")
+      ->excludes("--detach")
+      ->excludes("--stdin");
   app.add_option("--trace-output", options->trace_output,
                  "Write the trace to FILE instead of stderr")
       ->type_name("FILE")

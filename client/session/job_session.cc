@@ -18,6 +18,7 @@
 #include "client/stream/byte_sink.h"
 #include "client/stream/input_feeder.h"
 #include "client/stream/output_merger.h"
+#include "client/stream/raw_terminal.h"
 
 namespace glovebox::client {
 namespace {
@@ -140,7 +141,10 @@ int Interruption::cancelled_by() const {
 void Interruption::OnSignal(int number) {
   const std::lock_guard lock(mu_);
   // Nothing of ours needs an orderly end: the server cancels a job that nobody watches.
-  if (service_ == nullptr || cancelled_by_ != 0) ::_exit(kExitSignalBase + number);
+  if (service_ == nullptr || cancelled_by_ != 0) {
+    RawTerminal::Restore();
+    ::_exit(kExitSignalBase + number);
+  }
   if (number == SIGINT && ++interrupts_ == 1) {
     Notice(invocation_, "interrupt sent to the guest; again to cancel the job");
     Send(number);
@@ -169,6 +173,34 @@ void Interruption::Send(int number) {
     if (cancelled_by_ == 0) cancelled_by_ = number;
     CancelLocked("interrupted before the guest ran");
   });
+}
+
+void Interruption::Resize(const v1::TerminalSize& size) {
+  const std::lock_guard lock(mu_);
+  if (service_ == nullptr) return;
+  size_ = size;
+  if (!std::exchange(resizing_, true)) calls_.emplace_back([this] { SendSizes(); });
+}
+
+// One call after the other, so that the newest size is the last one.
+void Interruption::SendSizes() {
+  while (true) {
+    v1::ResizeTerminalRequest request;
+    Service* service = nullptr;
+    {
+      const std::lock_guard lock(mu_);
+      resizing_ = size_.has_value();
+      if (!resizing_) return;
+      request.set_name(job_);
+      *request.mutable_size() = *std::exchange(size_, std::nullopt);
+      service = service_;
+    }
+    // A job that is ending needs no size any more.
+    static_cast<void>(Within(kSignalWithin, [&](grpc::ClientContext* context) {
+      google::protobuf::Empty none;
+      return service->ResizeTerminal(context, request, &none);
+    }));
+  }
 }
 
 void Interruption::Cancel(const std::string& reason) {

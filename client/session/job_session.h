@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,6 +32,9 @@ class Interruption {
   void Hold(v1::JobService::StubInterface& service, std::string job);
   void LetGo();
 
+  // Tells the job's terminal its size. Only the newest one counts.
+  void Resize(const v1::TerminalSize& size);
+
   // Asks for the job's end without waiting for it.
   void Cancel(const std::string& reason);
 
@@ -39,6 +43,7 @@ class Interruption {
 
  private:
   void Send(int number);
+  void SendSizes();
   void CancelLocked(const std::string& reason);
 
   const Invocation& invocation_;
@@ -48,6 +53,8 @@ class Interruption {
   int interrupts_ = 0;
   int cancelled_by_ = 0;
   bool cancelling_ = false;
+  std::optional<v1::TerminalSize> size_;  // not told yet
+  bool resizing_ = false;                 // a call tells it
   std::vector<std::thread> calls_;
 };
 

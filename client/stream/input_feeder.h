@@ -18,7 +18,7 @@ namespace glovebox::client {
 // What the descriptor of our stdin is.
 enum class InputKind : std::uint8_t {
   kNone,      // closed, or /dev/null: end of file at once
-  kTerminal,  // live input is not built yet: end of file at once
+  kTerminal,  // somebody's keyboard: end of file at once, unless its bytes are asked for
   kStream,    // a pipe, a file, a socket: its bytes are the guest's
 };
 InputKind KindOfInput(int fd);

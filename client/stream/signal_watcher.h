@@ -8,7 +8,8 @@
 
 namespace glovebox::client {
 
-// Blocks SIGINT, SIGTERM and SIGHUP for this thread and those that it starts, and ignores SIGPIPE.
+// Blocks SIGINT, SIGTERM, SIGHUP, and what tells of the terminal's window (SIGWINCH) and of our
+// going on after a stop (SIGCONT), for this thread and those that it starts, and ignores SIGPIPE.
 // Before any thread is made: what is blocked everywhere comes to the watcher.
 void HoldSignals();
 

@@ -9,6 +9,7 @@
 #include "engine/linux/deliver.h"
 #include "engine/linux/exec.h"
 #include "engine/linux/kernel.h"
+#include "engine/linux/live_input.h"
 #include "engine/linux/proc.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/streams.h"
@@ -32,11 +33,36 @@ class LinuxBox : public Box {
     kernel_.scheduler.Add(*first_);
   }
 
-  Result<RunState, Error> Run(Icount until) override {
+  Result<RunState, Error> Run(Moment until) override {
     kernel_.BeginSlice();
     const RunState state = Drive(until);
     if (kernel_.failure()) return std::unexpected(*kernel_.failure());
     return state;
+  }
+
+  Moment At() const override { return {kernel_.icount(), step_}; }
+
+  bool TakesInput() const override {
+    const Task* const task = kernel_.scheduler.current();
+    return task == nullptr || !task->call;
+  }
+
+  Result<std::size_t, Error> InjectInput(std::span<const std::byte> bytes, bool end) override {
+    if (!live_) return NotLive("input");
+    return live_->Take(bytes, end);
+  }
+
+  Result<void, Error> InjectTime(Nanoseconds now) override {
+    if (!kernel_.spec.real_clock) return NotLive("time");
+    kernel_.JumpTo(now);
+    return {};
+  }
+  Nanoseconds WakeTime() const override { return NextWake(); }
+
+  Result<void, Error> InjectResize(const TerminalSize& size) override {
+    if (!live_ || live_->terminal() == nullptr) return NotLive("a size");
+    live_->terminal()->Resize({size.rows, size.columns, 0, 0});
+    return {};
   }
 
   Result<Icount, Error> InjectSignal(int signal_number) override {
@@ -46,9 +72,13 @@ class LinuxBox : public Box {
     }
     // As from a process outside: pid 0 of no namespace of the guest's.
     // To the group in the foreground, as a terminal does.
+    const std::uint32_t group =
+        live_ && live_->terminal() != nullptr && live_->terminal()->foreground != 0
+            ? live_->terminal()->foreground
+            : first_->process.group;
     for (const auto& [id, task] : kernel_.processes().tasks()) {
       Process& process = task->process;
-      if (process.pid == id && process.group == first_->process.group)
+      if (process.pid == id && process.group == group)
         process.Send(SenderInfo(signal_number, kSiUser, 0, 0));
     }
     return kernel_.icount();
@@ -75,7 +105,12 @@ class LinuxBox : public Box {
   }
 
  private:
-  RunState Drive(Icount until) {
+  static std::unexpected<Error> NotLive(const std::string& what) {
+    return Fail(ErrorCode::kFailedPrecondition, "NOT_LIVE",
+                "the box takes no " + what + " while it runs");
+  }
+
+  RunState Drive(const Moment& until) {
     if (!started_) Start();
     Scheduler& scheduler = kernel_.scheduler;
     while (!kernel_.ended() && !kernel_.failure()) {
@@ -84,19 +119,29 @@ class LinuxBox : public Box {
       FireTimers();
       Task* const task = scheduler.Pick();
       if (task == nullptr) {
-        if (!Idle() || kernel_.SliceIsOver()) break;
+        if (!CanWake()) {
+          if (live_ && live_->open()) return RunState::kWaitsForInput;
+          EndAsDeadlock();
+          break;
+        }
+        if (kernel_.spec.real_clock) return RunState::kWaitsForClock;
+        Idle();
+        if (At() >= until || kernel_.SliceIsOver()) break;
         continue;
       }
       task->TakeCpu();
       if (scheduler.turn() != turn_) {
         turn_ = scheduler.turn();
         turn_end_ = kernel_.icount() + scheduler.TurnLength();
+        ++step_;
       }
       if (task->call) {
+        if (At() >= until) return RunState::kRunning;
         const CallProgress progress = AdvanceCall(*task);
         Account(*task);
         if (progress == CallProgress::kWaitsForInput) return RunState::kWaitsForInput;
         if (progress == CallProgress::kMoreToDo) return RunState::kRunning;
+        ++step_;
         continue;
       }
       DeliverSignals(*task);
@@ -106,28 +151,26 @@ class LinuxBox : public Box {
         kernel_.EndByLimit(LimitId::kInstructions);
         break;
       }
-      if (kernel_.icount() >= until || kernel_.SliceIsOver()) return RunState::kRunning;
+      if (At() >= until || kernel_.SliceIsOver()) return RunState::kRunning;
       if (kernel_.icount() >= turn_end_ && scheduler.HasOthers()) {
         scheduler.Yield();
         continue;
       }
-      const Stop stop = RunCpu(*task, until);
+      const Stop stop = RunCpu(*task, until.icount);
       Account(*task);
       Serve(*task, stop);
     }
     return kernel_.ended() ? RunState::kEnded : RunState::kRunning;
   }
 
-  // Every task waits: time jumps to the next deadline or timer. False: there is none, and the box
-  // has ended as a deadlock.
-  bool Idle() {
-    const Nanoseconds wake = std::min(kernel_.scheduler.NextDeadline(), NextTimer(nullptr));
-    if (wake == kNever) {
-      EndAsDeadlock();
-      return false;
-    }
-    kernel_.JumpTo(wake);
-    return true;
+  // Every task waits: for the next deadline or timer, or for something else that cannot come.
+  Nanoseconds NextWake() const {
+    return std::min(kernel_.scheduler.NextDeadline(), NextTimer(nullptr));
+  }
+  bool CanWake() const { return NextWake() != kNever; }
+  void Idle() {
+    kernel_.JumpTo(NextWake());
+    ++step_;
   }
 
   void EndAsDeadlock() {
@@ -138,7 +181,7 @@ class LinuxBox : public Box {
   }
 
   // Clocks of CPU time move for the process of `running` alone, which may be null.
-  Nanoseconds NextTimer(const Task* running) {
+  Nanoseconds NextTimer(const Task* running) const {
     const Nanoseconds next = kernel_.alarms.Next();
     if (running == nullptr || running->process.cpu_alarms.empty()) return next;
     const Nanoseconds left = running->process.cpu_alarms.Left(*running);
@@ -163,10 +206,11 @@ class LinuxBox : public Box {
 
   void Start() {
     started_ = true;
-    PutStreams();
-    const auto mounted = kernel_.files().Mount("dev", MakeDev(*first_));
+    pts_ = std::make_shared<tty::PtsDirectory>(kernel_);
+    const auto mounted = kernel_.files().Mount("dev", MakeDev(*first_, pts_));
     const auto mounted_proc = kernel_.files().Mount("proc", MakeProc(kernel_));
     if (!mounted || !mounted_proc) return;  // the root cannot be read: failure() says why
+    if (!PutStreams()) return kernel_.EndByLimit(LimitId::kDisk);
     if (const auto loaded = LoadProgram(); !loaded) {
       const LoadError& error = loaded.error();
       if (error.memory_limit) {
@@ -181,7 +225,18 @@ class LinuxBox : public Box {
     }
   }
 
-  void PutStreams() {
+  // False: not even the standard streams fit into the disk limit.
+  bool PutStreams() {
+    if (kernel_.spec.terminal) {
+      live_ = LiveInput::MakeTerminal(*first_, *pts_, *kernel_.spec.terminal);
+      return live_ != nullptr;
+    }
+    PutPipes();
+    if (kernel_.spec.live_input) live_ = LiveInput::MakePipe(*first_);
+    return true;
+  }
+
+  void PutPipes() {
     const auto& services = kernel_.services();
     const std::shared_ptr<Inode> nodes[] = {
         std::make_shared<InputInode>(services, kernel_),
@@ -232,7 +287,9 @@ class LinuxBox : public Box {
 
   Stop RunCpu(Task& task, Icount until) {
     const Icount now = kernel_.icount();
-    const Icount end = std::min(until, kernel_.spec.limits[LimitId::kInstructions]);
+    // At `until` itself, before its step, nothing is to be retired; what faults instead may.
+    const Icount end =
+        std::min(std::max(until, now + 1), kernel_.spec.limits[LimitId::kInstructions]);
     std::uint64_t budget = std::min(end - now, kInstructionsPerLook);
     if (kernel_.scheduler.HasOthers()) budget = std::min(budget, turn_end_ - now);
     // Timers go off, and sleepers wake, at their instruction.
@@ -248,6 +305,7 @@ class LinuxBox : public Box {
     Stop stop = cpu.Run(budget);
     running_.store(nullptr, std::memory_order_relaxed);
     kernel_.SetIcount(now + (cpu.icount() - before));
+    if (cpu.icount() != before) step_ = 0;
     return stop;
   }
 
@@ -263,11 +321,13 @@ class LinuxBox : public Box {
         kernel_.EndByLimit(LimitId::kMemory);
         return;
       case StopKind::kException:
+        ++step_;
         if (stop.exception == ExceptionKind::kNotImplemented && !unimplemented_)
           unimplemented_ = stop.instruction;
         RaiseFault(task, stop);
         return;
       case StopKind::kMemoryFault:
+        ++step_;
         RaiseFault(task, stop);
         return;
     }
@@ -279,7 +339,10 @@ class LinuxBox : public Box {
 
   Kernel kernel_;
   const std::shared_ptr<Task> first_;  // of the process whose end is the box'
+  std::shared_ptr<tty::PtsDirectory> pts_;
+  std::unique_ptr<LiveInput> live_;  // of a box that has it
   bool started_ = false;
+  std::uint64_t step_ = 0;     // see Moment
   std::uint64_t turn_ = 0;     // of the scheduler, to which turn_end_ belongs
   Icount turn_end_ = 0;        // when somebody else is to get the CPU
   Nanoseconds accounted_ = 0;  // CPU time that was given to tasks
@@ -297,6 +360,8 @@ Result<void, Error> CheckSpec(const BoxSpec& spec) {
     return refuse("an argument holds a NUL byte", "spec.argv");
   if (std::ranges::any_of(spec.env, has_nul))
     return refuse("an environment string holds a NUL byte", "spec.env");
+  if (spec.terminal && !spec.live_input)
+    return refuse("a terminal needs live input", "spec.terminal");
   if (has_nul(spec.program)) return refuse("the program's name holds a NUL byte", "spec.program");
   if (!spec.working_directory.starts_with('/') || has_nul(spec.working_directory)) {
     return refuse("the working directory is not an absolute path", "spec.working_directory");

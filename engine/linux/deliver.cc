@@ -6,6 +6,7 @@
 #include "engine/linux/exit.h"
 #include "engine/linux/signal_frame.h"
 #include "engine/linux/syscalls/describe.h"
+#include "engine/linux/tty/job_control.h"
 
 namespace glovebox::engine {
 namespace {
@@ -25,6 +26,11 @@ void Record(Task& task, const abi::Siginfo& info) {
   kernel.host().OnTrace(event);
 }
 
+// Who is in an orphaned process group is not stopped by a terminal: nobody could continue it.
+bool Stops(const Task& task, int signal) {
+  return signal == kSIGSTOP || !tty::IsOrphaned(task.process);
+}
+
 void ActByDefault(Task& task, int signal) {
   switch (DefaultActionOf(signal)) {
     case DefaultAction::kIgnore:
@@ -37,7 +43,7 @@ void ActByDefault(Task& task, int signal) {
           {.code = 0, .signal = signal, .core = DefaultActionOf(signal) == DefaultAction::kCore});
       return;
     case DefaultAction::kStop:
-      StopProcess(task.process, signal);
+      if (Stops(task, signal)) StopProcess(task.process, signal);
       return;
   }
 }
@@ -131,7 +137,7 @@ void StopByDefault(Task& task) {
                        DefaultActionOf(signal) == DefaultAction::kStop;
     if (!stops) return;
     Record(task, *task.TakeSignal(~task.signals.blocked()));
-    StopProcess(task.process, signal);
+    if (Stops(task, signal)) StopProcess(task.process, signal);
   }
 }
 

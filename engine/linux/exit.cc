@@ -5,6 +5,7 @@
 
 #include "engine/linux/futex.h"
 #include "engine/linux/process_table.h"
+#include "engine/linux/tty/job_control.h"
 
 namespace glovebox::engine {
 namespace {
@@ -94,6 +95,7 @@ void GiveAwayChildren(Process& process) {
   for (Process* const child : process.children) {
     child->parent = heir;
     heir->children.push_back(child);
+    if (!child->ended) tty::NoteNewParent(*child, process);
     if (child->ended) {
       child->exit_signal = kSIGCHLD;
       TellEnd(*child);
@@ -124,7 +126,9 @@ void BecomeZombie(Process& process) {
     process.timers.interval(which).Set(0, 0);
   kernel.timed_processes.erase(process.pid);
   if (process.parent == nullptr) return EndBox(kernel, process.status);
+  if (process.session == process.pid) tty::Disassociate(process, true);
   GiveAwayChildren(process);
+  tty::NoteEnd(process);
   const bool leaves_no_zombie = LeavesNoZombie(process);
   TellEnd(process);
   WakeWaiters(process);

@@ -18,6 +18,7 @@ Process::Process(Kernel& the_kernel, std::uint32_t id, Process* the_parent)
     parent->children.push_back(this);
     group = parent->group;
     session = parent->session;
+    terminal = parent->terminal;
     limits = parent->limits;
     return;
   }

@@ -73,6 +73,9 @@ enum ResourceId : std::uint8_t {
 };
 
 class Task;
+namespace tty {
+class Terminal;
+}
 
 struct ExitStatus {
   int code = 0;       // of exit(2), its lowest eight bits
@@ -93,6 +96,8 @@ class Process {
   std::vector<Process*> children;  // in the order of their making, zombies too
   std::uint32_t group;
   std::uint32_t session;
+  std::shared_ptr<tty::Terminal> terminal;  // that controls it, if any
+  std::uint32_t lost_foreground = 0;        // of a leader: the group that its terminal hung up on
   // In the order of their making. The first is the leader: ended or not, it is there as long as its
   // process is.
   std::vector<Task*> threads;

@@ -146,6 +146,8 @@ void AddSys(ProcDirectory& proc, Kernel& kernel) {
   constant(*names, "ngroups_max", "65536\n");
   constant(*names, "cap_last_cap", "40\n");
   constant(*names, "randomize_va_space", "2\n");
+  const auto pty = AddDirectory(*names, "pty");
+  constant(*pty, "max", fmt::format("{}\n", tty::PtsDirectory::kMaxTerminals));
   const auto random = AddDirectory(*names, "random");
   AddFile(*random, "boot_id", 0444, [&kernel] {
     std::string digits = kernel.world.Text(WorldId::kMachineId);
@@ -171,13 +173,16 @@ void AddSys(ProcDirectory& proc, Kernel& kernel) {
 
 }  // namespace
 
-std::shared_ptr<Directory> MakeDev(Task& task) {
+std::shared_ptr<Directory> MakeDev(Task& task, const std::shared_ptr<tty::PtsDirectory>& pts) {
   const Services& services = task.kernel.services();
   auto dev = std::make_shared<TreeDirectory>(services, 0755u, kDevDevice);
   for (const DeviceRow& row : kDevices) {
     static_cast<void>(
         dev->Insert(std::string(row.name), std::make_shared<DeviceInode>(services, row)));
   }
+  static_cast<void>(dev->Insert("pts", pts));
+  static_cast<void>(dev->Insert("ptmx", tty::MakePtmx(pts, task.kernel)));
+  static_cast<void>(dev->Insert("tty", tty::MakeDevTty(task.kernel)));
   AddLink(*dev, "fd", "/proc/self/fd");
   AddLink(*dev, "stdin", "/proc/self/fd/0");
   AddLink(*dev, "stdout", "/proc/self/fd/1");

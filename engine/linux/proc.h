@@ -4,12 +4,13 @@
 #include <memory>
 
 #include "engine/linux/task.h"
+#include "engine/linux/tty/pty.h"
 #include "engine/vfs/inode.h"
 
 namespace glovebox::engine {
 
-// Devices, links to the standard streams. `task` outlives the directory.
-std::shared_ptr<Directory> MakeDev(Task& task);
+// Devices, pseudo-terminals, links to the standard streams. `task` outlives the directory.
+std::shared_ptr<Directory> MakeDev(Task& task, const std::shared_ptr<tty::PtsDirectory>& pts);
 
 // What programs and C libraries look at in proc(5): the process itself, the machine, some of sys.
 std::shared_ptr<Directory> MakeProc(Kernel& kernel);

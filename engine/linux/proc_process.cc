@@ -6,6 +6,7 @@
 
 #include "engine/linux/proc_directory.h"
 #include "engine/linux/process_table.h"
+#include "engine/linux/tty/pty.h"
 #include "engine/vfs/resolve.h"
 
 namespace glovebox::engine {
@@ -156,9 +157,11 @@ std::string Stat(Task& task) {
   const std::uint64_t mapped = task.program ? MappedBytes(task) : 0;
   const std::uint64_t rss = task.program ? task.kernel.memory_meter.used_bytes() / kPageSize : 0;
   return fmt::format(
-      "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 {} 0 {} 0 20 0 {} 0 0 {} {} {} {} {} {} 0 0 0 0 0 "
+      "{} ({}) {} {} {} {} {} {} 4194304 0 0 0 0 {} 0 {} 0 20 0 {} 0 0 {} {} {} {} {} {} 0 0 0 0 0 "
       "0 0 0 0 17 0 0 0 0 0 0 {} {} {} {} {} {} {} 0\n",
       task.tid, task.command, StateOf(task).letter, ParentOf(task), process.group, process.session,
+      process.terminal ? tty::DeviceOf(*process.terminal) : 0,
+      process.terminal ? static_cast<std::int64_t>(process.terminal->foreground) : -1,
       process.cpu_ns / kNanosecondsPerTick, process.children_cpu_ns / kNanosecondsPerTick,
       process.threads.size(), mapped, rss, ~std::uint64_t{0}, image.code_start, image.code_end,
       stack.stack_pointer, image.data_start, image.data_end,
@@ -245,12 +248,13 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   AddFile(directory, "stat", 0444, [task] { return Stat(*task); });
   AddFile(directory, "status", 0444, [task] { return Status(*task); });
   AddFile(directory, "mounts", 0444, [] {
-    return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\nproc /proc proc rw 0 "
-           "0\n";
+    return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n"
+           "devpts /dev/pts devpts rw,gid=5,mode=620 0 0\nproc /proc proc rw 0 0\n";
   });
   AddFile(directory, "mountinfo", 0444, [] {
     return "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
-           "3 1 0:21 / /proc rw - proc proc rw\n";
+           "3 2 0:22 / /dev/pts rw - devpts devpts rw,gid=5,mode=620\n"
+           "4 1 0:21 / /proc rw - proc proc rw\n";
   });
 }
 

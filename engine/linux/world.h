@@ -126,12 +126,12 @@ inline constexpr std::array kWorld{
              "x86-64 has no other"},
     WorldRow{WorldId::kStandardStreams, "standard_streams", "pipes", WorldKind::kFact, 0, 0,
              "stdin, stdout and stderr are pipes (S_IFIFO, ESPIPE, ENOTTY), as in a pipeline: "
-             "programs neither colour "
-             "nor page their output"},
+             "programs neither colour nor page their output; of a job with a terminal they are "
+             "/dev/pts/0, and its first process leads the session"},
     WorldRow{WorldId::kStandardInput, "standard_input", "whole reads", WorldKind::kFact, 0, 0,
              "a read of n bytes of stdin returns n (at most 1 MiB) unless the end comes first; it "
-             "waits with the box "
-             "and its time frozen, so that timing and chunking leave no mark"},
+             "waits with the box and its time frozen, so that timing and chunking leave no mark; a "
+             "live one gives what has come, and a journal keeps when"},
     WorldRow{WorldId::kInodeNumbers, "inode_numbers", "in order of first use", WorldKind::kFact, 0,
              0, "deterministic without a number in the root's tree"},
     WorldRow{WorldId::kDirectoryOrder, "directory_order", "by name, then by creation",
@@ -154,7 +154,8 @@ inline constexpr std::array kWorld{
     WorldRow{WorldId::kClocks, "clocks", "one", WorldKind::kFact, 0, 0,
              "CLOCK_REALTIME is start_time plus virtual time, CLOCK_MONOTONIC and CLOCK_BOOTTIME "
              "are virtual time; CPU "
-             "clocks leave out the jumps of sleeps; setting a clock is EPERM"},
+             "clocks leave out the jumps of sleeps; setting a clock is EPERM; with a "
+             "real clock sleeps last as long as outside, and a journal keeps when they ended"},
 };
 
 constexpr const WorldRow& Row(WorldId id) { return kWorld[static_cast<std::size_t>(id)]; }

@@ -41,7 +41,6 @@ DeviceInode::DeviceInode(std::shared_ptr<VfsServices> services, const DeviceRow&
 }
 
 Result<std::shared_ptr<OpenFile>, IoFailure> DeviceInode::Open(const PathRef& path, int flags) {
-  if (kind_ == DeviceKind::kNoTerminal) return std::unexpected(kENXIO);
   return std::make_shared<OpenDevice>(path, flags, kind_);
 }
 

@@ -9,7 +9,7 @@
 
 namespace glovebox::engine {
 
-enum class DeviceKind : std::uint8_t { kNull, kZero, kFull, kRandom, kNoTerminal };
+enum class DeviceKind : std::uint8_t { kNull, kZero, kFull, kRandom };
 
 struct DeviceRow {
   std::string_view name;
@@ -23,7 +23,7 @@ struct DeviceRow {
 inline constexpr DeviceRow kDevices[] = {
     {"null", DeviceKind::kNull, 1, 3, 0666},      {"zero", DeviceKind::kZero, 1, 5, 0666},
     {"full", DeviceKind::kFull, 1, 7, 0666},      {"random", DeviceKind::kRandom, 1, 8, 0666},
-    {"urandom", DeviceKind::kRandom, 1, 9, 0666}, {"tty", DeviceKind::kNoTerminal, 5, 0, 0666},
+    {"urandom", DeviceKind::kRandom, 1, 9, 0666},
 };
 
 // The dev_t that stat(2) shows, linux/kdev_t.h, new_encode_dev.
@@ -34,7 +34,6 @@ constexpr std::uint64_t EncodeDevice(std::uint32_t major, std::uint32_t minor) {
 class DeviceInode : public Inode {
  public:
   DeviceInode(std::shared_ptr<VfsServices> services, const DeviceRow& row);
-  // /dev/tty answers ENXIO: the box has no controlling terminal.
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
   DeviceKind kind() const { return kind_; }
 

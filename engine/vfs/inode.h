@@ -39,6 +39,7 @@ enum DeviceNumber : std::uint64_t {
   kPipeDevice = 0xd,
   kAnonymousDevice = 0xe,
   kSocketDevice = 0x8,
+  kDevPtsDevice = 0x16,
 };
 
 class Directory;
@@ -55,15 +56,17 @@ struct PathRef {
 
 // Why an operation did not happen: an errno, or "not yet".
 enum class Wait : std::uint8_t {
-  kNone,   // `error` is the answer
-  kEvent,  // something in the box must happen first
-  kInput,  // bytes of the box' stdin, from outside
+  kNone,    // `error` is the answer
+  kEvent,   // something in the box must happen first
+  kInput,   // bytes of the box' stdin, from outside
+  kSignal,  // one that has just been sent to the caller: it stops, is interrupted, or tries again
 };
 struct IoFailure {
   Errno error = kEAGAIN;
   Wait wait = Wait::kNone;
-  const void* channel = nullptr;    // whose events are to be waited for; VfsServices::file_event
-  IoFailure(Errno e) : error(e) {}  // NOLINT: an errno is the common case
+  const void* channel = nullptr;  // whose events are to be waited for; VfsServices::file_event
+  Nanoseconds deadline = ~Nanoseconds{0};  // since the box' start; when to try again at the latest
+  IoFailure(Errno e) : error(e) {}         // NOLINT: an errno is the common case
   explicit IoFailure(Wait w, const void* on = nullptr) : wait(w), channel(on) {}
 };
 using IoResult = Result<std::size_t, IoFailure>;

@@ -54,6 +54,7 @@ class PipeInode : public Inode {
   // As fifo(7); the wait for the other end is Connected's.
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
   std::string NamelessText() const override;
+  const std::shared_ptr<Pipe>& pipe() const { return pipe_; }
   // One end, without the wait; for pipe(2).
   std::shared_ptr<OpenFile> OpenEnd(int flags);
 

@@ -198,7 +198,7 @@ void JobManager::TakeIn(const CreateRequest& request, const std::string& body,
     job->feed->trace =
         std::make_shared<FrameLog>(FrameLog::Unit::kFrames, parts_.directory->trace_log(id));
   }
-  if (spec->stdin_stream) {
+  if (spec->input_is_written()) {
     // Nothing is opened before the first byte, so this cannot fail.
     job->input = InputFile::Open(parts_.directory->input(id), 0, false).value();
   }

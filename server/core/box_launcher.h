@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,11 +19,28 @@
 
 namespace glovebox::server {
 
+// In characters.
+struct TerminalSize {
+  std::uint32_t rows = 0;
+  std::uint32_t columns = 0;
+  friend bool operator==(const TerminalSize&, const TerminalSize&) = default;
+};
+
+// One input from outside: a signal, bytes that came live, another size of the terminal, or nothing
+// but the time.
 struct JournalRecord {
   std::uint64_t icount = 0;
-  int signal = 0;  // the only kind of input so far
-  // It took effect while the box was frozen in a read of stdin at that icount.
+  int signal = 0;  // 0: none
+  // It took effect while the box was frozen in a read of stdin, or waited for live input.
   bool while_waiting = false;
+  std::uint64_t step = 0;  // with `icount`: the moment, engine::Moment
+  std::string input = {};
+  bool input_end = false;
+  std::optional<TerminalSize> resize = {};
+  std::uint64_t time_ns =
+      0;  // of a real clock: guest nanoseconds since the start, moved on to first
+
+  friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
 };
 
 // Everything that one attempt of a job needs. Mirrors worker.v1.RunJob.
@@ -39,6 +57,9 @@ struct RunRequest {
   std::map<std::string, std::string> world;
   std::vector<JournalRecord> journal;
   bool has_stdin = false;
+  bool live_input = false;
+  std::optional<TerminalSize> terminal;
+  bool real_clock = false;
   // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the
   // launcher's thread.
   std::function<Result<HostFd, Error>(const Digest&)> open_blob;
@@ -115,6 +136,11 @@ class BoxHandle {
   // answer within five seconds is killed and OnLost follows.
   virtual void Cancel(const std::string& why, bool wall_limit) = 0;
   virtual void SupplyInput(std::span<const std::byte> bytes, bool end) = 0;
+  // Of a box with live input: comes back as journal records when it takes effect. At most
+  // kMaxLiveUnderWay bytes may be on their way.
+  static constexpr std::size_t kMaxLiveUnderWay = 64 << 10;
+  virtual void Type(std::span<const std::byte> bytes, bool end) = 0;
+  virtual void Resize(const TerminalSize& size) = 0;
   virtual void Kill() = 0;
   // Host process id of the worker, for the log and for tests; 0 while it has none.
   virtual int pid() const = 0;

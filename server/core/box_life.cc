@@ -9,6 +9,7 @@
 #include "engine/limits/limit_table.h"
 #include "server/core/box_session.h"
 #include "server/core/clock.h"
+#include "server/core/journal.h"
 #include "server/core/live_job.h"
 #include "server/core/log.h"
 #include "server/core/spec_check.h"
@@ -79,6 +80,10 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
     spec = job->next.spec;
     closure = job->closure;
     run.journal = job->journal;
+    // What the journal has the worker knows; the rest is typed behind it.
+    job->typed = TypedBytes(job->journal);
+    job->typed_end =
+        !job->journal.empty() && std::ranges::any_of(job->journal, &JournalRecord::input_end);
     events = std::make_shared<BoxSession>(*this, id, job->feed);
   }
   if (!closure) {
@@ -106,6 +111,9 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
   run.trace_syscalls = spec->trace_syscalls;
   run.world = spec->world;
   run.has_stdin = spec->stdin_blob.has_value() || spec->stdin_stream;
+  run.live_input = spec->stdin_live;
+  run.terminal = spec->terminal;
+  run.real_clock = spec->real_clock;
   run.open_blob = [blobs = parts_.blobs, closure](const Digest& digest) {
     return OpenOfJob(*blobs, *closure, digest);
   };
@@ -153,9 +161,7 @@ void JobManager::Launch(const std::string& id) {
     after += [handle, why = job->cancel_reason] { handle->Cancel(why, false); };
   if (job->store_error) after += [handle] { handle->Kill(); };
   if (job->next.state == JobState::kRunning) {
-    for (const int number : std::exchange(job->early_signals, {})) {
-      after += [handle, number] { handle->Signal(number); };
-    }
+    SendEarly(*job, after);
   }
 }
 
@@ -186,27 +192,33 @@ void JobManager::OnLocked(const std::string& id, std::vector<SandboxLayer> layer
   Move(*job, JobMove::kReady, std::move(message));
   Persist(*job, Durability::kCrash, nullptr, nullptr);
   if (!job->handle) return;
-  for (const int number : std::exchange(job->early_signals, {})) {
-    after += [handle = job->handle, number] { handle->Signal(number); };
-  }
+  SendEarly(*job, after);
+  after += [this, id] { SupplyInput(id); };
 }
 
 // What the guest writes after an input from outside must not be seen before that input is on disk:
 // a re-run after a power cut could not give the same bytes again.
 void JobManager::OnJournal(const std::string& id, const JournalRecord& record) {
+  AfterUnlock after;
   absl::MutexLock lock(&mu_);
   LiveJob* const job = Find(id);
   if (!job || job->box_gone) return;
   job->journal.push_back(record);
   job->outcome.journal_records = job->journal.size();
+  if (!record.input.empty()) {
+    job->input_position += record.input.size();
+    after += [this, id, bell_of = job->feed] {
+      SupplyInput(id);
+      bell_of->bell.Ring();  // there may be room for more
+    };
+  }
   const auto feed = job->feed;
   feed->output->Hold();
   if (feed->trace) feed->trace->Hold();
   Persist(
       *job, Durability::kPower,
       [id, number = job->journal.size(), record](Transaction& transaction) {
-        return transaction.AddJournal(id, number,
-                                      {record.icount, record.signal, record.while_waiting});
+        return transaction.AddJournal(id, number, RowOf(record));
       },
       [this, id, feed](const Result<void, Error>& result) {
         if (!result) return OnStoreFailed(id, result.error());
@@ -249,6 +261,7 @@ void JobManager::OnInputWanted(const std::string& id, std::uint64_t offset, std:
 
 // Answers the box' wish for input, if it has one and there is something to answer.
 void JobManager::SupplyInput(const std::string& id) {
+  if (IsLive(id)) return SupplyLive(id);
   std::shared_ptr<BoxHandle> handle;
   std::shared_ptr<InputFile> input;
   std::shared_ptr<const HostFd> blob;

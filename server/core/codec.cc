@@ -28,6 +28,17 @@ void Fields(Visitor& visit, Value& value)
   visit(10, value.trace_syscalls);
   visit(11, value.world);
   visit(12, value.labels);
+  visit(13, value.stdin_live);
+  visit(14, value.terminal);
+  visit(15, value.real_clock);
+}
+
+template <typename Visitor, typename Value>
+void Fields(Visitor& visit, Value& value)
+  requires std::is_same_v<std::remove_const_t<Value>, TerminalSize>
+{
+  visit(1, value.rows);
+  visit(2, value.columns);
 }
 
 template <typename Visitor, typename Value>

@@ -24,11 +24,17 @@ struct JobSpec {
   Digest root;
   std::optional<Digest> stdin_blob;
   bool stdin_stream = false;
+  bool stdin_live = false;
+  std::optional<TerminalSize> terminal;
+  bool real_clock = false;
   std::uint64_t seed = 0;
   std::map<std::string, std::uint64_t> limits;
   bool trace_syscalls = false;
   std::map<std::string, std::string> world;
   std::map<std::string, std::string> labels;
+
+  // Its stdin comes by WriteInput.
+  bool input_is_written() const { return stdin_stream || stdin_live; }
 
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };

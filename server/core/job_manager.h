@@ -115,6 +115,8 @@ class JobManager {
   void Delete(const std::string& id, Done done);
   // INVALID_ARGUMENT SIGNAL_NUMBER, FAILED_PRECONDITION JOB_NOT_RUNNING.
   Result<void, Error> Signal(const std::string& id, int number);
+  // INVALID_ARGUMENT TERMINAL_SIZE, FAILED_PRECONDITION NO_TERMINAL, JOB_NOT_RUNNING.
+  Result<void, Error> Resize(const std::string& id, const TerminalSize& size);
   Result<std::vector<JobEvent>, Error> Events(const std::string& id, std::uint64_t after_sequence);
 
   // As long as the watch lives, the job counts as watched, and `changed` is called whenever there
@@ -202,6 +204,14 @@ class JobManager {
   void JudgeEnd(LiveJob& job, const std::string& lost) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Finalize(const std::string& id);
   void SupplyInput(const std::string& id);
+
+  // live_input.cc
+  LiveJob* FindInterruptible(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static bool IsReady(const LiveJob& job);
+  Result<void, Error> NotRunning(const std::string& id, const char* what);
+  void SendEarly(LiveJob& job, AfterUnlock& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsLive(const std::string& id);
+  void SupplyLive(const std::string& id);
 
   // queries.cc
   LiveJob* Find(std::string_view id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

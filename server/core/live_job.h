@@ -59,12 +59,18 @@ struct JobManager::LiveJob {
   bool wall_limit_hit = false;
   std::optional<Error> store_error;  // what it needs could not be read or stored
   std::vector<int> early_signals;    // for a box that is not ready yet
+  std::optional<TerminalSize> early_size;
   struct InputWanted {
     std::uint64_t offset = 0;
     std::uint32_t size = 0;
   };
   std::optional<InputWanted> input_wanted;
-  std::uint64_t input_position = 0;        // of the guest
+  std::uint64_t input_position = 0;  // of the guest; of a live stdin: what the journal has
+  // A live stdin: up to where it is on its way to the box.
+  std::uint64_t typed = 0;
+  bool typed_end = false;
+  bool typing = false;                     // a thread sends some of it
+  bool typing_missed = false;              // another one wanted to meanwhile
   JobMove verdict = JobMove::kDurableEnd;  // decided when the box is gone
   std::string verdict_message;
 

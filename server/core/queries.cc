@@ -16,7 +16,6 @@ namespace {
 constexpr std::size_t kMaxPageSize = 1'000;
 // A page ends early when the specs in it are this large, bytes: a client takes messages of 4 MiB.
 constexpr std::size_t kMaxPageBytes = 1 << 20;
-constexpr int kMaxSignal = 64;  // signal(7): SIGRTMAX
 
 Error NotFound(std::string_view id) {
   return Error{ErrorCode::kNotFound, "JOB_NOT_FOUND", fmt::format("there is no job {}", id),
@@ -209,30 +208,6 @@ void JobManager::Delete(const std::string& id, Done done) {
                        });
 }
 
-Result<void, Error> JobManager::Signal(const std::string& id, int number) {
-  if (number < 1 || number > kMaxSignal) {
-    return Fail(ErrorCode::kInvalidArgument, "SIGNAL_NUMBER",
-                fmt::format("{} is no signal: they are 1 to {}", number, kMaxSignal), "signal");
-  }
-  AfterUnlock after;
-  {
-    absl::MutexLock lock(&mu_);
-    LiveJob* const job = Find(id);
-    if (job && job->shown && !job->box_gone && IsInterruptible(job->next.state)) {
-      if (job->next.state == JobState::kPreparing || !job->handle) {
-        job->early_signals.push_back(number);
-      } else {
-        after += [handle = job->handle, number] { handle->Signal(number); };
-      }
-      return {};
-    }
-  }
-  const auto view = Get(id);
-  if (!view) return std::unexpected(view.error());
-  return Fail(ErrorCode::kFailedPrecondition, "JOB_NOT_RUNNING",
-              fmt::format("job {} is {} and takes no signal", id, NameOf(view->state)));
-}
-
 Result<std::vector<JobEvent>, Error> JobManager::Events(const std::string& id,
                                                         std::uint64_t after_sequence) {
   {
@@ -353,7 +328,7 @@ Result<JobManager::InputTaken, Error> JobManager::WriteInput(const std::string& 
                                                              bool end) {
   const auto view = Get(id);
   if (!view) return std::unexpected(view.error());
-  if (!view->spec->stdin_stream) {
+  if (!view->spec->input_is_written()) {
     return Fail(ErrorCode::kFailedPrecondition, "NO_STREAMED_STDIN",
                 fmt::format("the stdin of job {} is not streamed", id), "name");
   }

@@ -7,6 +7,7 @@
 
 #include "server/core/clock.h"
 #include "server/core/codec.h"
+#include "server/core/journal.h"
 #include "server/core/live_job.h"
 #include "server/core/log.h"
 #include "server/core/page_token.h"
@@ -86,8 +87,8 @@ Result<void, Error> JobManager::Readmit(const JobRow& row) {
                            event.attempt, event.message});
   }
   job->committed_events = job->events.size();
-  for (const JournalRow& record : *journal)
-    job->journal.push_back({record.icount, record.signal, record.while_waiting});
+  for (const JournalRow& record : *journal) job->journal.push_back(RecordOf(record));
+  job->input_position = TypedBytes(job->journal);
   job->feed = std::make_shared<JobFeed>();
   job->feed->output =
       std::make_shared<FrameLog>(FrameLog::Unit::kBytes, parts_.directory->output_log(row.id));
@@ -96,7 +97,7 @@ Result<void, Error> JobManager::Readmit(const JobRow& row) {
         std::make_shared<FrameLog>(FrameLog::Unit::kFrames, parts_.directory->trace_log(row.id));
   }
   std::optional<JobFailure> failure;
-  if (job->next.spec->stdin_stream) {
+  if (job->next.spec->input_is_written()) {
     const InputRow known = input_row->value_or(InputRow{});
     auto input = InputFile::Open(parts_.directory->input(row.id), known.size, known.ended);
     if (input) {

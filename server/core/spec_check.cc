@@ -139,9 +139,24 @@ Result<void, Error> CheckWorld(const JobSpec& spec) {
 
 }  // namespace
 
+Result<void, Error> CheckTerminalSize(const TerminalSize& size, const std::string& field) {
+  constexpr std::uint32_t kMaxSide = 65535;  // struct winsize, ioctl_tty(2)
+  if (size.rows >= 1 && size.rows <= kMaxSide && size.columns >= 1 && size.columns <= kMaxSide)
+    return {};
+  return Fail(ErrorCode::kInvalidArgument, "TERMINAL_SIZE",
+              fmt::format("a terminal has 1 to {} rows and columns, not {} and {}", kMaxSide,
+                          size.rows, size.columns),
+              field);
+}
+
 Result<void, Error> CheckSpec(const JobSpec& spec) {
   if (auto checked = CheckStrings(spec); !checked) return checked;
   if (auto checked = CheckPaths(spec); !checked) return checked;
+  if (spec.terminal) {
+    if (!spec.stdin_live)
+      return Invalid("TERMINAL_NOT_LIVE", "spec.terminal", "a terminal needs stdin_live");
+    if (auto checked = CheckTerminalSize(*spec.terminal, "spec.terminal"); !checked) return checked;
+  }
   if (auto checked = CheckLimits(spec); !checked) return checked;
   if (auto checked = CheckMap(spec.world, "spec.world", kMaxWorldRows, kMaxWorldBytes); !checked) {
     return checked;

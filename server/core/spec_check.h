@@ -23,6 +23,9 @@ inline constexpr std::size_t kMaxRequestIdBytes = 128;
 // Errors: INVALID_ARGUMENT with the field at fault ("spec.argv[3]").
 Result<void, Error> CheckSpec(const JobSpec& spec);
 
+// INVALID_ARGUMENT TERMINAL_SIZE, of `field`.
+Result<void, Error> CheckTerminalSize(const TerminalSize& size, const std::string& field);
+
 // Every row of the limit table: what the spec says, defaults for the others.
 std::map<std::string, std::uint64_t> CompleteLimits(const JobSpec& spec);
 

@@ -112,6 +112,21 @@ bool Conversation::OnInputSupplied(std::size_t size_bytes, bool end) {
   return true;
 }
 
+bool Conversation::OnTyped(std::span<const std::byte> bytes, bool end) {
+  if (!request_->live_input || end_typed_ || typed_.size() + bytes.size() > channel::kMaxLiveBytes)
+    return false;
+  typed_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  end_typed_ = end;
+  return true;
+}
+
+bool Conversation::OnResize(const TerminalSize& size) {
+  constexpr std::size_t kMostUnderWay = 1024;
+  if (!request_->terminal || resizes_.size() >= kMostUnderWay) return false;
+  resizes_.push_back(size);
+  return true;
+}
+
 bool Conversation::Advance(std::uint64_t icount) {
   if (icount < icount_) return false;
   icount_ = icount;
@@ -197,14 +212,51 @@ Checked Conversation::CheckTrace(const wire::FromWorker& message) {
 
 Checked Conversation::CheckJournal(const wire::FromWorker& message) {
   const wire::JournalRecord& record = message.journal();
-  if (record.kind_case() != wire::JournalRecord::kSignal)
-    return Nonsense("a journal record of no kind");
-  if (record.signal() < 1 || record.signal() > channel::kMaxSignal)
-    return Nonsense("signal of a journal record");
-  if (++signals_journalled_ > signals_sent_)
-    return Nonsense("a journal record of a signal that nobody sent");
+  if (const auto checked = CheckJournalled(record); !checked) return checked;
   if (!Advance(record.icount())) return Nonsense("icount of a journal record runs backwards");
   return {};
+}
+
+// Only what was sent can have taken effect, and in the order in which it was sent.
+Checked Conversation::CheckJournalled(const wire::JournalRecord& record) {
+  if (record.time_ns() != 0 || record.has_clock()) {
+    if (!request_->real_clock)
+      return Nonsense("a time in the journal of a job without a real clock");
+    if (record.time_ns() < time_ns_) return Nonsense("the time of the journal runs backwards");
+    time_ns_ = record.time_ns();
+  }
+  switch (record.kind_case()) {
+    case wire::JournalRecord::kSignal:
+      if (record.signal() < 1 || record.signal() > channel::kMaxSignal)
+        return Nonsense("signal of a journal record");
+      if (++signals_journalled_ > signals_sent_)
+        return Nonsense("a journal record of a signal that nobody sent");
+      return {};
+    case wire::JournalRecord::kInput: {
+      const std::string& data = record.input().data();
+      if (data.empty() && !record.input().end()) return Nonsense("a journal record of no input");
+      if (!typed_.starts_with(data)) return Nonsense("a journal record of input that nobody typed");
+      typed_.erase(0, data.size());
+      if (!record.input().end()) return {};
+      if (!end_typed_ || !typed_.empty() || std::exchange(end_journalled_, true))
+        return Nonsense("a journal record of the input's end");
+      return {};
+    }
+    case wire::JournalRecord::kResize:
+      if (resizes_.empty() ||
+          resizes_.front() != TerminalSize{record.resize().rows(), record.resize().columns()}) {
+        return Nonsense("a journal record of a size that nobody gave");
+      }
+      resizes_.pop_front();
+      return {};
+    case wire::JournalRecord::kClock:
+      if (++clock_records_ > channel::kMaxClockRecords)
+        return Nonsense("more times in the journal than a job may have");
+      return {};
+    case wire::JournalRecord::KIND_NOT_SET:
+      break;
+  }
+  return Nonsense("a journal record of no kind");
 }
 
 Checked Conversation::CheckTermination(const wire::Ended& ended) const {
@@ -293,9 +345,37 @@ std::vector<TraceRecord> TraceRecordsOf(const wire::Trace& trace) {
 }
 
 JournalRecord JournalRecordOf(const wire::JournalRecord& record) {
-  return {.icount = record.icount(),
-          .signal = record.signal(),
-          .while_waiting = record.while_waiting()};
+  JournalRecord out{.icount = record.icount(),
+                    .signal = record.signal(),
+                    .while_waiting = record.while_waiting(),
+                    .step = record.step(),
+                    .input = record.input().data(),
+                    .input_end = record.input().end(),
+                    .resize = {},
+                    .time_ns = record.time_ns()};
+  if (record.has_resize())
+    out.resize = TerminalSize{record.resize().rows(), record.resize().columns()};
+  return out;
+}
+
+wire::JournalRecord WireOf(const JournalRecord& record) {
+  wire::JournalRecord out;
+  out.set_icount(record.icount);
+  out.set_step(record.step);
+  out.set_while_waiting(record.while_waiting);
+  out.set_time_ns(record.time_ns);
+  if (record.resize) {
+    out.mutable_resize()->set_rows(record.resize->rows);
+    out.mutable_resize()->set_columns(record.resize->columns);
+  } else if (record.signal != 0) {
+    out.set_signal(record.signal);
+  } else if (!record.input.empty() || record.input_end) {
+    out.mutable_input()->set_data(record.input);
+    out.mutable_input()->set_end(record.input_end);
+  } else {
+    out.set_clock(true);
+  }
+  return out;
 }
 
 BoxEnd BoxEndOf(const wire::Ended& ended) {
@@ -335,13 +415,14 @@ wire::ToWorker RunMessageOf(const RunRequest& request) {
   run.mutable_limits()->insert(request.limits.begin(), request.limits.end());
   run.set_trace_syscalls(request.trace_syscalls);
   run.mutable_world()->insert(request.world.begin(), request.world.end());
-  for (const JournalRecord& record : request.journal) {
-    wire::JournalRecord& out = *run.add_journal();
-    out.set_icount(record.icount);
-    out.set_signal(record.signal);
-    out.set_while_waiting(record.while_waiting);
-  }
+  for (const JournalRecord& record : request.journal) *run.add_journal() = WireOf(record);
   run.set_has_stdin(request.has_stdin);
+  run.set_live_input(request.live_input);
+  run.set_real_clock(request.real_clock);
+  if (request.terminal) {
+    run.mutable_terminal()->set_rows(request.terminal->rows);
+    run.mutable_terminal()->set_columns(request.terminal->columns);
+  }
   return message;
 }
 

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,10 @@ class Conversation {
   // False: nobody asked, it is more than was asked for, or it is neither bytes nor the end; it is
   // not to be sent.
   bool OnInputSupplied(std::size_t size_bytes, bool end);
+  // False: the job has no live stdin, it has ended, or too much is under way; it is not to be sent.
+  bool OnTyped(std::span<const std::byte> bytes, bool end);
+  // False: the job has no terminal, or too many are under way.
+  bool OnResize(const TerminalSize& size);
 
   // Checks `message` and moves on.
   Result<void, Error> OnMessage(const wire::FromWorker& message);
@@ -51,6 +57,7 @@ class Conversation {
   Result<void, Error> CheckOutput(const wire::FromWorker& message);
   Result<void, Error> CheckTrace(const wire::FromWorker& message);
   Result<void, Error> CheckJournal(const wire::FromWorker& message);
+  Result<void, Error> CheckJournalled(const wire::JournalRecord& record);
   Result<void, Error> CheckEnded(const wire::FromWorker& message);
   Result<void, Error> CheckTermination(const wire::Ended& ended) const;
   // Raises the highest icount that was seen.
@@ -66,6 +73,13 @@ class Conversation {
   std::uint64_t output_bytes_ = 0;
   std::uint64_t signals_sent_ = 0;
   std::uint64_t signals_journalled_ = 0;
+  // Live input that was sent and has not come back in the journal.
+  std::string typed_;
+  bool end_typed_ = false;
+  bool end_journalled_ = false;
+  std::deque<TerminalSize> resizes_;
+  std::uint64_t time_ns_ = 0;  // of a real clock, as the journal has it
+  std::uint64_t clock_records_ = 0;
   bool cancel_sent_ = false;
   bool wall_limit_sent_ = false;
   bool blob_wanted_ = false;

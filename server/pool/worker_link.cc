@@ -306,6 +306,22 @@ void WorkerLink::SupplyInput(std::span<const std::byte> bytes, bool end) {
   Send(message);
 }
 
+void WorkerLink::Type(std::span<const std::byte> bytes, bool end) {
+  if (!conversation_.OnTyped(bytes, end)) return;
+  wire::ToWorker message;
+  message.mutable_live()->set_data(bytes.data(), bytes.size());
+  message.mutable_live()->set_end(end);
+  Send(message);
+}
+
+void WorkerLink::Resize(const TerminalSize& size) {
+  if (!conversation_.OnResize(size)) return;
+  wire::ToWorker message;
+  message.mutable_resize()->set_rows(size.rows);
+  message.mutable_resize()->set_columns(size.columns);
+  Send(message);
+}
+
 void WorkerLink::Send(const wire::ToWorker& message, HostFd descriptor, bool answers_blob) {
   if (!reading_) return;
   Outgoing out{

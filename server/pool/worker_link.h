@@ -54,6 +54,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   void Signal(int number);
   void Cancel(const std::string& why, bool wall_limit);
   void SupplyInput(std::span<const std::byte> bytes, bool end);
+  void Type(std::span<const std::byte> bytes, bool end);
+  void Resize(const TerminalSize& size);
   // `why` goes into OnLost.
   void Kill(const std::string& why);
 

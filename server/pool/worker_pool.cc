@@ -32,6 +32,17 @@ class PoolHandle : public BoxHandle {
       if (launch->link) launch->link->SupplyInput(copy, end);
     });
   }
+  void Type(std::span<const std::byte> bytes, bool end) override {
+    Post([copy = std::vector<std::byte>(bytes.begin(), bytes.end()), end](PoolCore&,
+                                                                          const auto& launch) {
+      if (launch->link) launch->link->Type(copy, end);
+    });
+  }
+  void Resize(const TerminalSize& size) override {
+    Post([size](PoolCore&, const auto& launch) {
+      if (launch->link) launch->link->Resize(size);
+    });
+  }
   void Kill() override { KillBecause("on request"); }
   int pid() const override { return launch_->pid; }
 

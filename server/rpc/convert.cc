@@ -106,6 +106,12 @@ v1::JobSpec SpecMessage(const JobSpec& spec) {
   *message.mutable_root() = MessageOf(spec.root);
   if (spec.stdin_blob) *message.mutable_stdin_blob() = MessageOf(*spec.stdin_blob);
   if (spec.stdin_stream) message.set_stdin_stream(true);
+  if (spec.stdin_live) message.set_stdin_live(true);
+  message.set_real_clock(spec.real_clock);
+  if (spec.terminal) {
+    message.mutable_terminal()->set_rows(spec.terminal->rows);
+    message.mutable_terminal()->set_columns(spec.terminal->columns);
+  }
   message.set_seed(spec.seed);
   message.mutable_limits()->insert(spec.limits.begin(), spec.limits.end());
   message.set_trace_syscalls(spec.trace_syscalls);
@@ -158,6 +164,10 @@ Result<CreateRequest, Error> RequestOf(const v1::CreateJobRequest& request) {
     spec.stdin_blob = *blob;
   }
   spec.stdin_stream = message.stdin_stream();
+  spec.stdin_live = message.stdin_live();
+  spec.real_clock = message.real_clock();
+  if (message.has_terminal())
+    spec.terminal = TerminalSize{message.terminal().rows(), message.terminal().columns()};
   spec.seed = message.seed();
   spec.limits.insert(message.limits().begin(), message.limits().end());
   spec.trace_syscalls = message.trace_syscalls();

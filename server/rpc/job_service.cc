@@ -139,6 +139,16 @@ grpc::ServerUnaryReactor* JobServiceImpl::SignalJob(grpc::CallbackServerContext*
   return Answer(context, StatusOf(manager_.Signal(*id, request->signal())));
 }
 
+grpc::ServerUnaryReactor* JobServiceImpl::ResizeTerminal(grpc::CallbackServerContext* context,
+                                                         const v1::ResizeTerminalRequest* request,
+                                                         google::protobuf::Empty*) {
+  const Activity::Call call(activity_);
+  const auto id = JobIdOf(request->name());
+  if (!id) return Answer(context, StatusOf(id.error()));
+  const TerminalSize size{request->size().rows(), request->size().columns()};
+  return Answer(context, StatusOf(manager_.Resize(*id, size)));
+}
+
 grpc::ServerUnaryReactor* JobServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
                                                         const v1::GetServerInfoRequest*,
                                                         v1::ServerInfo* response) {

@@ -41,6 +41,9 @@ class JobServiceImpl : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* SignalJob(grpc::CallbackServerContext* context,
                                       const v1::SignalJobRequest* request,
                                       google::protobuf::Empty* response) override;
+  grpc::ServerUnaryReactor* ResizeTerminal(grpc::CallbackServerContext* context,
+                                           const v1::ResizeTerminalRequest* request,
+                                           google::protobuf::Empty* response) override;
   grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
                                           const v1::GetServerInfoRequest* request,
                                           v1::ServerInfo* response) override;

@@ -40,6 +40,12 @@ struct JournalRow {
   std::uint64_t icount = 0;
   int signal = 0;
   bool while_waiting = false;  // it came while the box waited for stdin
+  std::uint64_t step = 0;
+  std::string input = {};  // bytes of a live stdin
+  bool input_end = false;
+  std::uint32_t rows = 0;  // not 0: another size of the terminal
+  std::uint32_t columns = 0;
+  std::uint64_t time_ns = 0;  // of a real clock, of the guest
 };
 
 enum class LogKind : int { kOutput = 1, kTrace = 2 };

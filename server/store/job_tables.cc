@@ -152,9 +152,10 @@ Result<void, Error> Transaction::AddEvents(std::string_view job, std::span<const
 Result<void, Error> Transaction::AddJournal(std::string_view job, std::uint64_t number,
                                             const JournalRow& record) {
   return Run(
-      "INSERT OR IGNORE INTO journal (job, number, icount, signal, while_waiting) "
-      "VALUES (?1, ?2, ?3, ?4, ?5)",
-      job, number, record.icount, record.signal, record.while_waiting);
+      "INSERT OR IGNORE INTO journal (job, number, icount, signal, while_waiting, step, input, "
+      "input_end, rows, columns, time_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+      job, number, record.icount, record.signal, record.while_waiting, record.step,
+      BlobView{record.input}, record.input_end, record.rows, record.columns, record.time_ns);
 }
 
 Result<void, Error> Transaction::PutLog(std::string_view job, const LogRow& log) {
@@ -282,9 +283,19 @@ Result<std::vector<JournalRow>, Error> JobReader::Journal(std::string_view id) {
   absl::MutexLock lock(&mu_);
   return Rows<JournalRow>(
       statements_,
-      "SELECT icount, signal, while_waiting FROM journal WHERE job = ?1 ORDER BY number",
+      "SELECT icount, signal, while_waiting, step, input, input_end, rows, columns, time_ns "
+      "FROM journal "
+      "WHERE job = ?1 ORDER BY number",
       [](const Statement& row) {
-        return JournalRow{row.Unsigned(0), static_cast<int>(row.Int(1)), row.Int(2) != 0};
+        return JournalRow{row.Unsigned(0),
+                          static_cast<int>(row.Int(1)),
+                          row.Int(2) != 0,
+                          row.Unsigned(3),
+                          std::string(row.Text(4)),
+                          row.Int(5) != 0,
+                          static_cast<std::uint32_t>(row.Int(6)),
+                          static_cast<std::uint32_t>(row.Int(7)),
+                          row.Unsigned(8)};
       },
       id);
 }

@@ -64,6 +64,14 @@ constexpr std::array kMigrations{
         create_ns INTEGER NOT NULL, blobs INTEGER NOT NULL, bytes INTEGER NOT NULL, config BLOB NOT NULL,
         PRIMARY KEY (tenant, name)) WITHOUT ROWID;
     )sql"},
+    Migration{3, "live input in journals", R"sql(
+      ALTER TABLE journal ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE journal ADD COLUMN input BLOB NOT NULL DEFAULT x'';
+      ALTER TABLE journal ADD COLUMN input_end INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE journal ADD COLUMN rows INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE journal ADD COLUMN columns INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE journal ADD COLUMN time_ns INTEGER NOT NULL DEFAULT 0;
+    )sql"},
 };
 
 constexpr bool VersionsCountUp() {

@@ -43,7 +43,7 @@ void Channel::Flush() {
   outgoing_.clear();
 }
 
-void Channel::Receive(bool wait) {
+void Channel::Receive(bool wait, int timeout_ms) {
   std::array<char, kReadBytes> bytes;
   while (!closed_) {
     const channel::IoResult got = channel::ReceiveSome(fd_, bytes, &descriptors_, /*block=*/false);
@@ -52,7 +52,9 @@ void Channel::Receive(bool wait) {
     if (got.state == channel::IoState::kNotNow) {
       if (!wait) return;
       pollfd readable{fd_, POLLIN, 0};
-      if (::poll(&readable, 1, -1) < 0 && errno != EINTR) return Close("poll");
+      const int ready = ::poll(&readable, 1, timeout_ms);
+      if (ready < 0 && errno != EINTR) return Close("poll");
+      if (ready == 0) return;
       continue;
     }
     incoming_.Append(std::span(bytes).first(got.bytes));
@@ -76,6 +78,8 @@ void Channel::Sort(wire::ToWorker message) {
       return;
     case wire::ToWorker::kSignal:
     case wire::ToWorker::kCancel:
+    case wire::ToWorker::kLive:
+    case wire::ToWorker::kResize:
       controls_.push_back(std::move(message));
       return;
     case wire::ToWorker::kInput:

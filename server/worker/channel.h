@@ -33,11 +33,12 @@ class Channel {
   // Returns when the kernel has taken everything.
   void Flush();
 
-  // Takes in what has arrived. With `wait`, returns only once there is something.
-  void Receive(bool wait);
+  // Takes in what has arrived. With `wait`, returns only once there is something, or after
+  // `timeout_ms` (negative: never).
+  void Receive(bool wait, int timeout_ms = -1);
 
-  // The first message of a kind; what the daemon sends unasked (Signal, Cancel) and its answers are
-  // taken separately.
+  // The first message of a kind; what the daemon sends unasked (Signal, Cancel, LiveInput,
+  // TerminalSize) and its answers are taken separately.
   std::optional<wire::ToWorker> TakeRun();
   std::optional<wire::ToWorker> TakeControl();
   std::optional<wire::InputReply> TakeInputReply();

@@ -1,5 +1,6 @@
 #include "server/worker/job_runner.h"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <exception>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +30,13 @@ std::uint64_t ProcessorTimeNs() {
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+engine::TerminalSize SizeOf(const wire::TerminalSize& size) {
+  const auto side = [](std::uint32_t n) {
+    return static_cast<std::uint16_t>(std::min(n, channel::kMaxTerminalSide));
+  };
+  return {side(size.rows()), side(size.columns())};
 }
 
 Result<engine::BoxSpec, Error> SpecOf(const wire::RunJob& job) {
@@ -52,6 +61,9 @@ Result<engine::BoxSpec, Error> SpecOf(const wire::RunJob& job) {
     spec.limits.Set(row.id, value->second);
   }
   spec.trace_syscalls = job.trace_syscalls();
+  spec.live_input = job.live_input();
+  spec.real_clock = job.real_clock();
+  if (job.has_terminal()) spec.terminal = SizeOf(job.terminal());
   for (const auto& [name, value] : job.world()) spec.world_overrides.emplace_back(name, value);
   return spec;
 }
@@ -105,6 +117,8 @@ void SetFigures(const BoxReport& report, wire::Ended* ended) {
 }
 
 constexpr unsigned kPatientSlices = 100'000;
+// Of a live stdin at one time: their echo is far less than a chunk of output.
+constexpr std::size_t kMaxTypedBytes = 4096;
 
 // One box from its first slice to its end.
 class Run {
@@ -114,6 +128,8 @@ class Run {
         doors_(channel, job.has_stdin()),
         tree_(channel),
         wall_limit_ms_(job.limits().contains("wall") ? job.limits().at("wall") : 0),
+        is_live_(job.live_input()),
+        has_clock_(job.real_clock()),
         replay_(job.journal().begin(), job.journal().end()) {
     UpdateHold();
   }
@@ -123,24 +139,27 @@ class Run {
     auto made = make_box(spec, tree_, doors_);
     if (!made) return SetFailure(made.error(), ended);
     box_ = std::move(*made);
+    SetClock();
     while (!channel_.closed()) {
-      const auto state = box_->Run(replay_.empty() ? engine::kNoLimit : replay_.front().icount());
+      const auto state = box_->Run(NextStop());
       if (!state) return SetFailure(state.error(), ended);
       if (*state == RunState::kEnded) return SetEnd(ended);
       doors_.EndSlice(*box_);
       const bool replayed = Replay(*state);
       if (diverged_) return SetFailure(*diverged_, ended);
-      bool wait = *state == RunState::kWaitsForInput && !replayed;
+      const bool waits = *state != RunState::kRunning;
+      bool wait = waits && !replayed;
       do {
-        if (wait && doors_.InputIsReady()) wait = false;
+        if (wait && IsFrozen(*state) && doors_.InputIsReady()) wait = false;
         if (wait) doors_.Drain();
         channel_.Flush();
-        channel_.Receive(wait);
+        channel_.Receive(wait, MillisecondsToWake(*state));
         while (auto control = channel_.TakeControl()) {
           if (control->has_cancel()) return SetCancelled(control->cancel(), ended);
-          live_.push_back(control->signal().number());
+          TakeLive(*control);
         }
-        if (InjectLive(*state)) wait = false;
+        if (InjectLive(waits) || InjectClock(*state)) wait = false;
+        if (too_many_times_) return SetFailure(*too_many_times_, ended);
       } while (wait && !channel_.closed());
     }
   }
@@ -177,35 +196,95 @@ class Run {
     doors_.Drain();
   }
 
+  static engine::Moment MomentOf(const wire::JournalRecord& record) {
+    return {record.icount(), record.step()};
+  }
+
+  // Where the next input of the journal takes effect. Where the box waited then, it has to get into
+  // that wait.
+  engine::Moment NextStop() const {
+    if (replay_.empty()) return engine::kNoLimit;
+    const wire::JournalRecord& next = replay_.front();
+    return {next.icount(), next.step() + (next.while_waiting() ? 1 : 0)};
+  }
+
+  // Lets an input take effect, and then the time at which it came. Bytes may be taken in part; the
+  // answer is how many were. Nothing has happened where none of some was taken.
+  Result<std::size_t, Error> Inject(const wire::JournalRecord& record) {
+    const auto taken = InjectKind(record);
+    if (!taken || record.time_ns() == 0 || TookNothing(record, *taken)) return taken;
+    if (const auto moved = box_->InjectTime(record.time_ns()); !moved)
+      return std::unexpected(moved.error());
+    return taken;
+  }
+
+  static bool TookNothing(const wire::JournalRecord& record, std::size_t taken) {
+    return record.has_input() && taken == 0 && !record.input().data().empty();
+  }
+
+  Result<std::size_t, Error> InjectKind(const wire::JournalRecord& record) {
+    switch (record.kind_case()) {
+      case wire::JournalRecord::kInput: {
+        const std::string& data = record.input().data();
+        return box_->InjectInput(std::as_bytes(std::span(data)), record.input().end());
+      }
+      case wire::JournalRecord::kResize: {
+        const auto resized = box_->InjectResize(SizeOf(record.resize()));
+        if (!resized) return std::unexpected(resized.error());
+        return 0;
+      }
+      case wire::JournalRecord::kSignal: {
+        const auto injected = box_->InjectSignal(record.signal());
+        if (!injected) return std::unexpected(injected.error());
+        return 0;
+      }
+      case wire::JournalRecord::kClock:
+      case wire::JournalRecord::KIND_NOT_SET:
+        break;
+    }
+    return 0;
+  }
+
+  void Diverge(const wire::JournalRecord& next) {
+    const engine::Moment now = box_->At();
+    diverged_ = Error{
+        ErrorCode::kInternal, "REPLAY_DIVERGED",
+        fmt::format("the journal has an input at icount {} (step {}) that cannot take effect at "
+                    "icount {} (step {})",
+                    next.icount(), next.step(), now.icount, now.step),
+        ""};
+  }
+
   // Inputs of an earlier attempt take effect where they did then. True when one did now, or a read
   // was let through.
   bool Replay(RunState state) {
     bool acted = false;
     while (!replay_.empty()) {
       const wire::JournalRecord& next = replay_.front();
-      const engine::Icount icount = box_->Report().icount;
-      const bool here =
-          icount == next.icount() && next.while_waiting() == (state == RunState::kWaitsForInput);
-      if (here) {
+      const engine::Moment now = box_->At();
+      const bool waits = state != RunState::kRunning;
+      if (now == MomentOf(next) && next.while_waiting() == waits) {
         doors_.Drain();
-        if (const auto injected = box_->InjectSignal(next.signal()); !injected)
-          diverged_ = injected.error();
+        const auto taken = Inject(next);
+        if (!taken) diverged_ = taken.error();
+        if (taken && *taken != next.input().data().size()) Diverge(next);
+        if (next.has_clock()) ++clock_records_;
         replay_.pop_front();
+        if (replay_.empty()) SetClock();
         UpdateHold();
         acted = true;
         continue;
       }
-      // A system call may take many slices at one icount, but not for ever.
-      const bool moved = icount != std::exchange(last_icount_, icount);
+      // A system call may take many slices at one moment, but not for ever.
+      const bool moved = last_moment_ != now;
+      last_moment_ = now;
       slices_without_move_ = moved || state != RunState::kRunning ? 0 : slices_without_move_ + 1;
-      if (icount > next.icount() || slices_without_move_ > kPatientSlices) {
-        diverged_ = Error{ErrorCode::kInternal, "REPLAY_DIVERGED",
-                          "the journal has an input at icount " + std::to_string(next.icount()) +
-                              " that cannot take effect at icount " + std::to_string(icount),
-                          ""};
+      if (now > MomentOf(next) || slices_without_move_ > kPatientSlices ||
+          (waits && !IsFrozen(state))) {
+        Diverge(next);
         return true;
       }
-      if (state == RunState::kWaitsForInput && next.while_waiting()) {
+      if (waits && next.while_waiting()) {
         // Not the read that was interrupted then: it gets its bytes.
         doors_.LetOneReadThrough();
         return doors_.InputIsReady() || acted;
@@ -217,23 +296,102 @@ class Run {
 
   void UpdateHold() { doors_.HoldReads(!replay_.empty() && replay_.front().while_waiting()); }
 
-  // Signals that came meanwhile. Behind those of the journal.
-  bool InjectLive(RunState state) {
-    if (!replay_.empty() || live_.empty()) return false;
-    doors_.Drain();
-    for (const int number : live_) {
-      const auto icount = box_->InjectSignal(number);
-      if (!icount)
-        continue;  // no such signal: the daemon checked its client's request, so nothing is owed
-                   // here
-      wire::FromWorker message;
-      wire::JournalRecord& record = *message.mutable_journal();
-      record.set_icount(*icount);
-      record.set_signal(number);
-      record.set_while_waiting(state == RunState::kWaitsForInput);
-      channel_.Queue(message);
+  void TakeLive(const wire::ToWorker& message) {
+    if (message.has_live()) {
+      typed_ += message.live().data();
+      end_typed_ = end_typed_ || message.live().end();
+      return;
     }
-    live_.clear();
+    wire::JournalRecord& event = events_.emplace_back();
+    if (message.has_resize()) {
+      *event.mutable_resize() = message.resize();
+    } else {
+      event.set_signal(message.signal().number());
+    }
+  }
+
+  // Inputs that came meanwhile take effect, behind those of the journal. True where one did.
+  bool InjectLive(bool waits) {
+    if (!replay_.empty()) return false;
+    bool acted = false;
+    for (wire::JournalRecord& event : events_) acted |= InjectOne(event, waits);
+    events_.clear();
+    if ((typed_.empty() && !end_typed_) || !box_->TakesInput()) return acted;
+    wire::JournalRecord event;
+    const std::string piece = typed_.substr(0, kMaxTypedBytes);
+    event.mutable_input()->set_data(piece);
+    event.mutable_input()->set_end(end_typed_ && piece.size() == typed_.size());
+    return InjectOne(event, waits) || acted;
+  }
+
+  // A read of stdin that is not live holds the whole box.
+  bool IsFrozen(RunState state) const { return state == RunState::kWaitsForInput && !is_live_; }
+
+  // --- the clock of the host, for a box that is to have a real one ---
+
+  static std::uint64_t HostNs() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
+  }
+  // From here on the box' time goes on with the host's.
+  void SetClock() {
+    if (has_clock_) clock_zero_ns_ = HostNs() - box_->Report().virtual_time;
+  }
+  std::uint64_t ElapsedNs() const { return HostNs() - clock_zero_ns_; }
+
+  int MillisecondsToWake(RunState state) const {
+    constexpr std::uint64_t kMillisecond = 1'000'000;
+    constexpr std::uint64_t kLongest = 3'600'000;
+    if (state != RunState::kWaitsForClock) return -1;
+    const std::uint64_t wake = box_->WakeTime();
+    const std::uint64_t now = ElapsedNs();
+    const std::uint64_t left = wake > now ? (wake - now + kMillisecond - 1) / kMillisecond : 0;
+    return static_cast<int>(std::min(left, kLongest));
+  }
+
+  // The wait of a sleeper is over.
+  bool InjectClock(RunState state) {
+    if (state != RunState::kWaitsForClock || !replay_.empty()) return false;
+    if (ElapsedNs() < box_->WakeTime()) return false;
+    if (++clock_records_ > channel::kMaxClockRecords) {
+      too_many_times_ = Error{ErrorCode::kResourceExhausted, "JOURNAL_TOO_LARGE",
+                              "with a real clock the guest went to sleep too often: the journal "
+                              "holds when each of " +
+                                  std::to_string(channel::kMaxClockRecords) + " sleeps ended",
+                              ""};
+      return true;
+    }
+    wire::JournalRecord record;
+    record.set_clock(true);
+    return InjectOne(record, true);
+  }
+
+  // The record goes out before anything that follows from it: what the box puts out meanwhile is
+  // gathered, and far less than a chunk.
+  bool InjectOne(wire::JournalRecord& record, bool waits) {
+    doors_.Drain();
+    if (has_clock_) record.set_time_ns(ElapsedNs());
+    const engine::Moment now = box_->At();
+    const auto taken = Inject(record);
+    if (!taken)
+      return false;  // no such signal, no such door: the daemon checked what its client
+                     // asked for, so nothing is owed here
+    if (record.has_input()) {
+      if (TookNothing(record, *taken)) return false;
+      const bool all = *taken == record.input().data().size();
+      typed_.erase(0, *taken);
+      record.mutable_input()->mutable_data()->resize(*taken);
+      record.mutable_input()->set_end(all && record.input().end());
+      if (record.input().end()) end_typed_ = false;
+    }
+    record.set_icount(now.icount);
+    record.set_step(now.step);
+    record.set_while_waiting(waits);
+    wire::FromWorker message;
+    *message.mutable_journal() = record;
+    channel_.Queue(message);
     return true;
   }
 
@@ -241,10 +399,18 @@ class Run {
   BoxDoors doors_;
   ChannelTree tree_;
   std::uint64_t wall_limit_ms_;
+  const bool is_live_;
+  const bool has_clock_;
   std::deque<wire::JournalRecord> replay_;
-  engine::Icount last_icount_ = engine::kNoLimit;  // while replaying
+  std::optional<engine::Moment> last_moment_;  // while replaying
   unsigned slices_without_move_ = 0;
-  std::vector<int> live_;
+  // Came live and has not taken effect yet.
+  std::vector<wire::JournalRecord> events_;
+  std::string typed_;
+  bool end_typed_ = false;
+  std::uint64_t clock_zero_ns_ = 0;  // of the host's clock, when the box' time was 0
+  std::uint64_t clock_records_ = 0;
+  std::optional<Error> too_many_times_;
   std::unique_ptr<engine::Box> box_;
   std::optional<Error> diverged_;
 };

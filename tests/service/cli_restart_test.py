@@ -7,6 +7,7 @@ import unittest
 
 import cli_harness
 from cli_harness import BUSYBOX, Home
+from person import Person
 
 
 class Restarts(unittest.TestCase):
@@ -60,6 +61,22 @@ class Restarts(unittest.TestCase):
         self.assert_ends(process, b"done\n")
         job = self.home.call("job", "ls", "--ids").stdout.decode().strip()
         self.assertEqual(self.home.call("logs", job).stdout, b"ready\ndone\n")
+
+    def test_a_shell_at_a_terminal_goes_on_where_it_stopped(self):
+        person = Person(self.home, "run", "--linger", "3600", "-it", "--env", "PS1=here> ", "--", BUSYBOX, "sh", "-i")
+        self.addCleanup(person.close)
+        person.wait_for(b"here> ")
+        person.say(b"a=$((40+2)); echo first", b"first\r\nhere> ")
+        person.type(b"echo half")
+        person.wait_for(b"half")
+        self.restart_daemon()
+        person.say(b" $a", b"half 42\r\nhere> ")
+        person.say(b"exit 9", b"exit 9\r\n")
+        self.assertEqual(person.end(), 9)
+        job = self.home.call("job", "ls", "--ids").stdout.decode().strip()
+        shown = self.home.call("logs", job).stdout
+        self.assertEqual(shown.count(b"first\r\n"), 1)
+        self.assertIn(b"echo half $a\r\nhalf 42\r\n", shown)
 
     def test_input_goes_on_where_it_stopped(self):
         data = os.urandom(1 << 18).hex().encode()

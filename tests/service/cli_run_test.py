@@ -218,7 +218,7 @@ class Input(CliTest):
         finally:
             os.close(leader)
             os.close(follower)
-        self.assert_ends(done, 0, b"", ("input from a terminal is not built yet",))
+        self.assert_ends(done, 0, b"", ("-it gives it this terminal",))
 
 
 class Traces(CliTest):

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -152,7 +153,7 @@ void Explain(const BoxReport& report) {
 
 struct Options {
   std::vector<std::string> files, directories, env, world, command;
-  std::string root, stdin_path, report, limits, directory = "/";
+  std::string root, stdin_path, report, limits, terminal, directory = "/";
   std::uint64_t seed = 0;
   std::uint64_t slice = 10'000'000;
   bool trace = false;
@@ -212,6 +213,42 @@ void ListSyscalls() {
   }
 }
 
+// Types what our stdin brings at a box that waits for it: so the guest's reads alone decide what
+// comes when, and the same bytes in the same pieces give the same run.
+class Typist {
+ public:
+  explicit Typist(int fd) : fd_(fd) {}
+  void TypeAt(Box& box) {
+    if (pending_.empty() && !ended_) {
+      pending_.resize(kPieceBytes);
+      const ssize_t n = fd_ < 0 ? 0 : ::read(fd_, pending_.data(), pending_.size());
+      pending_.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+      ended_ = n <= 0;
+    }
+    const auto taken = box.InjectInput(std::as_bytes(std::span(pending_)), ended_);
+    if (taken) pending_.erase(0, *taken);
+  }
+
+ private:
+  static constexpr std::size_t kPieceBytes = 512;
+  const int fd_;
+  std::string pending_;
+  bool ended_ = false;
+};
+
+// "24x80"
+std::optional<TerminalSize> SizeOf(const std::string& text) {
+  TerminalSize size;
+  const std::size_t cross = text.find('x');
+  if (cross == std::string::npos) return std::nullopt;
+  const char* const end = text.data() + text.size();
+  if (std::from_chars(text.data(), end, size.rows).ec != std::errc() ||
+      std::from_chars(text.data() + cross + 1, end, size.columns).ec != std::errc()) {
+    return std::nullopt;
+  }
+  return size;
+}
+
 int Run(const Options& options) {
   tests::MemoryTree tree;
   if (!options.root.empty()) {
@@ -257,6 +294,11 @@ int Run(const Options& options) {
   if (const auto ok = SetLimits(spec.limits, options.limits); !ok)
     return Complain(ok.error().message);
   spec.root = tree.Root();
+  if (!options.terminal.empty()) {
+    spec.terminal = SizeOf(options.terminal);
+    if (!spec.terminal) return Complain("--terminal wants ROWSxCOLUMNS, got " + options.terminal);
+    spec.live_input = true;
+  }
 
   int stdin_fd = -1;
   if (options.stdin_path == "-") {
@@ -266,6 +308,7 @@ int Run(const Options& options) {
     if (stdin_fd < 0) return Complain(options.stdin_path + " cannot be read");
   }
   Terminal terminal(stdin_fd);
+  Typist typist(stdin_fd);
   const auto began = std::chrono::steady_clock::now();
   auto box = Box::Make(spec, tree, terminal);
   if (!box) return Complain(box.error().message);
@@ -273,6 +316,7 @@ int Run(const Options& options) {
     const auto state = (*box)->Run((*box)->Report().icount + options.slice);
     if (!state) return Complain(state.error().message);
     if (*state == RunState::kEnded) break;
+    if (*state == RunState::kWaitsForInput && spec.live_input) typist.TypeAt(**box);
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   const BoxReport report = (*box)->Report();
@@ -301,6 +345,9 @@ int main(int argc, char** argv) {
   app.add_option("--cwd", options.directory, "working directory");
   app.add_option("--stdin", options.stdin_path,
                  "file that the guest reads, - for ours; default: nothing");
+  app.add_option("--terminal", options.terminal,
+                 "ROWSxCOLUMNS: the standard streams are a terminal, and what --stdin brings is "
+                 "typed whenever the guest waits");
   app.add_option("--limit", options.limits, "NAME=VALUE[K|M|G],...");
   app.add_option("--report", options.report, "file for a JSON object that says how it went");
   app.add_option("--slice", options.slice, "instructions of one call of Box::Run");

@@ -90,7 +90,10 @@ std::string PrintBits(std::uint64_t value, const BitName* names, std::size_t cou
 
 std::string PrintChoice(std::int64_t value, const BitName* names, std::size_t count) {
   const auto all = std::span(names, count);
-  const auto row = std::ranges::find(all, static_cast<std::uint64_t>(value), &BitName::value);
+  // An `int` of the guest's, whatever its sign.
+  const auto row = std::ranges::find_if(all, [value](const BitName& name) {
+    return static_cast<std::uint32_t>(name.value) == static_cast<std::uint32_t>(value);
+  });
   return row == all.end() ? std::to_string(value) : std::string(row->name);
 }
 

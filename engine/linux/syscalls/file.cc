@@ -9,6 +9,7 @@
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/locks.h"
 #include "engine/linux/syscalls/sockets.h"
+#include "engine/linux/tty/ioctls.h"
 #include "engine/vfs/node_watch.h"
 #include "engine/vfs/pipe.h"
 
@@ -70,6 +71,7 @@ SyscallResult FinishOpen(Task& task, int flags) {
   const std::shared_ptr<OpenFile> file = task.call->opening;
   if (const auto connected = file->Connected(); !connected)
     return BlockOrFail(*file, connected.error());
+  tty::AdoptOnOpen(task, *file, flags);
   const SyscallResult fd = Install(task, file, (flags & kOpenCloseOnExec) != 0);
   if (fd.value() >= 0) TellFile(file->path(), kNodeOpen);
   return fd;
@@ -411,7 +413,7 @@ SyscallResult SysIoctl(Task& task, Fd fd, IoctlRequest request, Hex argument) {
       if (auto* const socket = dynamic_cast<net::Socket*>(file->get()))
         return SocketIoctl(task, *socket, static_cast<std::uint32_t>(request.value),
                            argument.value);
-      return kENOTTY;  // no terminals, no other devices
+      return tty::Ioctl(task, *file, static_cast<std::uint32_t>(request.value), argument.value);
   }
 }
 

@@ -113,11 +113,13 @@ Result<PathRef, Errno> Locate(Task& task, DirFd dirfd, PathPtr path, bool follow
 
 SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::int64_t partial) {
   if (failure.wait == Wait::kNone) return failure.error;
+  if (failure.wait == Wait::kSignal)
+    return SyscallResult::Block({0, failure.wait, OnSignal::kRestartIfAsked, partial, nullptr});
   // Non-blocking reads of the box' stdin wait all the same: whether bytes are there already is the
   // host's business.
   if (file.nonblocking() && failure.wait != Wait::kInput) return kEAGAIN;
   return SyscallResult::Block(
-      {kNever, failure.wait, OnSignal::kRestartIfAsked, partial, failure.channel});
+      {failure.deadline, failure.wait, OnSignal::kRestartIfAsked, partial, failure.channel});
 }
 
 Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
@@ -214,7 +216,8 @@ SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
       const auto done = static_cast<std::int64_t>(call.progress);
       if (written.error().wait == Wait::kNone)
         return FinishOr(task, file, offset, kNodeModify, written.error().error);
-      if (file.nonblocking()) return FinishOr(task, file, offset, kNodeModify, kEAGAIN);
+      if (file.nonblocking() && written.error().wait != Wait::kSignal)
+        return FinishOr(task, file, offset, kNodeModify, kEAGAIN);
       return BlockOrFail(file, written.error(), done);
     }
     call.progress += *written;

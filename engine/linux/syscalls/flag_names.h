@@ -126,9 +126,20 @@ inline constexpr BitName kFlockNames[] = {Bit(1, "LOCK_SH"), Bit(2, "LOCK_EX"), 
 using FlockOperation = Flags<kFlockNames>;
 
 inline constexpr BitName kIoctlNames[] = {
-    Bit(0x5401, "TCGETS"),     Bit(0x5402, "TCSETS"),   Bit(0x540f, "TIOCGPGRP"),
-    Bit(0x5413, "TIOCGWINSZ"), Bit(0x541b, "FIONREAD"), Bit(0x5421, "FIONBIO"),
-    Bit(0x5450, "FIONCLEX"),   Bit(0x5451, "FIOCLEX"),
+    Bit(0x5401, "TCGETS"),         Bit(0x5402, "TCSETS"),         Bit(0x5403, "TCSETSW"),
+    Bit(0x5404, "TCSETSF"),        Bit(0x5405, "TCGETA"),         Bit(0x5406, "TCSETA"),
+    Bit(0x5407, "TCSETAW"),        Bit(0x5408, "TCSETAF"),        Bit(0x5409, "TCSBRK"),
+    Bit(0x540a, "TCXONC"),         Bit(0x540b, "TCFLSH"),         Bit(0x540c, "TIOCEXCL"),
+    Bit(0x540d, "TIOCNXCL"),       Bit(0x540e, "TIOCSCTTY"),      Bit(0x540f, "TIOCGPGRP"),
+    Bit(0x5410, "TIOCSPGRP"),      Bit(0x5411, "TIOCOUTQ"),       Bit(0x5412, "TIOCSTI"),
+    Bit(0x5413, "TIOCGWINSZ"),     Bit(0x5414, "TIOCSWINSZ"),     Bit(0x541b, "FIONREAD"),
+    Bit(0x5420, "TIOCPKT"),        Bit(0x5421, "FIONBIO"),        Bit(0x5422, "TIOCNOTTY"),
+    Bit(0x5423, "TIOCSETD"),       Bit(0x5424, "TIOCGETD"),       Bit(0x5429, "TIOCGSID"),
+    Bit(0x5437, "TIOCVHANGUP"),    Bit(0x5441, "TIOCGPTPEER"),    Bit(0x5450, "FIONCLEX"),
+    Bit(0x5451, "FIOCLEX"),        Bit(0x802c542a, "TCGETS2"),    Bit(0x402c542b, "TCSETS2"),
+    Bit(0x402c542c, "TCSETSW2"),   Bit(0x402c542d, "TCSETSF2"),   Bit(0x80045430, "TIOCGPTN"),
+    Bit(0x40045431, "TIOCSPTLCK"), Bit(0x80045432, "TIOCGDEV"),   Bit(0x40045436, "TIOCSIG"),
+    Bit(0x80045438, "TIOCGPKT"),   Bit(0x80045439, "TIOCGPTLCK"), Bit(0x80045440, "TIOCGEXCL"),
 };
 using IoctlRequest = Choice<kIoctlNames>;
 

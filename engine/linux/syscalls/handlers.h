@@ -160,6 +160,7 @@ SyscallResult SysGetpgid(Task& task, Pid pid);
 SyscallResult SysGetsid(Task& task, Pid pid);
 SyscallResult SysSetpgid(Task& task, Pid pid, Pid group);
 SyscallResult SysSetsid(Task& task);
+SyscallResult SysVhangup(Task& task);
 IdResult SysGetuid(Task& task);
 IdResult SysGeteuid(Task& task);
 IdResult SysGetgid(Task& task);

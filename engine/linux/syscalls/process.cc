@@ -222,6 +222,7 @@ SyscallResult SysSetsid(Task& task) {
   });
   if (leads) return kEPERM;
   task.process.session = task.process.group = task.process.pid;
+  task.process.terminal.reset();
   return static_cast<std::int64_t>(task.process.pid);
 }
 

@@ -232,6 +232,36 @@ TEST_F(Durable, ARunAfterARestartReplaysTheJournal) {
   EXPECT_TRUE(box->request().journal.front().while_waiting);
 }
 
+TEST_F(Durable, LiveInputGoesOnBehindTheJournalAfterARestart) {
+  CreateRequest request = Request();
+  request.spec.stdin_live = true;
+  request.spec.terminal = TerminalSize{24, 80};
+  const std::string id = CreateId(request);
+  const JournalRecord typed{
+      .icount = 50, .while_waiting = true, .step = 3, .input = std::string("ab\0\r", 4)};
+  const JournalRecord resized{.icount = 60, .resize = TerminalSize{1, 2}};
+  {
+    const auto box = Run(id);
+    ASSERT_TRUE(
+        manager_->WriteInput(id, 0, BytesOf(std::string("ab\0\rrest", 8)), true).has_value());
+    box->AwaitTyped(8);
+    box->Journal(typed);
+    box->Journal(resized);
+    std::promise<void> durable;
+    manager_->SyncInput(id, [&](const Result<std::uint64_t, Error>&) { durable.set_value(); });
+    durable.get_future().wait();
+    AwaitView(id, [](const JobView& view) { return view.outcome->journal_records == 2; });
+  }
+  Restart();
+  const auto box = boxes_.Next();
+  ASSERT_EQ(box->request().journal.size(), 2u);
+  EXPECT_EQ(box->request().journal[0], typed);
+  EXPECT_EQ(box->request().journal[1], resized);
+  box->Lock();
+  EXPECT_EQ(box->AwaitTyped(4), "rest");
+  EXPECT_TRUE(box->typed_end());
+}
+
 TEST_F(Durable, InputsOfAnotherEpochAreNotReplayed) {
   const std::string id = CreateId(Request());
   Run(id)->Journal(10);

@@ -39,6 +39,7 @@ class FakeBox {
     record.arguments = {"1", "\"x\""};
     events_->OnTrace({record});
   }
+  void Journal(const JournalRecord& record) { events_->OnJournal(record); }
   void Journal(int signal) {
     events_->OnJournal({.icount = 50, .signal = signal, .while_waiting = true});
   }
@@ -91,6 +92,26 @@ class FakeBox {
     return !inputs_.empty();
   }
 
+  // Live input: all bytes up to now, once there are as many.
+  std::string AwaitTyped(std::size_t size) {
+    const auto there = [this, size] { return typed_.size() >= size; };
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kTestPatience));
+    return typed_;
+  }
+  bool typed_end() {
+    const auto there = [this] { return typed_end_; };
+    return Await(there, typed_end_);
+  }
+  TerminalSize AwaitResize() {
+    const auto there = [this] { return !resizes_.empty(); };
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kTestPatience));
+    const TerminalSize size = resizes_.front();
+    resizes_.pop_front();
+    return size;
+  }
+
   // The core's end of it.
   class Handle : public BoxHandle {
    public:
@@ -113,6 +134,15 @@ class FakeBox {
       absl::MutexLock lock(&box_->mu_);
       box_->inputs_.push_back(
           {std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), end});
+    }
+    void Type(std::span<const std::byte> bytes, bool end) override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->typed_ += std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      box_->typed_end_ = box_->typed_end_ || end;
+    }
+    void Resize(const TerminalSize& size) override {
+      absl::MutexLock lock(&box_->mu_);
+      box_->resizes_.push_back(size);
     }
     void Kill() override {
       absl::MutexLock lock(&box_->mu_);
@@ -142,6 +172,9 @@ class FakeBox {
   std::string cancel_reason_;
   std::deque<int> signals_ ABSL_GUARDED_BY(mu_);
   std::deque<Input> inputs_ ABSL_GUARDED_BY(mu_);
+  std::string typed_;
+  bool typed_end_ = false;
+  std::deque<TerminalSize> resizes_;
 };
 
 // The boxes that were launched, in order. Outlives the launcher.

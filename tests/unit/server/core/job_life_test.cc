@@ -1,6 +1,7 @@
 // A job and its box: from the first word to the result.
 #include <gmock/gmock.h>
 
+#include "server/core/spec_check.h"
 #include "tests/unit/server/core/manager_fixture.h"
 
 namespace glovebox::server {
@@ -213,6 +214,47 @@ TEST_F(JobLife, StreamedStdinWaitsForItsBytesAndItsReaderForRoom) {
   box_->Exit(0);
   AwaitState(id, JobState::kSucceeded);
   EXPECT_TRUE(manager_->WriteInput(id, 9, BytesOf("late"), false)->job_ended);
+}
+
+TEST_F(JobLife, LiveStdinIsTypedAsSoonAsItCanBeAndMakesRoomByTheJournal) {
+  StopDaemon();
+  options_.input_window = 8;
+  StartDaemon();
+  CreateRequest request = Request();
+  request.spec.stdin_live = true;
+  request.spec.terminal = TerminalSize{24, 80};
+  const std::string id = CreateId(request);
+  box_ = boxes_.Next();
+  EXPECT_TRUE(box_->request().live_input);
+  EXPECT_EQ(box_->request().terminal, (TerminalSize{24, 80}));
+  ASSERT_TRUE(manager_->WriteInput(id, 0, BytesOf("ear"), false).has_value());
+  ASSERT_TRUE(manager_->Resize(id, {30, 90}).has_value());
+  box_->Lock();
+  EXPECT_EQ(box_->AwaitTyped(3), "ear");
+  EXPECT_EQ(box_->AwaitResize(), (TerminalSize{30, 90}));
+  AwaitState(id, JobState::kRunning);
+  ASSERT_TRUE(manager_->WriteInput(id, 3, BytesOf("ly123"), false).has_value());
+  EXPECT_EQ(box_->AwaitTyped(8), "early123");
+  EXPECT_TRUE(manager_->WriteInput(id, 8, BytesOf("4"), false)->full);
+  box_->Journal({.icount = 7, .input = "early"});
+  EXPECT_FALSE(manager_->WriteInput(id, 8, BytesOf("4"), true)->full);
+  EXPECT_EQ(box_->AwaitTyped(9), "early1234");
+  EXPECT_TRUE(box_->typed_end());
+  EXPECT_EQ(manager_->Resize(id, {0, 90}).error().reason, "TERMINAL_SIZE");
+  box_->Exit(0);
+  AwaitState(id, JobState::kSucceeded);
+  EXPECT_EQ(manager_->Resize(id, {1, 1}).error().reason, "JOB_NOT_RUNNING");
+}
+
+TEST_F(JobLife, OnlyATerminalIsResized) {
+  const std::string id = Run(Request());
+  EXPECT_EQ(manager_->Resize(id, {1, 1}).error().reason, "NO_TERMINAL");
+  CreateRequest request = Request();
+  request.spec.terminal = TerminalSize{24, 80};
+  EXPECT_EQ(CheckSpec(request.spec).error().reason, "TERMINAL_NOT_LIVE");
+  request.spec.stdin_live = true;
+  request.spec.terminal->columns = 65536;
+  EXPECT_EQ(CheckSpec(request.spec).error().field, "spec.terminal");
 }
 
 TEST_F(JobLife, OnlyAStreamedStdinIsWritten) {

@@ -62,6 +62,9 @@ TEST(Codec, ASpecComesBackAsItWas) {
   spec.stdin_blob.reset();
   spec.stdin_stream = true;
   EXPECT_EQ(DecodeSpec(Encode(spec)).value(), spec);
+  spec.stdin_live = true;
+  spec.terminal = TerminalSize{24, 80};
+  EXPECT_EQ(DecodeSpec(Encode(spec)).value(), spec);
   EXPECT_EQ(DecodeSpec(Encode(JobSpec{})).value(), JobSpec{});
 }
 

@@ -280,6 +280,54 @@ TEST_F(ConversationTest, RefusesMoreJournalRecordsThanSignalsWereSent) {
   EXPECT_FALSE(conversation.OnMessage(Journal()).has_value());
 }
 
+Message Typed(std::string_view text, bool end = false) {
+  Message message;
+  message.mutable_journal()->mutable_input()->set_data(std::string(text));
+  message.mutable_journal()->mutable_input()->set_end(end);
+  return message;
+}
+
+TEST_F(ConversationTest, JournalsOnlyTheLiveInputThatWasSentAndInItsOrder) {
+  request_.live_input = true;
+  request_.terminal = TerminalSize{24, 80};
+  const auto type = [](Conversation& to, std::string_view text, bool end = false) {
+    return to.OnTyped(std::as_bytes(std::span(text)), end);
+  };
+  Conversation good = Running();
+  ASSERT_TRUE(type(good, "abc"));
+  EXPECT_TRUE(good.OnMessage(Typed("ab")).has_value());
+  ASSERT_TRUE(type(good, "d", true));
+  EXPECT_FALSE(type(good, "late")) << "nothing follows the end";
+  EXPECT_TRUE(good.OnMessage(Typed("cd", true)).has_value());
+  EXPECT_FALSE(good.OnMessage(Typed("", true)).has_value()) << "it has ended already";
+
+  Conversation other = Running();
+  ASSERT_TRUE(type(other, "abc"));
+  EXPECT_FALSE(other.OnMessage(Typed("b")).has_value());
+  Conversation empty = Running();
+  EXPECT_FALSE(empty.OnMessage(Typed("")).has_value());
+  Conversation early = Running();
+  ASSERT_TRUE(type(early, "abc", true));
+  EXPECT_FALSE(early.OnMessage(Typed("ab", true)).has_value());
+
+  Message resized;
+  resized.mutable_journal()->mutable_resize()->set_rows(30);
+  resized.mutable_journal()->mutable_resize()->set_columns(90);
+  Conversation sizes = Running();
+  ASSERT_TRUE(sizes.OnResize({30, 90}));
+  EXPECT_TRUE(sizes.OnMessage(resized).has_value());
+  EXPECT_FALSE(sizes.OnMessage(resized).has_value());
+
+  Conversation much = Running();
+  EXPECT_FALSE(type(much, std::string(65'537, 'x')));
+}
+
+TEST_F(ConversationTest, SendsNoLiveInputToAJobWithoutIt) {
+  Conversation conversation = Running();
+  EXPECT_FALSE(conversation.OnTyped({}, true));
+  EXPECT_FALSE(conversation.OnResize({1, 1}));
+}
+
 TEST_F(ConversationTest, InputIsSentOnlyWhereItIsWantedAndWithinItsSize) {
   Conversation conversation = Running();
   EXPECT_FALSE(conversation.OnInputSupplied(1, false)) << "nobody asked";

@@ -17,6 +17,7 @@
 
 #include "engine/base/check.h"
 #include "server/worker/program.h"
+#include "tests/unit/server/deaf_box.h"
 
 namespace glovebox::worker {
 namespace {
@@ -25,7 +26,7 @@ using engine::OutputStream;
 using engine::RunState;
 using engine::Termination;
 
-class ScriptedBox : public engine::Box {
+class ScriptedBox : public engine::DeafBox {
  public:
   using Script = Result<RunState, Error> (*)(ScriptedBox&);
 
@@ -34,8 +35,8 @@ class ScriptedBox : public engine::Box {
     report_.trace_hash = std::string(32, 'a');
   }
 
-  Result<RunState, Error> Run(engine::Icount until) override {
-    until_ = until;
+  Result<RunState, Error> Run(engine::Moment until) override {
+    until_ = until.icount;
     return script_(*this);
   }
   Result<engine::Icount, Error> InjectSignal(int number) override {

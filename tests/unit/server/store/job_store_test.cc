@@ -48,7 +48,17 @@ TEST(JobStore, WhatIsCommittedIsThereAfterReopening) {
           const EventRow events[] = {{1, 10, 1, 0, "accepted"}, {2, 20, 3, 2, "runs"}};
           auto written = t.UpdateJob(changed);
           if (written) written = t.AddEvents("A", events);
-          if (written) written = t.AddJournal("A", 1, {77, 9, true});
+          if (written) {
+            written = t.AddJournal("A", 1,
+                                   {.icount = 77,
+                                    .signal = 9,
+                                    .while_waiting = true,
+                                    .step = 5,
+                                    .input = std::string("a\0b", 3),
+                                    .input_end = true,
+                                    .rows = 30,
+                                    .columns = 90});
+          }
           if (written) written = t.PutLog("A", {LogKind::kOutput, 3, "abc"});
           if (written) written = t.PutLog("A", {LogKind::kTrace, 9, std::nullopt});
           if (written) written = t.PutInput("A", {12, true});
@@ -68,7 +78,13 @@ TEST(JobStore, WhatIsCommittedIsThereAfterReopening) {
   EXPECT_EQ(reader.FindSpec("A").value(), "spec of A");
   EXPECT_THAT(reader.Events("A", 1).value(), SizeIs(1));
   EXPECT_EQ(reader.Events("A", 0).value().front().message, "accepted");
-  EXPECT_EQ(reader.Journal("A").value().front().icount, 77u);
+  const JournalRow record = reader.Journal("A").value().front();
+  EXPECT_EQ(record.icount, 77u);
+  EXPECT_EQ(record.step, 5u);
+  EXPECT_EQ(record.input, std::string("a\0b", 3));
+  EXPECT_TRUE(record.input_end);
+  EXPECT_EQ(record.rows, 30u);
+  EXPECT_EQ(record.columns, 90u);
   EXPECT_EQ(reader.FindLog("A", LogKind::kOutput).value()->frames, "abc");
   EXPECT_FALSE(reader.FindLog("A", LogKind::kTrace).value()->frames.has_value());
   EXPECT_EQ(reader.LogUnits("A", LogKind::kTrace).value(), 9u);

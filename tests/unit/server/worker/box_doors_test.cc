@@ -9,6 +9,7 @@
 
 #include "server/channel/frame.h"
 #include "server/worker/channel.h"
+#include "tests/unit/server/deaf_box.h"
 
 namespace glovebox::worker {
 namespace {
@@ -17,9 +18,9 @@ using engine::OutputStream;
 using testing::ElementsAre;
 
 // A box of which only the icount matters.
-class StandingBox : public engine::Box {
+class StandingBox : public engine::DeafBox {
  public:
-  Result<engine::RunState, Error> Run(engine::Icount) override {
+  Result<engine::RunState, Error> Run(engine::Moment) override {
     return engine::RunState::kRunning;
   }
   Result<engine::Icount, Error> InjectSignal(int) override { return icount; }

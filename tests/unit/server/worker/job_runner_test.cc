@@ -8,14 +8,15 @@
 #include <thread>
 
 #include "server/channel/frame.h"
+#include "tests/unit/server/deaf_box.h"
 
 namespace glovebox::worker {
 namespace {
 
-class EndlessBox : public engine::Box {
+class EndlessBox : public engine::DeafBox {
  public:
   explicit EndlessBox(std::promise<void>* started) : started_(started) {}
-  Result<engine::RunState, Error> Run(engine::Icount) override {
+  Result<engine::RunState, Error> Run(engine::Moment) override {
     if (started_ != nullptr) std::exchange(started_, nullptr)->set_value();
     return engine::RunState::kRunning;
   }
