@@ -39,7 +39,8 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
   scheduler.SetPolicy(world.Number(WorldId::kQuantum), chaos);
 }
 
-Kernel::~Kernel() = default;
+// What files tell while they go finds nobody who waits or listens.
+Kernel::~Kernel() { services_->file_event = FileEvents(); }
 
 void Kernel::BeginSlice() {
   nudged_.store(false, std::memory_order_relaxed);

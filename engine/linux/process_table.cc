@@ -3,8 +3,6 @@
 namespace glovebox::engine {
 
 ProcessTable::~ProcessTable() {
-  // What files tell while they go finds nobody who waits.
-  for (const auto& [id, task] : tasks_) task->kernel.scheduler.Remove(*task);
   for (const auto& [id, task] : tasks_) {
     task->call.reset();
     task->fd_table.reset();
