@@ -82,7 +82,12 @@ def table(results):
         lines.append(f"| {case.program} | {what} | {equal} | {box.status} | {twice} | {icount} | {native.seconds:.2f} | "
                      f"{box.seconds:.2f} | {ratio(box.seconds, native.seconds)} | {qemu} |")
     good = sum(not faults(result) for result in results)
-    return "\n".join(lines) + f"\n\n{good} of {len(results)} are equal and repeatable.\n"
+    ran = {result.case.name for result in results}
+    others = [case.name for case in program_cases.load() if case.name not in ran]
+    tail = f"\n\n{good} of {len(results)} are equal and repeatable.\n"
+    if others:
+        tail += "\nNot run when this table was made:\n\n" + "".join(f"- {name}\n" for name in others)
+    return "\n".join(lines) + tail
 
 
 def main():
