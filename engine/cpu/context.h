@@ -16,7 +16,7 @@
 #include <type_traits>
 
 #include "engine/cpu/core_state.h"
-#include "engine/memory/address_space.h"
+#include "engine/memory/page_flags.h"
 
 namespace glovebox::engine {
 

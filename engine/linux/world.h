@@ -41,6 +41,8 @@ enum class WorldId : std::uint8_t {
   kDirectoryOrder,
   kRandomness,
   kAddresses,
+  kAddressSpaceBytes,
+  kAddressSpaces,
   kScheduling,
   kClocks,
 };
@@ -144,6 +146,14 @@ inline constexpr std::array kWorld{
              "stack, heap, mappings and position-independent programs are placed at random, by the "
              "seed, so that "
              "programs that depend on addresses are found by another seed"},
+    WorldRow{WorldId::kAddressSpaceBytes, "address_space", "128 GiB", WorldKind::kFact, 0, 0,
+             "what a 64-bit process can map, reserved memory too; i386 programs have 4 GiB: large "
+             "enough for the "
+             "reservations of Go, Java and JavaScript runtimes, small enough for many processes"},
+    WorldRow{WorldId::kAddressSpaces, "address_spaces", "640", WorldKind::kFact, 0, 0,
+             "processes at once that do not share their memory (threads do); beyond it fork(2) is "
+             "EAGAIN: what "
+             "every host has room for"},
     WorldRow{
         WorldId::kScheduling, "scheduling", "round-robin", WorldKind::kChoice, 0, 0,
         "tasks take turns of quantum_insns instructions; a wait, sched_yield(2) and the end "

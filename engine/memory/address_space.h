@@ -19,20 +19,10 @@
 #include "engine/base/types.h"
 #include "engine/memory/fault.h"
 #include "engine/memory/meter.h"
+#include "engine/memory/page_flags.h"
 #include "engine/memory/shared_object.h"
 
 namespace glovebox::engine {
-
-// The flags of one page. A load needs kReadable, a store kPlain, an instruction fetch kExecutable.
-enum PageFlag : std::uint8_t {
-  kReadable = 1 << 0,
-  // Writable, already charged, no decoded code in it, not watched, not clean since a checkpoint: a
-  // store needs to do nothing but store.
-  kPlain = 1 << 1,
-  kExecutable = 1 << 2,
-  kCharged = 1 << 3,  // the page is private memory and counted by the meter
-  kHasCode = 1 << 4,  // decoded blocks were made from it
-};
 
 enum Protection : std::uint8_t { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
 
@@ -100,7 +90,7 @@ enum class MapError {
 class AddressSpace {
  public:
   struct Options {
-    std::uint64_t window_bytes = 256_GiB;  // power of two, up to 32 TiB
+    std::uint64_t window_bytes = 128_GiB;  // power of two, up to 32 TiB
     std::size_t max_mappings = 32'000;     // the host has 65,530 for the whole worker
   };
 

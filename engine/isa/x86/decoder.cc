@@ -13,6 +13,7 @@
 #include "engine/isa/x86/system.h"
 #include "engine/isa/x86/undefined_length.h"
 #include "engine/isa/x86/zydis_decode.h"
+#include "engine/memory/address_space.h"
 
 namespace glovebox::engine::x86 {
 namespace {

@@ -11,7 +11,11 @@
 #include "engine/cpu/stop.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/registers.h"
-#include "engine/memory/address_space.h"
+#include "engine/memory/fault.h"
+
+namespace glovebox::engine {
+class AddressSpace;
+}
 
 namespace glovebox::engine::x86 {
 
