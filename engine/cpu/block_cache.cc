@@ -45,6 +45,11 @@ void BlockCache::NoteStore(GuestAddr address) {
   InvalidatePage(page, PageFloor(address), PageFloor(address) + (kPageSize - 1));
 }
 
+void BlockCache::StoredElsewhere(GuestAddr page_address) {
+  NoteStore(page_address);
+  InvalidatePage(page_address >> kPageShift, page_address, page_address + (kPageSize - 1));
+}
+
 void BlockCache::WatchAgain(const Block& block) {
   const std::uint64_t first = block.start >> kPageShift;
   for (const std::uint64_t page : {first, first + 1}) {

@@ -40,6 +40,8 @@ class BlockCache {
   // and those that come check themselves, until the page is mapped anew or they ran out of
   // patience.
   void NoteStore(GuestAddr address);
+  // The page is stored to by way of another mapping: its blocks go, and that counts as a store.
+  void StoredElsewhere(GuestAddr page_address);
   // The pages of a block that checked itself in vain for long are watched again.
   void WatchAgain(const Block& block);
   // Drops a block whose code has changed.

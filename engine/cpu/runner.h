@@ -41,6 +41,9 @@ class Runner final : public CodeObserver {
   void CodeChanged(GuestAddr address, std::uint64_t size_bytes) override {
     cache_.Invalidate(address, size_bytes);
   }
+  void CodeStoredElsewhere(GuestAddr page_address) override {
+    cache_.StoredElsewhere(page_address);
+  }
 
  private:
   // Null: `fetch_fault_` says why.

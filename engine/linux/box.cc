@@ -11,6 +11,7 @@
 #include "engine/linux/kernel.h"
 #include "engine/linux/live_input.h"
 #include "engine/linux/proc.h"
+#include "engine/linux/proc_sys.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/streams.h"
 #include "engine/linux/syscalls/arguments.h"
@@ -209,7 +210,9 @@ class LinuxBox : public Box {
     pts_ = std::make_shared<tty::PtsDirectory>(kernel_);
     const auto mounted = kernel_.files().Mount("dev", MakeDev(*first_, pts_));
     const auto mounted_proc = kernel_.files().Mount("proc", MakeProc(kernel_));
-    if (!mounted || !mounted_proc) return;  // the root cannot be read: failure() says why
+    const auto mounted_sys = kernel_.files().Mount("sys", MakeSys(kernel_));
+    if (!mounted || !mounted_proc || !mounted_sys)
+      return;  // the root cannot be read: failure() says why
     if (!PutStreams()) return kernel_.EndByLimit(LimitId::kDisk);
     if (const auto loaded = LoadProgram(); !loaded) {
       const LoadError& error = loaded.error();

@@ -195,6 +195,7 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   SeededRandom random(task.kernel.exec_random.Next(), 0);
   const AddressLayout layout = DrawLayout(program.space->window_bytes(), random);
   program.space->SetMmapTop(layout.mmap_top);
+  program.space->SetStackLimit(task.process.limits[kLimitStack].soft);
   auto image =
       MapImage(*program.space, **file, *elf, layout, DisplayPath(task.fs().root, request.file));
   if (!image) return std::unexpected(Named(image.error(), request.filename));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/linux/futex.h"
+#include "engine/linux/ipc/ipc.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/tty/job_control.h"
 
@@ -125,6 +126,7 @@ void BecomeZombie(Process& process) {
   for (const TimerId which : {kTimerReal, kTimerVirtual, kTimerProfile})
     process.timers.interval(which).Set(0, 0);
   kernel.timed_processes.erase(process.pid);
+  kernel.ipc().EndProcess(process);
   if (process.parent == nullptr) return EndBox(kernel, process.status);
   if (process.session == process.pid) tty::Disassociate(process, true);
   GiveAwayChildren(process);

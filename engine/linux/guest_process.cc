@@ -20,6 +20,7 @@ Process::Process(Kernel& the_kernel, std::uint32_t id, Process* the_parent)
     session = parent->session;
     terminal = parent->terminal;
     limits = parent->limits;
+    oom_score_adjustment = parent->oom_score_adjustment;
     return;
   }
   // Defaults of a shell on Debian 12; what a limit of the box decides follows it.

@@ -1,5 +1,6 @@
 #include "engine/linux/kernel.h"
 
+#include "engine/linux/ipc/ipc.h"
 #include "engine/linux/process_table.h"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
                       [this](const void* channel) { scheduler.FileEvent(channel); }})),
       files_(services_, spec.root),
       network_(services_),
+      ipc_(std::make_unique<Ipc>()),
       processes_(std::make_unique<ProcessTable>()) {
   std::optional<SeededRandom> chaos;
   if (world.Text(WorldId::kScheduling) == "chaos") chaos.emplace(spec.seed, kScheduleStream);

@@ -27,6 +27,7 @@ namespace glovebox::engine {
 class Process;
 class SignalHandlers;
 class ProcessTable;
+struct Ipc;
 
 // Threads: the box's, but for Nudge.
 class Kernel {
@@ -105,6 +106,9 @@ class Kernel {
 
   const BoxSpec spec;
   const WorldValues world;
+  // System V's objects and POSIX message queues.
+  Ipc& ipc() const { return *ipc_; }
+
   MemoryMeter memory_meter;
   TraceHash trace;
   SeededRandom random;       // getrandom(2), /dev/urandom
@@ -128,6 +132,7 @@ class Kernel {
   std::shared_ptr<VfsServices> services_;
   Filesystem files_;  // its nodes ask for the time as they are made
   net::Network network_;
+  const std::unique_ptr<Ipc> ipc_;
   // Last: what tasks hold goes before what they hold it of.
   const std::unique_ptr<ProcessTable> processes_;
 };

@@ -103,7 +103,21 @@ void AddMachine(Directory& proc, Kernel& kernel) {
     return fmt::format("{} {}\n", hundredths(kernel.Now()),
                        hundredths(kernel.Now() - kernel.CpuTime()));
   });
-  AddFile(proc, "loadavg", 0444, [] { return "0.00 0.00 0.00 1/1 2\n"; });
+  AddFile(proc, "loadavg", 0444, [&kernel] {
+    const auto& tasks = kernel.processes().tasks();
+    return fmt::format("0.00 0.00 0.00 1/{} {}\n", tasks.size(),
+                       tasks.empty() ? 0 : tasks.rbegin()->first);
+  });
+  AddFile(proc, "swaps", 0444, [] { return "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"; });
+  AddFile(proc, "devices", 0444, [] {
+    return "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n";
+  });
+  AddFile(proc, "vmstat", 0444, [&kernel] {
+    const MemoryMeter& meter = kernel.memory_meter;
+    return fmt::format("nr_free_pages {}\nnr_anon_pages {}\npgfault 0\npgmajfault 0\n",
+                       (meter.limit_bytes() - meter.used_bytes()) / kPageSize,
+                       meter.used_bytes() / kPageSize);
+  });
   AddFile(proc, "stat", 0444, [&kernel] {
     const std::uint64_t busy = kernel.CpuTime() / 10'000'000;
     const std::uint64_t idle = (kernel.Now() - kernel.CpuTime()) / 10'000'000;
@@ -116,7 +130,9 @@ void AddMachine(Directory& proc, Kernel& kernel) {
     return fmt::format("Linux version {} {}\n", kernel.world.Text(WorldId::kKernelRelease),
                        kernel.world.Text(WorldId::kKernelVersion));
   });
-  AddFile(proc, "filesystems", 0444, [] { return "nodev\tproc\nnodev\tdevtmpfs\n\text4\n"; });
+  AddFile(proc, "filesystems", 0444, [] {
+    return "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\n\text4\n";
+  });
   AddFile(proc, "locks", 0444, [&kernel] { return kernel.services()->locks.Text(); });
   AddFile(proc, "cmdline", 0444, [] { return "\n"; });
   AddLink(proc, "mounts", "self/mounts");
@@ -148,6 +164,18 @@ void AddSys(ProcDirectory& proc, Kernel& kernel) {
   constant(*names, "randomize_va_space", "2\n");
   const auto pty = AddDirectory(*names, "pty");
   constant(*pty, "max", fmt::format("{}\n", tty::PtsDirectory::kMaxTerminals));
+  constant(*names, "threads-max", fmt::format("{}\n", kernel.spec.limits[LimitId::kTasks]));
+  constant(*names, "core_pattern", "core\n");
+  constant(*names, "core_uses_pid", "0\n");
+  constant(*names, "shmmax", "18446744073692774399\n");
+  constant(*names, "shmall", "18446744073692774399\n");
+  constant(*names, "shmmni", "4096\n");
+  constant(*names, "msgmax", "8192\n");
+  constant(*names, "msgmnb", "16384\n");
+  constant(*names, "msgmni", "32000\n");
+  constant(*names, "sem", "32000\t1024000000\t500\t32000\n");
+  constant(*names, "perf_event_paranoid", "4\n");
+  constant(*names, "tainted", "0\n");
   const auto random = AddDirectory(*names, "random");
   AddFile(*random, "boot_id", 0444, [&kernel] {
     std::string digits = kernel.world.Text(WorldId::kMachineId);
@@ -163,11 +191,21 @@ void AddSys(ProcDirectory& proc, Kernel& kernel) {
   const auto memory = AddDirectory(*sys, "vm");
   constant(*memory, "overcommit_memory", "1\n");
   constant(*memory, "mmap_min_addr", "65536\n");
+  constant(*memory, "overcommit_ratio", "50\n");
+  constant(*memory, "swappiness", "60\n");
+  constant(*memory, "nr_hugepages", "0\n");
   constant(*memory, "max_map_count", fmt::format("{}\n", kernel.spec.limits[LimitId::kMappings]));
   const auto files = AddDirectory(*sys, "fs");
   constant(*files, "file-max", fmt::format("{}\n", kernel.spec.limits[LimitId::kOpenFiles]));
   constant(*files, "nr_open", fmt::format("{}\n", kernel.spec.limits[LimitId::kOpenFiles]));
-  constant(*files, "pipe-max-size", "65536\n");
+  constant(*files, "pipe-max-size", "1048576\n");
+  constant(*files, "file-nr", fmt::format("0\t0\t{}\n", kernel.spec.limits[LimitId::kOpenFiles]));
+  const auto mqueue = AddDirectory(*files, "mqueue");
+  constant(*mqueue, "msg_max", "10\n");
+  constant(*mqueue, "msg_default", "10\n");
+  constant(*mqueue, "msgsize_max", "8192\n");
+  constant(*mqueue, "msgsize_default", "8192\n");
+  constant(*mqueue, "queues_max", "256\n");
   AddNetworkSettings(*sys);
 }
 
@@ -183,6 +221,10 @@ std::shared_ptr<Directory> MakeDev(Task& task, const std::shared_ptr<tty::PtsDir
   static_cast<void>(dev->Insert("pts", pts));
   static_cast<void>(dev->Insert("ptmx", tty::MakePtmx(pts, task.kernel)));
   static_cast<void>(dev->Insert("tty", tty::MakeDevTty(task.kernel)));
+  // Of its own file system, as tmpfs is: POSIX shared memory and semaphores, shm_overview(7).
+  const auto shm = std::make_shared<TreeDirectory>(services, 01777u, kShmDevice);
+  shm->is_mount_point = true;
+  static_cast<void>(dev->Insert("shm", shm));
   AddLink(*dev, "fd", "/proc/self/fd");
   AddLink(*dev, "stdin", "/proc/self/fd/0");
   AddLink(*dev, "stdout", "/proc/self/fd/1");

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "engine/linux/proc_directory.h"
+#include "engine/linux/proc_memory.h"
+#include "engine/linux/proc_setting.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/tty/pty.h"
 #include "engine/vfs/resolve.h"
@@ -101,29 +103,6 @@ class FdDirectory : public Directory {
   const Kind kind_;
 };
 
-// proc(5), /proc/PID/maps.
-std::string Maps(Task& task) {
-  std::string text;
-  for (const Mapping& row : task.space().Mappings()) {
-    const auto bit = [&row](std::uint8_t flag, char c) {
-      return (row.protection & flag) != 0 ? c : '-';
-    };
-    std::string line =
-        fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} {} ", row.start, row.end, bit(kProtRead, 'r'),
-                    bit(kProtWrite, 'w'), bit(kProtExec, 'x'), row.shared ? 's' : 'p',
-                    row.file_offset_bytes, row.name.starts_with('/') ? "08:01" : "00:00", 0);
-    if (!row.name.empty()) line = fmt::format("{:<73}{}", line, row.name);
-    text += line + "\n";
-  }
-  return text;
-}
-
-std::uint64_t MappedBytes(Task& task) {
-  std::uint64_t total = 0;
-  for (const Mapping& row : task.space().Mappings()) total += row.end - row.start;
-  return total;
-}
-
 // A range of the program's first stack: its arguments or its environment.
 std::string StackText(Task& task, GuestAddr start, GuestAddr end) {
   std::string text(static_cast<std::size_t>(end - start), '\0');
@@ -154,8 +133,8 @@ std::string Stat(Task& task) {
   const Process& process = task.process;
   const LoadedImage& image = task.program ? task.program->image : no_image;
   const BuiltStack& stack = task.program ? task.program->stack : no_stack;
-  const std::uint64_t mapped = task.program ? MappedBytes(task) : 0;
-  const std::uint64_t rss = task.program ? task.kernel.memory_meter.used_bytes() / kPageSize : 0;
+  const std::uint64_t mapped = task.program ? MappedBytesOf(task) : 0;
+  const std::uint64_t rss = task.program ? ResidentBytesOf(task) / kPageSize : 0;
   return fmt::format(
       "{} ({}) {} {} {} {} {} {} 4194304 0 0 0 0 {} 0 {} 0 20 0 {} 0 0 {} {} {} {} {} {} 0 0 0 0 0 "
       "0 0 0 0 17 0 0 0 0 0 0 {} {} {} {} {} {} {} 0\n",
@@ -180,24 +159,59 @@ std::string Status(Task& task) {
     if (handler == kHandlerIgnore) ignored |= SetOf(signal);
     if (handler > kHandlerIgnore) caught |= SetOf(signal);
   }
-  const std::uint64_t mapped_kib = task.program ? MappedBytes(task) / 1024 : 0;
-  const std::uint64_t rss_kib = task.kernel.memory_meter.used_bytes() / 1024;
+  const std::uint64_t mapped_kib = task.program ? MappedBytesOf(task) / 1024 : 0;
+  const std::uint64_t rss_kib = task.program ? ResidentBytesOf(task) / 1024 : 0;
+  const std::uint64_t locked_kib = task.program ? task.space().LockedBytes() / 1024 : 0;
   return fmt::format(
       "Name:\t{}\nUmask:\t{:04o}\nState:\t{} "
       "({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n"
       "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{}\nVmPeak:\t{:8} "
-      "kB\nVmSize:\t{:8} kB\n"
+      "kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\n"
       "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
-      "kB\nThreads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
+      "kB\nVmSwap:\t       0 kB\nThreads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
       "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
       "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
       task.command, task.fs_context ? task.fs().umask : 0, StateOf(task).letter, StateOf(task).name,
       task.process.pid, task.tid, ParentOf(task), who.uid, who.euid, who.suid, who.fsuid, who.gid,
-      who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib,
-      task.kernel.memory_meter.peak_bytes() / 1024, rss_kib, task.process.threads.size(),
-      PendingSignals::kMaxQueued, task.signals.own_pending(), task.process.pending.set(),
-      task.signals.blocked(), ignored, caught, task.no_new_privileges ? 1 : 0);
+      who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib, locked_kib, rss_kib, rss_kib,
+      task.process.threads.size(), PendingSignals::kMaxQueued, task.signals.own_pending(),
+      task.process.pending.set(), task.signals.blocked(), ignored, caught,
+      task.no_new_privileges ? 1 : 0);
+}
+
+// What can be written: the name, and how much a process is worth to Linux' out-of-memory killer,
+// which the box has not: its memory limit ends all of it.
+void AddSettings(Directory& directory, const std::shared_ptr<Task>& task) {
+  constexpr std::size_t kCommandBytes = 15;
+  AddSetting(
+      directory, "comm", 0644, [task] { return task->command + "\n"; },
+      [task](std::string_view text) {
+        task->command = text.substr(0, kCommandBytes);
+        return Errno{};
+      });
+  AddSetting(
+      directory, "oom_score_adj", 0644,
+      [task] { return fmt::format("{}\n", task->process.oom_score_adjustment); },
+      [task](std::string_view text) {
+        constexpr std::int64_t kMost = 1000;
+        const auto value = ParseSetting(text);
+        if (!value || *value < -kMost || *value > kMost) return kEINVAL;
+        task->process.oom_score_adjustment = static_cast<int>(*value);
+        return Errno{};
+      });
+  AddSetting(
+      directory, "oom_adj", 0644,
+      [task] { return fmt::format("{}\n", task->process.oom_score_adjustment * 17 / 1000); },
+      [task](std::string_view text) {
+        const auto value = ParseSetting(text);
+        if (!value || *value < -17 || *value > 15) return kEINVAL;
+        task->process.oom_score_adjustment = static_cast<int>(*value * 1000 / 17);
+        return Errno{};
+      });
+  AddSetting(
+      directory, "coredump_filter", 0644, [] { return "00000033\n"; },
+      [](std::string_view) { return Errno{}; });
 }
 
 void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
@@ -239,22 +253,39 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   of_memory("environ", 0400, [](Task& of) {
     return StackText(of, of.program->stack.env_start, of.program->stack.env_end);
   });
-  of_memory("maps", 0444, &Maps);
+  of_memory("maps", 0444, &MapsText);
+  of_memory("smaps", 0444, &SmapsText);
+  of_memory("smaps_rollup", 0444, &SmapsRollupText);
   of_memory("statm", 0444, [](Task& of) {
-    const std::uint64_t resident = of.kernel.memory_meter.used_bytes() / kPageSize;
-    return fmt::format("{} {} 0 0 0 {} 0\n", MappedBytes(of) / kPageSize, resident, resident);
+    const std::uint64_t resident = ResidentBytesOf(of) / kPageSize;
+    return fmt::format("{} {} 0 0 0 {} 0\n", MappedBytesOf(of) / kPageSize, resident, resident);
   });
-  AddFile(directory, "comm", 0644, [task] { return task->command + "\n"; });
+  AddSettings(directory, task);
+  AddFile(directory, "limits", 0444, [task] { return LimitsText(*task); });
+  AddFile(directory, "io", 0400, [] {
+    return "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
+           "cancelled_write_bytes: 0\n";
+  });
+  AddFile(directory, "cgroup", 0444, [] { return "0::/\n"; });
+  AddFile(directory, "oom_score", 0444, [] { return "0\n"; });
+  AddFile(directory, "wchan", 0444, [] { return "0"; });
+  AddFile(directory, "loginuid", 0444, [] { return "4294967295"; });
+  AddFile(directory, "sessionid", 0444, [] { return "4294967295"; });
+  AddFile(directory, "personality", 0400,
+          [task] { return fmt::format("{:08x}\n", task->personality); });
+  AddFile(directory, "schedstat", 0444, [task] { return fmt::format("{} 0 1\n", task->cpu_ns); });
   AddFile(directory, "stat", 0444, [task] { return Stat(*task); });
   AddFile(directory, "status", 0444, [task] { return Status(*task); });
   AddFile(directory, "mounts", 0444, [] {
     return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n"
-           "devpts /dev/pts devpts rw,gid=5,mode=620 0 0\nproc /proc proc rw 0 0\n";
+           "devpts /dev/pts devpts rw,gid=5,mode=620 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
+           "proc /proc proc rw 0 0\nsysfs /sys sysfs ro 0 0\n";
   });
   AddFile(directory, "mountinfo", 0444, [] {
     return "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
            "3 2 0:22 / /dev/pts rw - devpts devpts rw,gid=5,mode=620\n"
-           "4 1 0:21 / /proc rw - proc proc rw\n";
+           "4 1 0:21 / /proc rw - proc proc rw\n5 2 0:24 / /dev/shm rw - tmpfs tmpfs rw\n"
+           "6 1 0:23 / /sys ro - sysfs sysfs ro\n";
   });
 }
 

@@ -73,26 +73,26 @@ LoadResult<void> MapSegment(AddressSpace& memory, RegularFile& file, const ElfSe
 
 Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
                                     std::uint64_t file_offset, MapRequest request) {
-  if (const Digest* blob = file.content.untouched_blob()) {
-    request.file = FileBacking{std::make_shared<BlobFile>(file.services(), *blob), file_offset,
-                               blob->size_bytes};
-    return memory.Map(request);
+  FileBacking backing{.offset_bytes = file_offset};
+  const Digest* const blob = file.content.untouched_blob();
+  const bool may_write = (request.allowed_protection & kProtWrite) != 0;
+  if (request.shared && (may_write || blob == nullptr)) {
+    auto object = file.Share(file_offset + PageCeil(request.size_bytes));
+    if (!object) {
+      return std::unexpected(object.error() == kENOMEM ? MapError::kNoMemory
+                                                       : MapError::kHostFailed);
+    }
+    backing.shared = std::move(*object);
+  } else if (blob != nullptr) {
+    backing.host = std::make_shared<BlobFile>(file.services(), *blob);
+    backing.file_size_bytes = blob->size_bytes;
+  } else {
+    backing.source = file.SharedFromThis();
   }
-  request.file = FileBacking{nullptr, file_offset, file.content.size_bytes()};
-  const auto mapped = memory.Map(request);
-  if (!mapped) return mapped;
-  std::array<std::byte, 65536> piece;
-  for (std::uint64_t done = 0; done < request.size_bytes;) {
-    const auto want =
-        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), request.size_bytes - done));
-    const auto got = file.content.Read(file_offset + done, std::span(piece).first(want));
-    if (!got) return std::unexpected(MapError::kHostFailed);
-    if (memory.Poke(*mapped + done, std::span(piece).first(*got)) != *got)
-      return std::unexpected(MapError::kMemoryLimit);
-    if (*got < want) break;
-    done += *got;
-  }
-  return mapped;
+  request.file = std::move(backing);
+  request.device = file.device;
+  request.inode = file.number;
+  return memory.Map(request);
 }
 
 LoadResult<LoadedImage> MapImage(AddressSpace& memory, RegularFile& file, const ElfImage& image,

@@ -11,10 +11,10 @@
 
 namespace glovebox::engine {
 
-// mmap(2) of a regular file. A file that the guest never wrote to is mapped straight from its blob;
-// of any other the present bytes are copied into private memory, so later writes to the file do not
-// show: Linux leaves that open for MAP_PRIVATE. Errors: of AddressSpace::Map; kHostFailed where the
-// file could not be read, kMemoryLimit where the limit is reached.
+// mmap(2) of a regular file. A shared mapping that may be written, or of a file that the guest has
+// changed, shows the memory of the file itself (vfs/shared_file.h). Else a file that the guest
+// never wrote to is mapped straight from its blob, and of any other each page is copied when it is
+// accessed first. Errors: of AddressSpace::Map; kHostFailed where the file could not be read.
 Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
                                     std::uint64_t file_offset, MapRequest request);
 

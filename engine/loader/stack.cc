@@ -87,6 +87,7 @@ LoadResult<BuiltStack> BuildStack(AddressSpace& memory, const AddressLayout& lay
       static_cast<std::uint8_t>(kProtRead | kProtWrite | (executable ? kProtExec : 0));
   request.fixed = true;
   request.no_replace = true;
+  request.traits = kGrowsDown;
   request.name = "[stack]";
   if (!memory.Map(request)) return FailLoad(kENOMEM, "its segments lie where the stack has to be");
 

@@ -22,6 +22,12 @@ constexpr std::uint64_t kGuardBytes = 64_KiB;
 constexpr std::uint64_t kPagesPerChunk = 512;
 // mmap_min_addr of Linux: what is not asked for by MAP_FIXED never lands below.
 constexpr GuestAddr kLowestMapping = 64_KiB;
+// Of a window with its guard, its flags and its counts, and what the engine allocates for it.
+constexpr std::size_t kMappingsOfWindow = 6;
+// A mapping of the host splits the memory around it.
+constexpr std::size_t kMappingsOfPiece = 2;
+// Between a mapping that grows down and the one below: stack_guard_gap of Linux.
+constexpr std::uint64_t kStackGuardBytes = 1_MiB;
 
 // A lazily populated host region.
 class HostRegion {
@@ -77,6 +83,8 @@ struct AddressSpace::Tables {
   HostRegion chunk_counts;
   std::uint16_t* charged_in_chunk = nullptr;
   MappingTable mappings;
+  std::vector<std::weak_ptr<SharedObject>> objects;  // that know of this window
+  std::size_t host_mappings = 0;                     // as counted by the meter
 };
 
 AddressSpace::AddressSpace(const Options& options, MemoryMeter& meter)
@@ -92,6 +100,11 @@ Result<std::unique_ptr<AddressSpace>, Error> AddressSpace::Make(const Options& o
   GB_CHECK(std::has_single_bit(options.window_bytes) && options.window_bytes >= 2_MiB);
   std::unique_ptr<AddressSpace> space(new AddressSpace(options, meter));
   Tables& tables = *space->tables_;
+  if (!meter.AddMappings(kMappingsOfWindow)) {
+    return Fail(ErrorCode::kResourceExhausted, "TOO_MANY_MAPPINGS",
+                "the box has as many mappings as the host allows");
+  }
+  tables.host_mappings = kMappingsOfWindow;
   const std::uint64_t pages = PageOf(options.window_bytes);
   // One page more of flags, always zero: an access that begins in the window's last bytes looks
   // there too.
@@ -111,8 +124,30 @@ Result<std::unique_ptr<AddressSpace>, Error> AddressSpace::Make(const Options& o
 }
 
 AddressSpace::~AddressSpace() {
+  for (const auto& weak : tables_->objects) {
+    if (const auto object = weak.lock()) object->Detach(*this);
+  }
+  meter_.RemoveMappings(tables_->host_mappings);
   if (flags_ == nullptr) return;
   for (const Mapping& mapping : tables_->mappings.All()) ReleasePages(mapping.start, mapping.end);
+}
+
+void AddressSpace::AttachTo(const std::shared_ptr<SharedObject>& object) {
+  auto& objects = tables_->objects;
+  if (!object->Attach(*this)) return;
+  if (objects.size() == objects.capacity()) {
+    std::erase_if(objects, [](const auto& weak) { return weak.expired(); });
+  }
+  objects.push_back(object);
+}
+
+bool AddressSpace::CountPieces(std::size_t before, GuestAddr start, GuestAddr end) {
+  const std::size_t after = tables_->mappings.HostPieces(start, end) * kMappingsOfPiece;
+  before *= kMappingsOfPiece;
+  if (after > before && !meter_.AddMappings(after - before)) return false;
+  if (after < before) meter_.RemoveMappings(before - after);
+  tables_->host_mappings += after - before;
+  return true;
 }
 
 // --- Pages ---
@@ -240,39 +275,53 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
   region.mapping = {.start = start,
                     .end = end,
                     .protection = request.protection,
+                    .allowed_protection = request.allowed_protection,
+                    .traits = request.traits,
                     .shared = request.shared,
-                    .grows_down = request.grows_down,
                     .file_offset_bytes = 0,
+                    .device = request.device,
+                    .inode = request.inode,
                     .name = request.name};
   if (request.file) {
-    region.mapping.file_offset_bytes = request.file->offset_bytes;
+    const FileBacking& file = *request.file;
+    region.mapping.file_offset_bytes = file.offset_bytes;
     region.file = std::make_shared<MappedFile>(
-        MappedFile{request.file->file_size_bytes, request.file->host, nullptr});
+        MappedFile{file.file_size_bytes, file.host, file.shared, file.source});
   } else if (request.shared) {
     SharedObject::Failure failure;
     auto object = SharedObject::Make(size_bytes, meter_, failure);
     if (!object) {
       return std::unexpected(failure == SharedObject::Failure::kHost ? MapError::kHostFailed
-                                                                     : MapError::kMemoryLimit);
+                                                                     : MapError::kNoMemory);
     }
-    region.file = std::make_shared<MappedFile>(MappedFile{size_bytes, nullptr, std::move(object)});
+    region.file =
+        std::make_shared<MappedFile>(MappedFile{size_bytes, nullptr, std::move(object), nullptr});
   }
   if (const auto unmapped = Unmap(start, size_bytes); !unmapped) {
     return std::unexpected(unmapped.error());
   }
+  const std::size_t pieces = mappings.HostPieces(start, end);
+  const auto shared = region.file ? region.file->shared : nullptr;
+  mappings.Insert(region);
+  if (!CountPieces(pieces, start, end)) {
+    mappings.Erase(start, end);
+    return std::unexpected(MapError::kTooManyMappings);
+  }
   if (!ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
-  mappings.Insert(std::move(region));
+  if (shared) AttachTo(shared);
   return start;
 }
 
 bool AddressSpace::ShowBacking(const Region& region) {
   const Mapping& mapping = region.mapping;
   const std::uint64_t backed = region.BackedEnd() - mapping.start;
-  if (!region.file || backed == 0) return true;
+  if (!region.file) return true;
   if (region.file->shared) {
-    return region.file->shared->ShowAt(base_ + mapping.start, mapping.file_offset_bytes, backed);
+    // All of it: what lies beyond the end now may be behind it later.
+    return region.file->shared->ShowAt(base_ + mapping.start, mapping.file_offset_bytes,
+                                       mapping.end - mapping.start);
   }
-  if (!region.file->host) return true;
+  if (!region.file->host || backed == 0) return true;
   // Pages wholly beyond the file stay anonymous: the guest never reaches them, so the host never
   // raises SIGBUS. The host's mapping holds the file; no descriptor is kept.
   const int fd = region.file->host->Descriptor();
@@ -282,28 +331,53 @@ bool AddressSpace::ShowBacking(const Region& region) {
 }
 
 Result<std::unique_ptr<AddressSpace>, MapError> AddressSpace::Fork() const {
+  if (!meter_.AddMappings(tables_->host_mappings)) {
+    return std::unexpected(MapError::kTooManyMappings);
+  }
+  meter_.RemoveMappings(tables_->host_mappings);
   auto made = Make({window_bytes_, tables_->max_mappings}, meter_);
   if (!made) return std::unexpected(MapError::kHostFailed);
   AddressSpace& child = **made;
   child.mmap_top_ = mmap_top_;
-  for (Region& region : tables_->mappings.Regions()) {
-    if (!child.ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
-    child.tables_->mappings.Insert(region);
-    for (std::uint64_t page = PageOf(region.mapping.start); page < PageOf(region.mapping.end);) {
-      const std::uint64_t chunk_end = (page / kPagesPerChunk + 1) * kPagesPerChunk;
-      const std::uint64_t end = std::min(PageOf(region.mapping.end), chunk_end);
-      if (tables_->charged_in_chunk[page / kPagesPerChunk] == 0) {
-        page = end;
-        continue;
-      }
-      for (; page < end; ++page) {
-        if ((flags_[page] & kCharged) == 0) continue;
-        if (!child.ChargePage(page)) return std::unexpected(MapError::kMemoryLimit);
-        std::memcpy(child.base_ + (page << kPageShift), base_ + (page << kPageShift), kPageSize);
-      }
+  child.stack_limit_bytes_ = stack_limit_bytes_;
+  for (const auto& [start, parents] : tables_->mappings.rows()) {
+    if ((parents.mapping.traits & kDontFork) != 0) continue;
+    if (!child.ShowBacking(parents)) return std::unexpected(MapError::kHostFailed);
+    if (parents.IsSharedMemory()) child.AttachTo(parents.file->shared);
+    Region region = parents;
+    region.mapping.traits &= static_cast<std::uint8_t>(~kLocked);  // mlock(2), "Notes"
+    child.tables_->mappings.Insert(std::move(region));
+    if ((parents.mapping.traits & kWipeOnFork) != 0) continue;
+    if (!CopyCharged(child, start, parents.mapping.end)) {
+      return std::unexpected(MapError::kMemoryLimit);
     }
   }
+  child.CountPieces(0, 0, window_bytes_);
   return std::move(*made);
+}
+
+// The written pages of [start, end): nothing else differs from what the child's window shows by
+// itself. Runs of pages are copied as one.
+bool AddressSpace::CopyCharged(AddressSpace& child, GuestAddr start, GuestAddr end) const {
+  for (std::uint64_t page = PageOf(start); page < PageOf(end);) {
+    const std::uint64_t chunk = page / kPagesPerChunk;
+    const std::uint64_t chunk_end = std::min(PageOf(end), (chunk + 1) * kPagesPerChunk);
+    if (tables_->charged_in_chunk[chunk] == 0) {
+      page = chunk_end;
+      continue;
+    }
+    while (page < chunk_end) {
+      std::uint64_t run = page;
+      while (run < chunk_end && (flags_[run] & kCharged) != 0 && child.ChargePage(run)) ++run;
+      if (run != page) {
+        std::memcpy(child.base_ + (page << kPageShift), base_ + (page << kPageShift),
+                    (run - page) << kPageShift);
+      }
+      if (run < chunk_end && (flags_[run] & kCharged) != 0) return false;
+      page = run + 1;
+    }
+  }
+  return true;
 }
 
 Result<void, MapError> AddressSpace::Unmap(GuestAddr address, std::uint64_t size_bytes) {
@@ -317,11 +391,20 @@ Result<void, MapError> AddressSpace::Unmap(GuestAddr address, std::uint64_t size
   if (mappings.size() + mappings.GrowthOf(address, end) > tables_->max_mappings + 1) {
     return std::unexpected(MapError::kTooManyMappings);
   }
+  // A hole in the middle leaves one piece more than there was.
+  const std::size_t pieces = mappings.HostPieces(address, end);
+  const Region* const last = mappings.Find(end);
+  const bool cuts = last != nullptr && last->mapping.start < address && last->HasHostMapping();
+  if (cuts && !meter_.AddMappings(kMappingsOfPiece)) {
+    return std::unexpected(MapError::kTooManyMappings);
+  }
+  if (cuts) meter_.RemoveMappings(kMappingsOfPiece);
   TellObserver(address, end - address);
   if (const auto made = MakeAnonymous(address, end); !made) return made;
   ReleasePages(address, end);
   ClearFlags(address, end);
   mappings.Erase(address, end);
+  CountPieces(pieces, address, end);
   return {};
 }
 
@@ -336,9 +419,12 @@ Result<void, MapError> AddressSpace::Protect(GuestAddr address, std::uint64_t si
   // mprotect(2) changes everything up to the first hole before it fails.
   const GuestAddr wanted_end = address + PageCeil(size_bytes);
   GuestAddr end = address;
+  bool denied = false;
   while (end < wanted_end) {
     const Region* const region = mappings.Find(end);
     if (region == nullptr) break;
+    denied = (protection & ~region->mapping.allowed_protection) != 0;
+    if (denied) break;
     end = std::min(wanted_end, region->mapping.end);
   }
   if (end > address) {
@@ -349,96 +435,126 @@ Result<void, MapError> AddressSpace::Protect(GuestAddr address, std::uint64_t si
     mappings.SetProtection(address, end, protection);
     ForgetPermissions(address, end);
   }
+  if (denied) return std::unexpected(MapError::kDenied);
   if (end != wanted_end) return std::unexpected(MapError::kNoMemory);
   return {};
 }
 
-Result<GuestAddr, MapError> AddressSpace::Remap(GuestAddr old_address, std::uint64_t old_size_bytes,
-                                                std::uint64_t new_size_bytes, bool may_move,
-                                                std::optional<GuestAddr> fixed_address) {
+// Where the moved mapping goes; what is there goes, or the place is free.
+Result<GuestAddr, MapError> AddressSpace::Place(const RemapRequest& request, std::uint64_t new_size,
+                                                GuestAddr old_end) {
+  if (!request.fixed_address) {
+    const bool usable = request.hint >= kLowestMapping && InWindow(request.hint, new_size) &&
+                        tables_->mappings.IsFree(request.hint, request.hint + new_size);
+    const auto free = usable ? std::optional(request.hint) : FindFree(new_size);
+    return free ? Result<GuestAddr, MapError>(*free) : std::unexpected(MapError::kNoMemory);
+  }
+  const GuestAddr at = *request.fixed_address;
+  if (!InWindow(at, new_size)) return std::unexpected(MapError::kNoMemory);
+  if (at < old_end && request.old_address < at + new_size) {
+    return std::unexpected(MapError::kInvalid);
+  }
+  if (const auto unmapped = Unmap(at, new_size); !unmapped) {
+    return std::unexpected(unmapped.error());
+  }
+  return at;
+}
+
+Result<GuestAddr, MapError> AddressSpace::Remap(const RemapRequest& request) {
   MappingTable& mappings = tables_->mappings;
-  if (old_address % kPageSize != 0 || old_size_bytes == 0 || new_size_bytes == 0 ||
-      (fixed_address && (*fixed_address % kPageSize != 0 || !may_move))) {
+  const GuestAddr old_address = request.old_address;
+  if (old_address % kPageSize != 0 || request.new_size_bytes == 0 ||
+      (request.fixed_address && (*request.fixed_address % kPageSize != 0 || !request.may_move))) {
     return std::unexpected(MapError::kInvalid);
   }
-  if (new_size_bytes > window_bytes_) return std::unexpected(MapError::kNoMemory);
-  if (old_size_bytes > window_bytes_ || !InWindow(old_address, PageCeil(old_size_bytes))) {
+  if (request.new_size_bytes > window_bytes_) return std::unexpected(MapError::kNoMemory);
+  if (request.old_size_bytes > window_bytes_ ||
+      !InWindow(old_address, PageCeil(request.old_size_bytes))) {
     return std::unexpected(MapError::kInvalid);
   }
-  const std::uint64_t old_size = PageCeil(old_size_bytes);
-  const std::uint64_t new_size = PageCeil(new_size_bytes);
+  const std::uint64_t old_size = PageCeil(request.old_size_bytes);
+  const std::uint64_t new_size = PageCeil(request.new_size_bytes);
   const GuestAddr old_end = old_address + old_size;
   const Region* const found = mappings.Find(old_address);
-  if (found == nullptr || found->mapping.end < old_end) return std::unexpected(MapError::kInvalid);
+  if (found == nullptr) return std::unexpected(MapError::kFault);
+  if (old_size == 0 && (!found->IsSharedMemory() || !request.may_move)) {
+    return std::unexpected(MapError::kInvalid);
+  }
   Region region = *found;
   region.mapping.file_offset_bytes += region.file ? old_address - region.mapping.start : 0;
 
-  if (!fixed_address && new_size <= old_size) {
+  const bool stays = !request.fixed_address && !request.keep_old;
+  if (old_size != 0 && stays && new_size <= old_size) {
     if (new_size < old_size) {
       const auto unmapped = Unmap(old_address + new_size, old_size - new_size);
       if (!unmapped) return std::unexpected(unmapped.error());
     }
     return old_address;
   }
-  // The rest of the file would have to be opened again.
-  if (region.file && new_size > old_size) return std::unexpected(MapError::kNoMemory);
+  if (found->mapping.end < old_end) return std::unexpected(MapError::kFault);
   if (mappings.size() + 3 > tables_->max_mappings) {
     return std::unexpected(MapError::kTooManyMappings);
   }
-  const bool grows_in_place = !fixed_address && InWindow(old_address, new_size) &&
+  if (region.IsSharedMemory() && new_size > old_size) {
+    // An object of a file has to have room for what is to be shown of it.
+    const std::uint64_t end = region.mapping.file_offset_bytes + new_size;
+    if (end > region.file->end_bytes() && region.file->shared->reserved_bytes() < end &&
+        region.file->shared->Reserve(end) != SharedObject::Failure::kNone) {
+      return std::unexpected(MapError::kNoMemory);
+    }
+  }
+  const bool grows_in_place = old_size != 0 && stays && InWindow(old_address, new_size) &&
                               mappings.IsFree(old_end, old_address + new_size);
   if (grows_in_place) {
+    const std::size_t pieces = mappings.HostPieces(old_end, old_address + new_size);
+    if (region.file) region.mapping.file_offset_bytes += old_size;
     region.mapping.start = old_end;
     region.mapping.end = old_address + new_size;
-    mappings.Insert(std::move(region));
+    mappings.Insert(region);
+    if (!CountPieces(pieces, old_end, old_address + new_size)) {
+      mappings.Erase(old_end, old_address + new_size);
+      return std::unexpected(MapError::kTooManyMappings);
+    }
+    if (!ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
     return old_address;
   }
-  if (!may_move) return std::unexpected(MapError::kNoMemory);
+  if (!request.may_move) return std::unexpected(MapError::kNoMemory);
 
-  GuestAddr new_address = 0;
-  if (fixed_address) {
-    new_address = *fixed_address;
-    if (!InWindow(new_address, new_size)) return std::unexpected(MapError::kNoMemory);
-    if (new_address < old_end && old_address < new_address + new_size) {
-      return std::unexpected(MapError::kInvalid);
-    }
-    if (const auto unmapped = Unmap(new_address, new_size); !unmapped) {
-      return std::unexpected(unmapped.error());
-    }
-  } else {
-    const auto free = FindFree(new_size);
-    if (!free) return std::unexpected(MapError::kNoMemory);
-    new_address = *free;
-  }
+  const auto place = Place(request, new_size, old_end);
+  if (!place) return place;
+  const GuestAddr new_address = *place;
   region.mapping.start = new_address;
   region.mapping.end = new_address + new_size;
   const std::uint64_t moved = std::min(old_size, new_size);
-  TellObserver(old_address, moved);
-  if (region.file) {
-    // A file of its own as far as merging goes: the host's mappings may not merge again after a
-    // move.
-    region.file = std::make_shared<MappedFile>(*region.file);
-    const std::uint64_t backed = region.BackedEnd() - new_address;
-    if (region.file->shared) {
-      if (!ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
-    } else if (backed != 0 && ::mremap(base_ + old_address, backed, backed,
-                                       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-                                       base_ + new_address) == MAP_FAILED) {
-      return std::unexpected(MapError::kHostFailed);
-    }
+  const std::size_t pieces = mappings.HostPieces(new_address, region.mapping.end);
+  // As a file of its own where merging is concerned: the host's mappings may not merge again after
+  // a move.
+  if (region.file) region.file = std::make_shared<MappedFile>(*region.file);
+  mappings.Insert(region);
+  if (!CountPieces(pieces, new_address, region.mapping.end)) {
+    mappings.Erase(new_address, region.mapping.end);
+    return std::unexpected(MapError::kTooManyMappings);
   }
-  MovePages(old_address, new_address, moved, /*copy=*/region.file == nullptr);
-  mappings.Insert(std::move(region));
-  if (const auto unmapped = Unmap(old_address, old_size); !unmapped) {
+  if (moved != 0) TellObserver(old_address, moved);
+  // What the file has is shown anew; written pages of a private mapping are copied like anonymous
+  // ones.
+  if (!ShowBacking(region)) return std::unexpected(MapError::kHostFailed);
+  MovePages(old_address, new_address, moved);
+  if (old_size == 0) return new_address;
+  if (request.keep_old) {
+    const auto discarded = Discard(old_address, old_size);
+    if (!discarded) return std::unexpected(discarded.error());
+    mappings.SetTraits(old_address, old_end, 0, kLocked);
+  } else if (const auto unmapped = Unmap(old_address, old_size); !unmapped) {
     return std::unexpected(unmapped.error());
   }
   return new_address;
 }
 
-// Moves the charges of written pages and, with `copy`, their contents: only these hold anything
-// that the new place does not show by itself. Anonymous pages are copied rather than moved by the
-// host's mremap, whose pieces never merge again and would use up the host's mappings.
-void AddressSpace::MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes, bool copy) {
+// Moves the contents and the charges of written pages: only these hold anything that the new place
+// does not show by itself. They are copied rather than moved by the host's mremap, whose pieces
+// never merge again and would use up the host's mappings.
+void AddressSpace::MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes) {
   for (std::uint64_t page = PageOf(from); page < PageOf(from + size_bytes); ++page) {
     std::uint16_t& old_count = tables_->charged_in_chunk[page / kPagesPerChunk];
     if (old_count == 0) {
@@ -447,9 +563,7 @@ void AddressSpace::MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_by
     }
     if ((flags_[page] & kCharged) == 0) continue;
     const std::uint64_t target = page - PageOf(from) + PageOf(to);
-    if (copy) {
-      std::memcpy(base_ + (target << kPageShift), base_ + (page << kPageShift), kPageSize);
-    }
+    std::memcpy(base_ + (target << kPageShift), base_ + (page << kPageShift), kPageSize);
     flags_[page] &= static_cast<std::uint8_t>(~kCharged);
     --old_count;
     flags_[target] |= kCharged;
@@ -464,6 +578,9 @@ Result<void, MapError> AddressSpace::Discard(GuestAddr address, std::uint64_t si
     return std::unexpected(MapError::kNoMemory);
   }
   const GuestAddr end = address + PageCeil(size_bytes);
+  for (const Region& piece : tables_->mappings.Within(address, end)) {
+    if ((piece.mapping.traits & kLocked) != 0) return std::unexpected(MapError::kInvalid);
+  }
   TellObserver(address, end - address);
   // On a private file mapping the host shows the file again, on shared memory what is in it.
   if (::madvise(base_ + address, end - address, MADV_DONTNEED) != 0) {
@@ -473,6 +590,100 @@ Result<void, MapError> AddressSpace::Discard(GuestAddr address, std::uint64_t si
   ForgetPermissions(address, end);
   if (!tables_->mappings.Covers(address, end)) return std::unexpected(MapError::kNoMemory);
   return {};
+}
+
+Result<void, MapError> AddressSpace::SetTraits(GuestAddr address, std::uint64_t size_bytes,
+                                               std::uint8_t set, std::uint8_t clear) {
+  MappingTable& mappings = tables_->mappings;
+  const GuestAddr wanted_end = address + PageCeil(size_bytes);
+  GuestAddr end = address;
+  while (end < wanted_end) {
+    const Region* const region = mappings.Find(end);
+    if (region == nullptr) break;
+    end = std::min(wanted_end, region->mapping.end);
+  }
+  if (end > address) {
+    if (mappings.size() + mappings.GrowthOf(address, end) > tables_->max_mappings) {
+      return std::unexpected(MapError::kTooManyMappings);
+    }
+    mappings.SetTraits(address, end, set, clear);
+  }
+  return end == wanted_end ? Result<void, MapError>{} : std::unexpected(MapError::kNoMemory);
+}
+
+Result<void, MapError> AddressSpace::Remove(GuestAddr address, std::uint64_t size_bytes) {
+  const GuestAddr end = address + PageCeil(size_bytes);
+  for (const Region& piece : tables_->mappings.Within(address, end)) {
+    if ((piece.mapping.traits & kLocked) != 0 || !piece.IsSharedMemory()) {
+      return std::unexpected(MapError::kInvalid);
+    }
+    if ((piece.mapping.allowed_protection & kProtWrite) == 0) {
+      return std::unexpected(MapError::kDenied);
+    }
+    if (!piece.file->shared->Punch(piece.mapping.file_offset_bytes,
+                                   piece.mapping.end - piece.mapping.start)) {
+      return std::unexpected(MapError::kNoMemory);
+    }
+  }
+  if (!tables_->mappings.Covers(address, end)) return std::unexpected(MapError::kNoMemory);
+  return {};
+}
+
+Result<void, MapError> AddressSpace::ShowOther(GuestAddr address, std::uint64_t size_bytes,
+                                               std::uint64_t offset_bytes) {
+  const Region* const region = tables_->mappings.Find(address);
+  if (region == nullptr || !region->IsSharedMemory() ||
+      region->mapping.end < address + size_bytes) {
+    return std::unexpected(MapError::kInvalid);
+  }
+  const Mapping& mapping = region->mapping;
+  const std::shared_ptr<SharedObject> object = region->file->shared;
+  if (offset_bytes + size_bytes > object->reserved_bytes() &&
+      object->Reserve(offset_bytes + size_bytes) != SharedObject::Failure::kNone) {
+    return std::unexpected(MapError::kNoMemory);
+  }
+  MapRequest request{.address = address,
+                     .size_bytes = size_bytes,
+                     .protection = mapping.protection,
+                     .fixed = true,
+                     .shared = true,
+                     .allowed_protection = mapping.allowed_protection,
+                     .traits = mapping.traits,
+                     .file = FileBacking{.shared = object, .offset_bytes = offset_bytes},
+                     .device = mapping.device,
+                     .inode = mapping.inode,
+                     .name = mapping.name};
+  const auto mapped = Map(request);
+  return mapped ? Result<void, MapError>{} : std::unexpected(mapped.error());
+}
+
+std::uint64_t AddressSpace::LockedBytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [start, region] : tables_->mappings.rows()) {
+    if ((region.mapping.traits & kLocked) != 0) bytes += region.mapping.end - start;
+  }
+  return bytes;
+}
+
+std::uint64_t AddressSpace::ChargedBytes(GuestAddr start, GuestAddr end) const {
+  std::uint64_t pages = 0;
+  for (std::uint64_t page = PageOf(start); page < PageOf(end);) {
+    const std::uint64_t chunk = page / kPagesPerChunk;
+    const std::uint64_t chunk_end = std::min(PageOf(end), (chunk + 1) * kPagesPerChunk);
+    if (tables_->charged_in_chunk[chunk] == 0) {
+      page = chunk_end;
+      continue;
+    }
+    for (; page < chunk_end; ++page) pages += (flags_[page] & kCharged) != 0 ? 1 : 0;
+  }
+  return pages << kPageShift;
+}
+
+bool AddressSpace::IsResident(GuestAddr address) const {
+  const Region* const region = tables_->mappings.Find(address);
+  if (region == nullptr) return false;
+  if (region->file && !region->file->shared) return true;  // the files of the root are all there
+  return flags_[PageOf(address)] != 0;
 }
 
 bool AddressSpace::IsMapped(GuestAddr address, std::uint64_t size_bytes) const {
@@ -496,29 +707,143 @@ std::vector<Mapping> AddressSpace::Mappings() const { return tables_->mappings.A
 
 // --- Accesses ---
 
+const Region* AddressSpace::FindOrGrow(GuestAddr address) {
+  MappingTable& mappings = tables_->mappings;
+  if (address >= window_bytes_) return nullptr;
+  if (const Region* const region = mappings.Find(address)) return region;
+  // As expand_stack of Linux: the next mapping above, where it may grow so far.
+  const auto above = mappings.rows().upper_bound(address);
+  if (above == mappings.rows().end()) return nullptr;
+  const Mapping& mapping = above->second.mapping;
+  const GuestAddr start = PageFloor(address);
+  if ((mapping.traits & kGrowsDown) == 0 || start < kLowestMapping ||
+      mapping.end - start > stack_limit_bytes_) {
+    return nullptr;
+  }
+  if (above != mappings.rows().begin()) {
+    const Mapping& below = std::prev(above)->second.mapping;
+    const bool guarded = (below.traits & kGrowsDown) == 0 && below.protection != kProtNone;
+    if (guarded && start - below.end < kStackGuardBytes) return nullptr;
+  }
+  mappings.LowerStart(mapping.start, start);
+  return mappings.Find(address);
+}
+
+std::optional<MemoryFaultKind> AddressSpace::ProvidePage(const Region& region, GuestAddr address,
+                                                         Access access) {
+  if (!region.file) return std::nullopt;
+  const std::uint64_t page = PageOf(address);
+  const std::uint64_t offset =
+      region.mapping.file_offset_bytes + (PageFloor(address) - region.mapping.start);
+  if (region.file->shared) {
+    switch (region.file->shared->Provide(offset, access)) {
+      case SharedObject::Provided::kReady:
+        return std::nullopt;
+      case SharedObject::Provided::kBeyondEnd:
+      case SharedObject::Provided::kNoSpace:
+        return MemoryFaultKind::kBeyondFile;
+      case SharedObject::Provided::kMemoryLimit:
+        break;
+    }
+    return MemoryFaultKind::kMemoryLimit;
+  }
+  if (!region.file->source || (flags_[page] & kCharged) != 0) return std::nullopt;
+  if (!ChargePage(page)) return MemoryFaultKind::kMemoryLimit;
+  const bool read = region.file->source->ReadPage(
+      offset, std::span(base_ + (page << kPageShift), static_cast<std::size_t>(kPageSize)));
+  return read ? std::nullopt : std::optional(MemoryFaultKind::kBeyondFile);
+}
+
 std::optional<MemoryFault> AddressSpace::ResolvePage(GuestAddr address, std::uint32_t size_bytes,
                                                      Access access) {
   const auto fault = [&](MemoryFaultKind kind) { return MemoryFault{kind, access, address}; };
-  const Region* const region = address < window_bytes_ ? tables_->mappings.Find(address) : nullptr;
+  const Region* const region = FindOrGrow(address);
   if (region == nullptr) return fault(MemoryFaultKind::kUnmapped);
   const std::uint8_t protection = region->mapping.protection;
   if (!MayAccess(protection, access)) return fault(MemoryFaultKind::kProtection);
   if (address >= region->BackedEnd()) return fault(MemoryFaultKind::kBeyondFile);
+  if (const auto kind = ProvidePage(*region, address, access)) return fault(*kind);
 
   const std::uint64_t page = PageOf(address);
+  const bool shared = region->IsSharedMemory();
   if (access == Access::kWrite) {
-    // Shared memory was charged as a whole when it was made.
-    if (!region->IsSharedMemory() && !ChargePage(page)) return fault(MemoryFaultKind::kMemoryLimit);
+    // Pages of shared memory are charged by their object.
+    if (!shared && !ChargePage(page)) return fault(MemoryFaultKind::kMemoryLimit);
+    TellOfStore(*region, address);
     if ((flags_[page] & kHasCode) != 0) TellObserver(address, size_bytes);
   }
   std::uint8_t flag = flags_[page] & (kCharged | kHasCode);
   if (MayRead(protection)) flag |= kReadable;
   if ((protection & kProtExec) != 0) flag |= kExecutable;
-  const bool charged = (flag & kCharged) != 0 || region->IsSharedMemory();
-  const bool plain = (protection & kProtWrite) != 0 && charged && (flag & kHasCode) == 0;
+  // The first store to shared memory has to be told of: code elsewhere, times of files.
+  const bool ready = shared ? access == Access::kWrite : (flag & kCharged) != 0;
+  const bool plain = (protection & kProtWrite) != 0 && ready && (flag & kHasCode) == 0;
   if (plain) flag |= kPlain;
   flags_[page] = flag;
   return std::nullopt;
+}
+
+// Code that was decoded by way of another mapping of the same memory.
+void AddressSpace::TellOfStore(const Region& region, GuestAddr address) {
+  if (!region.IsSharedMemory()) return;
+  SharedObject& object = *region.file->shared;
+  const std::uint64_t offset = region.mapping.file_offset_bytes + (address - region.mapping.start);
+  if (!object.HasCode(offset)) return;
+  object.Stored(offset, *this, PageFloor(address), (flags_[PageOf(address)] & kHasCode) != 0);
+}
+
+template <typename Use>
+void AddressSpace::ForEachAlias(const SharedObject& object, std::uint64_t offset,
+                                std::uint64_t size_bytes, Use use) const {
+  for (const auto& [start, region] : tables_->mappings.rows()) {
+    if (!region.IsSharedMemory() || region.file->shared.get() != &object) continue;
+    const std::uint64_t first = region.mapping.file_offset_bytes;
+    const std::uint64_t end = first + (region.mapping.end - start);
+    const std::uint64_t from = std::max(first, offset);
+    const std::uint64_t to =
+        size_bytes > end - std::min(end, from) ? end : std::min(end, offset + size_bytes);
+    if (from < to) use(start + (from - first), start + (to - first));
+  }
+}
+
+void AddressSpace::ObjectStored(const SharedObject& object, std::uint64_t offset,
+                                GuestAddr except) {
+  ForEachAlias(object, offset, kPageSize, [&](GuestAddr start, GuestAddr) {
+    const bool has_code = (flags_[PageOf(start)] & kHasCode) != 0;
+    if (start != except && has_code && observer_ != nullptr) observer_->CodeStoredElsewhere(start);
+  });
+}
+
+void AddressSpace::ObjectWatched(const SharedObject& object, std::uint64_t offset) {
+  ForEachAlias(object, offset, kPageSize, [&](GuestAddr start, GuestAddr) {
+    flags_[PageOf(start)] &= static_cast<std::uint8_t>(~kPlain);
+  });
+}
+
+void AddressSpace::ObjectForgotten(const SharedObject& object, std::uint64_t offset,
+                                   std::uint64_t size_bytes) {
+  ForEachAlias(object, offset, size_bytes, [&](GuestAddr start, GuestAddr end) {
+    TellObserver(start, end - start);
+    ForgetPermissions(start, end);
+  });
+}
+
+bool AddressSpace::ObjectMoved(SharedObject& object) {
+  bool shown = true;
+  ForEachAlias(object, 0, ~std::uint64_t{0}, [&](GuestAddr start, GuestAddr end) {
+    const Region& region = *tables_->mappings.Find(start);
+    const std::uint64_t at = region.mapping.file_offset_bytes + (start - region.mapping.start);
+    shown = shown && object.ShowAt(base_ + start, at, end - start);
+  });
+  return shown;
+}
+
+bool AddressSpace::MayWriteObject(const SharedObject& object) const {
+  bool may = false;
+  ForEachAlias(object, 0, ~std::uint64_t{0}, [&](GuestAddr start, GuestAddr) {
+    may = may || (Find(start)->allowed_protection & kProtWrite) != 0;
+  });
+  return may;
 }
 
 std::optional<MemoryFault> AddressSpace::Resolve(GuestAddr address, std::uint32_t size_bytes,
@@ -529,11 +854,12 @@ std::optional<MemoryFault> AddressSpace::Resolve(GuestAddr address, std::uint32_
   if (last < address) return MemoryFault{MemoryFaultKind::kUnmapped, access, address};
   if (access == Access::kWrite && PageFloor(last) != PageFloor(address)) {
     for (GuestAddr at = address; at <= last; at = PageFloor(at) + kPageSize) {
-      const Region* const region = at < window_bytes_ ? tables_->mappings.Find(at) : nullptr;
+      const Region* const region = FindOrGrow(at);
       if (region == nullptr) return MemoryFault{MemoryFaultKind::kUnmapped, access, at};
       if (!MayAccess(region->mapping.protection, access)) {
         return MemoryFault{MemoryFaultKind::kProtection, access, at};
       }
+      if (at >= region->BackedEnd()) return MemoryFault{MemoryFaultKind::kBeyondFile, access, at};
     }
   }
   for (GuestAddr at = address; at <= last; at = PageFloor(at) + kPageSize) {
@@ -546,6 +872,10 @@ std::optional<MemoryFault> AddressSpace::Resolve(GuestAddr address, std::uint32_
 void AddressSpace::MarkCode(GuestAddr page_address) {
   std::uint8_t& flag = flags_[PageOf(page_address)];
   flag = static_cast<std::uint8_t>((flag | kHasCode) & ~kPlain);
+  if (tables_->objects.empty()) return;
+  if (const auto place = SharedPlaceOf(page_address)) {
+    tables_->mappings.Find(page_address)->file->shared->NoteCode(place->offset_bytes);
+  }
 }
 
 void AddressSpace::UnmarkCode(GuestAddr page_address) {
@@ -598,7 +928,13 @@ std::size_t AddressSpace::Peek(std::span<std::byte> out, GuestAddr from) {
                      Access::kRead, at};
       break;
     }
-    const std::size_t count = std::min<std::size_t>(out.size() - done, region->BackedEnd() - at);
+    const bool lazy = region->file && !region->file->host;
+    if (const auto kind = ProvidePage(*region, at, Access::kRead)) {
+      last_fault_ = {*kind, Access::kRead, at};
+      break;
+    }
+    const std::size_t count = std::min<std::size_t>(
+        out.size() - done, lazy ? kPageSize - at % kPageSize : region->BackedEnd() - at);
     std::memcpy(out.data() + done, base_ + at, count);
     done += count;
   }
@@ -615,10 +951,15 @@ std::size_t AddressSpace::Poke(GuestAddr to, std::span<const std::byte> bytes) {
                      Access::kWrite, at};
       break;
     }
+    if (const auto kind = ProvidePage(*region, at, Access::kWrite)) {
+      last_fault_ = {*kind, Access::kWrite, at};
+      break;
+    }
     if (!region->IsSharedMemory() && !ChargePage(PageOf(at))) {
       last_fault_ = {MemoryFaultKind::kMemoryLimit, Access::kWrite, at};
       break;
     }
+    TellOfStore(*region, at);
     const std::size_t count =
         std::min<std::size_t>(bytes.size() - done, kPageSize - at % kPageSize);
     if ((flags_[PageOf(at)] & kHasCode) != 0) TellObserver(at, count);

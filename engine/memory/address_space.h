@@ -20,6 +20,7 @@
 #include "engine/memory/fault.h"
 #include "engine/memory/meter.h"
 #include "engine/memory/page_flags.h"
+#include "engine/memory/page_source.h"
 #include "engine/memory/shared_object.h"
 
 namespace glovebox::engine {
@@ -34,13 +35,22 @@ class HostFile {
   virtual int Descriptor() = 0;
 };
 
-// Where the bytes of a mapping come from.
+// Where the bytes of a mapping come from: one of three.
 struct FileBacking {
-  // Null: the bytes lie nowhere on the host as one file, so the caller pokes a copy of them into
-  // the mapping; pages beyond the file fault all the same.
-  std::shared_ptr<HostFile> host;
-  std::uint64_t offset_bytes = 0;     // page aligned
-  std::uint64_t file_size_bytes = 0;  // pages wholly beyond it fault with kBeyondFile
+  std::shared_ptr<HostFile> host = nullptr;
+  std::shared_ptr<SharedObject> shared = nullptr;
+  std::shared_ptr<PageSource> source = nullptr;
+  std::uint64_t offset_bytes = 0;  // page aligned
+  // Of a host file: pages wholly beyond it fault with kBeyondFile. The others say it themselves.
+  std::uint64_t file_size_bytes = 0;
+};
+
+enum MappingTrait : std::uint8_t {
+  kGrowsDown = 1 << 0,   // MAP_GROWSDOWN
+  kWipeOnFork = 1 << 1,  // madvise(2)
+  kDontFork = 1 << 2,    // likewise
+  kLocked = 1 << 3,      // mlock(2)
+  kDontDump = 1 << 4,    // madvise(2): only /proc shows it
 };
 
 // One row of the mapping table, as /proc/self/maps and a debugger want it.
@@ -48,9 +58,12 @@ struct Mapping {
   GuestAddr start = 0;  // page aligned
   GuestAddr end = 0;    // page aligned, exclusive
   std::uint8_t protection = kProtNone;
+  std::uint8_t allowed_protection = kProtRead | kProtWrite | kProtExec;  // mprotect(2) beyond it
+  std::uint8_t traits = 0;                                               // MappingTrait
   bool shared = false;
-  bool grows_down = false;
   std::uint64_t file_offset_bytes = 0;
+  std::uint64_t device = 0;  // of a file, for /proc
+  std::uint64_t inode = 0;
   std::string name;  // a path of the guest, "[heap]", "[stack]", or empty
 };
 
@@ -63,6 +76,8 @@ class CodeObserver {
   // is void. Called before the change becomes visible to the guest, on the thread that runs the
   // box.
   virtual void CodeChanged(GuestAddr address, std::uint64_t size_bytes) = 0;
+  // Likewise for the whole page, which is written by way of another mapping.
+  virtual void CodeStoredElsewhere(GuestAddr page_address) { CodeChanged(page_address, kPageSize); }
 };
 
 struct MapRequest {
@@ -71,10 +86,13 @@ struct MapRequest {
   std::uint8_t protection = kProtNone;
   bool fixed = false;       // replaces what is there
   bool no_replace = false;  // with fixed: fails where something is there
-  bool grows_down = false;
-  bool shared = false;  // anonymous memory: forks share it. File mappings are private all the same
-  std::optional<FileBacking> file;
-  std::string name;
+  bool shared = false;      // without `file`: a shared object of its own
+  std::uint8_t allowed_protection = kProtRead | kProtWrite | kProtExec;
+  std::uint8_t traits = 0;
+  std::optional<FileBacking> file = std::nullopt;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::string name = {};
 };
 
 enum class MapError {
@@ -84,10 +102,23 @@ enum class MapError {
   kTooManyMappings,
   kHostFailed,
   kMemoryLimit,  // of the box
+  kDenied,       // the file was opened for less
+  kFault,        // nothing is mapped there
+};
+
+// What mremap(2) is asked for.
+struct RemapRequest {
+  GuestAddr old_address = 0;
+  std::uint64_t old_size_bytes = 0;  // 0: a second mapping of shared memory
+  std::uint64_t new_size_bytes = 0;
+  bool may_move = false;
+  bool keep_old = false;  // MREMAP_DONTUNMAP: the old range stays, and reads as if never touched
+  std::optional<GuestAddr> fixed_address = std::nullopt;
+  GuestAddr hint = 0;  // as mmap(2) would take it
 };
 
 // Threads: one at a time. Not copyable.
-class AddressSpace {
+class AddressSpace final : public SharedObject::Window {
  public:
   struct Options {
     std::uint64_t window_bytes = 128_GiB;  // power of two, up to 32 TiB
@@ -120,14 +151,22 @@ class AddressSpace {
   // as on Linux).
   Result<void, MapError> Protect(GuestAddr address, std::uint64_t size_bytes,
                                  std::uint8_t protection);
-  // mremap(2): moves or resizes. kInvalid where the old range is not within one mapping; kNoMemory
-  // where a file mapping would grow. `fixed_address` set for MREMAP_FIXED.
-  Result<GuestAddr, MapError> Remap(GuestAddr old_address, std::uint64_t old_size_bytes,
-                                    std::uint64_t new_size_bytes, bool may_move,
-                                    std::optional<GuestAddr> fixed_address);
+  // mremap(2): moves or resizes. kInvalid where the old range is not within one mapping.
+  Result<GuestAddr, MapError> Remap(const RemapRequest& request);
   // madvise(MADV_DONTNEED): private anonymous pages read as zero again and are no longer charged;
-  // private file pages show the file again.
+  // private file pages show the file again. Locked pages: kInvalid.
   Result<void, MapError> Discard(GuestAddr address, std::uint64_t size_bytes);
+  // Sets and clears traits of what is mapped in the range. kNoMemory where a page is not mapped.
+  Result<void, MapError> SetTraits(GuestAddr address, std::uint64_t size_bytes, std::uint8_t set,
+                                   std::uint8_t clear);
+  // madvise(MADV_REMOVE): the object's pages are zeros for everybody. kInvalid where the range is
+  // no shared memory, kDenied where it may not be written.
+  Result<void, MapError> Remove(GuestAddr address, std::uint64_t size_bytes);
+  std::uint64_t LockedBytes() const;
+  // Bytes of private memory that are charged.
+  std::uint64_t ChargedBytes(GuestAddr start, GuestAddr end) const;
+  // Has the page been accessed, or is it there all the same? mincore(2).
+  bool IsResident(GuestAddr address) const;
 
   // The place of a byte in shared memory; empty where it lies in none.
   struct SharedPlace {
@@ -135,6 +174,10 @@ class AddressSpace {
     std::uint64_t offset_bytes;
   };
   std::optional<SharedPlace> SharedPlaceOf(GuestAddr address) const;
+  // remap_file_pages(2): the range, which is to show shared memory throughout, shows that from
+  // `offset_bytes` on instead. kInvalid where it does not.
+  Result<void, MapError> ShowOther(GuestAddr address, std::uint64_t size_bytes,
+                                   std::uint64_t offset_bytes);
 
   // Is every page of the range mapped?
   bool IsMapped(GuestAddr address, std::uint64_t size_bytes) const;
@@ -142,6 +185,8 @@ class AddressSpace {
   std::vector<Mapping> Mappings() const;
   // Where the search for free ranges starts, exclusive; page aligned. Set once by the loader.
   void SetMmapTop(GuestAddr top) { mmap_top_ = top; }
+  // How large a mapping that grows down may become by that: RLIMIT_STACK.
+  void SetStackLimit(std::uint64_t bytes) { stack_limit_bytes_ = bytes; }
   GuestAddr mmap_top() const { return mmap_top_; }
 
   // Copies that obey the guest's permissions, as copy_from_user and copy_to_user do.
@@ -167,6 +212,14 @@ class AddressSpace {
   // No decoded code is left on the page. Called by the code observer, also from within CodeChanged.
   void UnmarkCode(GuestAddr page_address);
 
+  // Called by shared objects.
+  void ObjectStored(const SharedObject& object, std::uint64_t offset, GuestAddr except) override;
+  void ObjectWatched(const SharedObject& object, std::uint64_t offset) override;
+  void ObjectForgotten(const SharedObject& object, std::uint64_t offset,
+                       std::uint64_t size_bytes) override;
+  bool ObjectMoved(SharedObject& object) override;
+  bool MayWriteObject(const SharedObject& object) const override;
+
  private:
   struct Tables;
   AddressSpace(const Options& options, MemoryMeter& meter);
@@ -180,6 +233,19 @@ class AddressSpace {
   std::optional<MemoryFault> ResolvePage(GuestAddr address, std::uint32_t size_bytes,
                                          Access access);
   bool ChargePage(std::uint64_t page);
+  // Before the page of `address` in `region` is accessed: lets its object or its source say what is
+  // in it. Empty: it is there.
+  std::optional<MemoryFaultKind> ProvidePage(const Region& region, GuestAddr address,
+                                             Access access);
+  // The region that holds `address`, after growing down to it where one may.
+  const Region* FindOrGrow(GuestAddr address);
+  // Calls `use(start, end)` for each range of the window that shows [offset, offset + size).
+  template <typename Use>
+  void ForEachAlias(const SharedObject& object, std::uint64_t offset, std::uint64_t size_bytes,
+                    Use use) const;
+  void AttachTo(const std::shared_ptr<SharedObject>& object);
+  // Counts what the host has to map in [start, end) anew. False, and nothing counted: too many.
+  bool CountPieces(std::size_t before, GuestAddr start, GuestAddr end);
   void ReleasePages(GuestAddr start, GuestAddr end);
   void ForgetPermissions(GuestAddr start, GuestAddr end);
   void ClearFlags(GuestAddr start, GuestAddr end);
@@ -187,12 +253,17 @@ class AddressSpace {
   bool ShowBacking(const Region& region);
   Result<void, MapError> MakeAnonymous(GuestAddr start, GuestAddr end);
   std::optional<GuestAddr> FindFree(std::uint64_t size_bytes) const;
-  void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes, bool copy);
+  void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes);
+  bool CopyCharged(AddressSpace& child, GuestAddr start, GuestAddr end) const;
+  void TellOfStore(const Region& region, GuestAddr address);
+  Result<GuestAddr, MapError> Place(const RemapRequest& request, std::uint64_t new_size,
+                                    GuestAddr old_end);
 
   std::byte* base_ = nullptr;
   std::uint8_t* flags_ = nullptr;
   std::uint64_t window_bytes_ = 0;
   GuestAddr mmap_top_ = 0;
+  std::uint64_t stack_limit_bytes_ = 8_MiB;
   MemoryFault last_fault_;
   CodeObserver* observer_ = nullptr;
   MemoryMeter& meter_;

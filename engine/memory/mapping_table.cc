@@ -19,8 +19,8 @@ Region Cut(const Region& region, GuestAddr start, GuestAddr end) {
 bool AreAlike(const Region& low, const Region& high) {
   const Mapping& a = low.mapping;
   const Mapping& b = high.mapping;
-  if (a.protection != b.protection || a.shared != b.shared || a.grows_down != b.grows_down ||
-      a.name != b.name || low.file != high.file) {
+  if (a.protection != b.protection || a.shared != b.shared || a.traits != b.traits ||
+      a.allowed_protection != b.allowed_protection || a.name != b.name || low.file != high.file) {
     return false;
   }
   return !low.file || a.file_offset_bytes + (a.end - a.start) == b.file_offset_bytes;
@@ -30,7 +30,7 @@ bool AreAlike(const Region& low, const Region& high) {
 
 GuestAddr Region::BackedEnd() const {
   if (!file) return mapping.end;
-  const std::uint64_t pages_end = PageCeil(file->size_bytes);
+  const std::uint64_t pages_end = PageCeil(file->end_bytes());
   if (mapping.file_offset_bytes >= pages_end) return mapping.start;
   const std::uint64_t backed = pages_end - mapping.file_offset_bytes;
   return mapping.start + std::min(backed, mapping.end - mapping.start);
@@ -120,16 +120,50 @@ void MappingTable::Erase(GuestAddr start, GuestAddr end) {
   regions_.erase(regions_.lower_bound(start), regions_.lower_bound(end));
 }
 
-void MappingTable::SetProtection(GuestAddr start, GuestAddr end, std::uint8_t protection) {
+template <typename Change>
+void MappingTable::ChangeEach(GuestAddr start, GuestAddr end, Change change) {
   SplitAt(start);
   SplitAt(end);
   std::vector<GuestAddr> borders;
   for (auto it = regions_.lower_bound(start); it != regions_.end() && it->first < end; ++it) {
-    it->second.mapping.protection = protection;
+    change(it->second.mapping);
     borders.push_back(it->first);
   }
   borders.push_back(end);
   for (const GuestAddr border : borders) MergeAt(border);
+}
+
+void MappingTable::SetProtection(GuestAddr start, GuestAddr end, std::uint8_t protection) {
+  ChangeEach(start, end, [protection](Mapping& mapping) { mapping.protection = protection; });
+}
+
+void MappingTable::SetTraits(GuestAddr start, GuestAddr end, std::uint8_t set, std::uint8_t clear) {
+  ChangeEach(start, end, [=](Mapping& mapping) {
+    mapping.traits = static_cast<std::uint8_t>((mapping.traits & ~clear) | set);
+  });
+}
+
+void MappingTable::LowerStart(GuestAddr start, GuestAddr new_start) {
+  auto node = regions_.extract(start);
+  node.key() = node.mapped().mapping.start = new_start;
+  regions_.insert(std::move(node));
+  MergeAt(new_start);
+}
+
+std::size_t MappingTable::HostPieces(GuestAddr start, GuestAddr end) const {
+  std::size_t count = 0;
+  for (auto it = regions_.lower_bound(start); it != regions_.end() && it->first <= end; ++it) {
+    const Region& region = it->second;
+    if (!region.HasHostMapping()) continue;
+    const bool goes_on =
+        it != regions_.begin() && std::prev(it)->second.mapping.end == it->first &&
+        std::prev(it)->second.file == region.file &&
+        std::prev(it)->second.mapping.file_offset_bytes +
+                (it->first - std::prev(it)->first) ==
+            region.mapping.file_offset_bytes;
+    if (!goes_on) ++count;
+  }
+  return count;
 }
 
 void MappingTable::SplitAt(GuestAddr at) {

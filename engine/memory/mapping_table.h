@@ -18,15 +18,23 @@ namespace glovebox::engine {
 // What a mapping shows, shared by the pieces that it was split into.
 struct MappedFile {
   std::uint64_t size_bytes = 0;
-  std::shared_ptr<HostFile> host;        // see FileBacking
-  std::shared_ptr<SharedObject> shared;  // not null: memory, not a file
+  std::shared_ptr<HostFile> host;        // these three: see FileBacking
+  std::shared_ptr<SharedObject> shared;  // also of MAP_SHARED | MAP_ANONYMOUS
+  std::shared_ptr<PageSource> source;
+
+  std::uint64_t end_bytes() const {
+    if (shared) return shared->size_bytes();
+    return source ? source->size_bytes() : size_bytes;
+  }
 };
 
 struct Region {
   Mapping mapping;
   std::shared_ptr<const MappedFile> file;  // null: private anonymous memory
 
+  // Stores reach the object, and whoever else maps it.
   bool IsSharedMemory() const { return file && file->shared; }
+  bool HasHostMapping() const { return file && (file->shared || file->host); }
 
   // The first address whose page lies wholly beyond the file; the region's end where there is none.
   GuestAddr BackedEnd() const;
@@ -57,9 +65,19 @@ class MappingTable {
   void Erase(GuestAddr start, GuestAddr end);
   // Sets the protection of what is mapped in [start, end).
   void SetProtection(GuestAddr start, GuestAddr end, std::uint8_t protection);
+  // Sets and clears traits of what is mapped there.
+  void SetTraits(GuestAddr start, GuestAddr end, std::uint8_t set, std::uint8_t clear);
+  // Lets a region that grows down begin further below; what lies between is free.
+  void LowerStart(GuestAddr start, GuestAddr new_start);
+  // Pieces in which the host has to map what begins in [start, end]: like neighbours are one.
+  std::size_t HostPieces(GuestAddr start, GuestAddr end) const;
+
+  using ByStart = std::map<GuestAddr, Region>;
+  const ByStart& rows() const { return regions_; }
 
  private:
-  using ByStart = std::map<GuestAddr, Region>;
+  template <typename Change>
+  void ChangeEach(GuestAddr start, GuestAddr end, Change change);
   // Makes `at` a border between regions.
   void SplitAt(GuestAddr at);
   // Merges the regions that meet at `at`, where they are alike.

@@ -36,6 +36,8 @@ class BlobCache {
   Result<int, Errno> Descriptor(const Digest& digest);
   Result<std::vector<TreeEntry>, Errno> ReadDirectory(const Digest& digest);
 
+  // Something else of the host's failed: kept as failure(). Returns EIO.
+  Errno ReportFailure(Error error) { return Fail(std::move(error)); }
   const std::optional<Error>& failure() const { return failure_; }
   std::size_t open_count() const { return recent_.size(); }
 

@@ -33,7 +33,32 @@ class OpenDevice : public OpenFile {
   DeviceKind kind_;
 };
 
+// Leads nowhere.
+class DeadEnd : public Inode {
+ public:
+  DeadEnd(std::shared_ptr<VfsServices> services, FileType type, std::uint32_t mode,
+          std::uint64_t number)
+      : Inode(std::move(services), type, mode) {
+    special_device = number;
+  }
+  Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef&, int) override {
+    return std::unexpected(kENXIO);
+  }
+};
+
 }  // namespace
+
+std::shared_ptr<Inode> MakeSpecialInode(std::shared_ptr<VfsServices> services, FileType type,
+                                        std::uint32_t mode, std::uint64_t device) {
+  const auto* const row = std::ranges::find_if(kDevices, [device](const DeviceRow& known) {
+    return EncodeDevice(known.major, known.minor) == device;
+  });
+  if (type != kTypeCharDevice || row == std::end(kDevices))
+    return std::make_shared<DeadEnd>(std::move(services), type, mode, device);
+  auto made = std::make_shared<DeviceInode>(std::move(services), *row);
+  made->permissions = mode & 07777;
+  return made;
+}
 
 DeviceInode::DeviceInode(std::shared_ptr<VfsServices> services, const DeviceRow& row)
     : Inode(std::move(services), kTypeCharDevice, row.permissions, kDevDevice), kind_(row.kind) {

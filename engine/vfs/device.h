@@ -41,4 +41,9 @@ class DeviceInode : public Inode {
   DeviceKind kind_;
 };
 
+// A node of mknod(2). Devices that the box has work by it; any other, and a socket that nobody is
+// bound to, answers ENXIO when it is opened.
+std::shared_ptr<Inode> MakeSpecialInode(std::shared_ptr<VfsServices> services, FileType type,
+                                        std::uint32_t permissions, std::uint64_t device);
+
 }  // namespace glovebox::engine

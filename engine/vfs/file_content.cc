@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/vfs/shared_file.h"
+
 namespace glovebox::engine {
 
 std::uint64_t FileContent::allocated_bytes() const {
@@ -38,7 +40,7 @@ Result<std::size_t, Errno> FileContent::Read(std::uint64_t offset, std::span<std
       const std::size_t skip = static_cast<std::size_t>(at % kBlockBytes);
       const std::size_t count =
           std::min(total - done, static_cast<std::size_t>(kBlockBytes) - skip);
-      std::memcpy(out.data() + done, next->second->data() + skip, count);
+      std::memcpy(out.data() + done, BytesOf(index, next->second) + skip, count);
       done += count;
       continue;
     }
@@ -56,16 +58,44 @@ Result<std::size_t, Errno> FileContent::Read(std::uint64_t offset, std::span<std
   return total;
 }
 
-Result<FileContent::Block*, Errno> FileContent::BlockForWrite(std::uint64_t index) {
-  if (const auto found = blocks_.find(index); found != blocks_.end()) return found->second.get();
+bool FileContent::IsShared(std::uint64_t index) const {
+  return shared_ != nullptr && index < shared_->reserved_bytes() / kBlockBytes;
+}
+
+std::byte* FileContent::BytesOf(std::uint64_t index, const BlockPtr& block) const {
+  return block ? block->data() : shared_->bytes() + index * kBlockBytes;
+}
+
+Result<std::byte*, Errno> FileContent::BlockForWrite(std::uint64_t index) {
+  if (const auto found = blocks_.find(index); found != blocks_.end())
+    return BytesOf(index, found->second);
   if (!charge_.Add(services_, kBlockBytes)) return std::unexpected(kENOSPC);
-  auto block = std::make_unique<Block>();
-  if (const auto read = ReadBelow(index * kBlockBytes, *block); !read) {
+  BlockPtr block = IsShared(index) ? nullptr : std::make_unique<Block>();
+  std::byte* const bytes = BytesOf(index, block);
+  if (const auto read = ReadBelow(index * kBlockBytes, {bytes, kBlockBytes}); !read) {
     charge_.Release(kBlockBytes);
     return std::unexpected(read.error());
   }
   changed_ = true;
-  return (blocks_[index] = std::move(block)).get();
+  blocks_[index] = std::move(block);
+  return bytes;
+}
+
+void FileContent::MoveBlocks(std::byte* to, std::uint64_t bytes) {
+  for (auto it = blocks_.begin(); it != blocks_.end() && it->first < bytes / kBlockBytes; ++it) {
+    std::memcpy(to + it->first * kBlockBytes, BytesOf(it->first, it->second), kBlockBytes);
+    it->second.reset();
+  }
+  // From now on stores may come that nobody tells of.
+  changed_ = true;
+}
+
+void FileContent::ClearTail() {
+  const std::uint64_t index = size_ / kBlockBytes;
+  const auto skip = static_cast<std::size_t>(size_ % kBlockBytes);
+  const auto found = blocks_.find(index);
+  if (skip == 0 || found == blocks_.end()) return;
+  std::memset(BytesOf(index, found->second) + skip, 0, kBlockBytes - skip);
 }
 
 Result<std::size_t, Errno> FileContent::Write(std::uint64_t offset,
@@ -74,6 +104,10 @@ Result<std::size_t, Errno> FileContent::Write(std::uint64_t offset,
   if (offset >= kMaxBytes) return std::unexpected(kEFBIG);
   const std::size_t total =
       static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), kMaxBytes - offset));
+  if (shared_ != nullptr) {
+    if (offset + total > size_) ClearTail();
+    shared_->Changed(offset, total);
+  }
   std::size_t done = 0;
   while (done < total) {
     const std::uint64_t at = offset + done;
@@ -84,7 +118,7 @@ Result<std::size_t, Errno> FileContent::Write(std::uint64_t offset,
     }
     const std::size_t skip = static_cast<std::size_t>(at % kBlockBytes);
     const std::size_t count = std::min(total - done, static_cast<std::size_t>(kBlockBytes) - skip);
-    std::memcpy((*block)->data() + skip, bytes.data() + done, count);
+    std::memcpy(*block + skip, bytes.data() + done, count);
     done += count;
     size_ = std::max(size_, at + count);
   }
@@ -93,30 +127,30 @@ Result<std::size_t, Errno> FileContent::Write(std::uint64_t offset,
 
 void FileContent::DropBlocks(std::uint64_t first, std::uint64_t end) {
   auto it = blocks_.lower_bound(first);
+  const bool was_shared = it != blocks_.end() && it->first < end && IsShared(it->first);
   while (it != blocks_.end() && it->first < end) {
     it = blocks_.erase(it);
     charge_.Release(kBlockBytes);
   }
+  if (!was_shared) return;
+  const std::uint64_t shared_end = std::min(end, shared_->reserved_bytes() / kBlockBytes);
+  shared_->Drop(first * kBlockBytes, (shared_end - first) * kBlockBytes);
 }
 
 Result<void, Errno> FileContent::Resize(std::uint64_t size) {
   if (size > kMaxBytes) return std::unexpected(kEFBIG);
   if (size == size_) return {};
+  if (size > size_ && shared_ != nullptr) ClearTail();
   if (size < size_) {
-    // The tail of the last block must read as zeros should the file grow again.
-    if (size % kBlockBytes != 0) {
-      const std::uint64_t index = size / kBlockBytes;
-      if (const auto found = blocks_.find(index); found != blocks_.end()) {
-        std::ranges::fill(
-            std::span(*found->second).subspan(static_cast<std::size_t>(size % kBlockBytes)),
-            std::byte{0});
-      }
-    }
+    if (shared_ != nullptr) shared_->Changed(size, size_ - size);
     DropBlocks((size + kBlockBytes - 1) / kBlockBytes, ~std::uint64_t{0});
     blob_end_ = std::min(blob_end_, size);
   }
   changed_ = true;
+  const bool shrinks = size < size_;
   size_ = size;
+  // The tail of the last block must read as zeros should the file grow again.
+  if (shrinks) ClearTail();
   return {};
 }
 
@@ -124,6 +158,7 @@ Result<void, Errno> FileContent::Punch(std::uint64_t offset, std::uint64_t lengt
   const std::uint64_t end =
       std::min(size_, length > size_ - std::min(offset, size_) ? size_ : offset + length);
   if (offset >= end) return {};
+  if (shared_ != nullptr) shared_->Changed(offset, end - offset);
   // Where the blob shows, zeros have to be written over it; elsewhere a whole block is just given
   // back.
   for (std::uint64_t at = offset; at < end;) {
@@ -135,7 +170,7 @@ Result<void, Errno> FileContent::Punch(std::uint64_t offset, std::uint64_t lengt
     } else {
       const auto block = BlockForWrite(index);
       if (!block) return std::unexpected(block.error());
-      std::memset((*block)->data() + at % kBlockBytes, 0, static_cast<std::size_t>(next - at));
+      std::memset(*block + at % kBlockBytes, 0, static_cast<std::size_t>(next - at));
     }
     at = next;
   }

@@ -16,6 +16,8 @@
 
 namespace glovebox::engine {
 
+class SharedFile;
+
 // Copy-up happens block by block: a block that was never written shows the blob, or zeros beyond
 // it. So appending a line to a large log of the root costs one block, and nothing is read that the
 // guest does not read. Rejected: copying the whole file at the first write, as overlayfs does.
@@ -52,13 +54,27 @@ class FileContent {
   std::optional<std::uint64_t> NextData(std::uint64_t offset) const;
   std::uint64_t NextHole(std::uint64_t offset) const;
 
+  // The memory that mappings show; set once, when the file is mapped shared for the first time. It
+  // outlives the content.
+  void SetShared(SharedFile* shared) { shared_ = shared; }
+  // Makes a block of what shows there. False: no space.
+  bool ProvideBlock(std::uint64_t index) { return BlockForWrite(index).has_value(); }
+  // Moves the blocks below `bytes` into memory that takes the place of the shared one.
+  void MoveBlocks(std::byte* to, std::uint64_t bytes);
+
   // The blob that is still exactly the content, or null.
   const Digest* untouched_blob() const { return blob_ && !changed_ ? &*blob_ : nullptr; }
 
  private:
   using Block = std::array<std::byte, kBlockBytes>;
-  // The block for writing, made from what shows there now. Null where the disk limit is reached.
-  Result<Block*, Errno> BlockForWrite(std::uint64_t index);
+  // A block's bytes: of its own, or (null) in the shared memory.
+  using BlockPtr = std::unique_ptr<Block>;
+  std::byte* BytesOf(std::uint64_t index, const BlockPtr& block) const;
+  bool IsShared(std::uint64_t index) const;
+  // The block for writing, made from what shows there now. ENOSPC where the disk limit is reached.
+  Result<std::byte*, Errno> BlockForWrite(std::uint64_t index);
+  // The bytes behind the end in its block become zeros: mappings may have left something there.
+  void ClearTail();
   Result<void, Errno> ReadBelow(std::uint64_t offset, std::span<std::byte> out) const;
   void DropBlocks(std::uint64_t first, std::uint64_t end);
 
@@ -67,8 +83,8 @@ class FileContent {
   std::uint64_t blob_end_ = 0;  // the blob shows below this offset
   std::uint64_t size_ = 0;
   bool changed_ = false;
-  std::map<std::uint64_t, std::unique_ptr<Block>>
-      blocks_;  // ordered: truncation and holes walk ranges
+  std::map<std::uint64_t, BlockPtr> blocks_;  // ordered: truncation and holes walk ranges
+  SharedFile* shared_ = nullptr;
   DiskCharge charge_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/vfs/device.h"
 #include "engine/vfs/node_watch.h"
 #include "engine/vfs/open_file.h"
 #include "engine/vfs/pipe.h"
@@ -24,6 +25,7 @@ bool IsWithin(const std::shared_ptr<Directory>& outer, std::shared_ptr<Directory
 
 // New nodes belong to their maker; in a set-group-id directory to its group: inode(7).
 void Own(Inode& inode, const Directory& parent, const Credentials& who) {
+  inode.device = parent.device;
   inode.uid = who.fsuid;
   inode.gid = who.fsgid;
   if ((parent.permissions & kSetGid) != 0) {
@@ -126,6 +128,8 @@ Result<void, Errno> Filesystem::Link(const std::shared_ptr<Inode>& inode, const 
   if (inode->device != to.ref.parent->device) return std::unexpected(kEXDEV);
   if (!MayAccess(*to.ref.parent, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
   if (inode->is(kTypeDirectory)) return std::unexpected(kEPERM);
+  // What has lost its last name gets none again; what never had one may: open(2), O_TMPFILE.
+  if (inode->link_count == 0 && !inode->may_get_name) return std::unexpected(kENOENT);
   if (inode->link_count >= kMaxLinks) return std::unexpected(kEMLINK);
   if (!inode->ChargeDisk(VfsServices::kInodeBytes)) return std::unexpected(kENOSPC);
   if (const auto inserted = to.ref.parent->Insert(to.ref.name, inode); !inserted) return inserted;
@@ -258,6 +262,7 @@ Result<void, Errno> Filesystem::Rename(const Resolved& from, const Resolved& to,
 Result<void, Errno> Filesystem::Truncate(Inode& inode, std::uint64_t size) {
   auto* file = dynamic_cast<RegularFile*>(&inode);
   if (file == nullptr) return std::unexpected(inode.is(kTypeDirectory) ? kEISDIR : kEINVAL);
+  if (const Errno error = file->CheckResize(size); error != Errno{}) return std::unexpected(error);
   if (const auto resized = file->content.Resize(size); !resized) return resized;
   inode.TouchModified();
   return {};

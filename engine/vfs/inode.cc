@@ -69,6 +69,46 @@ Result<std::shared_ptr<OpenFile>, IoFailure> RegularFile::Open(const PathRef& pa
   return std::make_shared<OpenRegular>(path, flags);
 }
 
+bool RegularFile::ReadPage(std::uint64_t offset, std::span<std::byte> out) {
+  const auto read = content.Read(offset, out);
+  if (!read) return false;
+  std::ranges::fill(out.subspan(*read), std::byte{0});
+  return true;
+}
+
+Result<std::shared_ptr<SharedObject>, Errno> RegularFile::Share(std::uint64_t end_bytes) {
+  if (!shared_) {
+    shared_ = std::make_unique<SharedFile>(*this, services()->disk);
+    content.SetShared(shared_.get());
+  }
+  switch (shared_->Reserve(end_bytes)) {
+    case SharedObject::Failure::kNone:
+      break;
+    case SharedObject::Failure::kNoRoom:
+      return std::unexpected(kENOMEM);
+    case SharedObject::Failure::kHost:
+      return std::unexpected(services()->blobs.ReportFailure(
+          {ErrorCode::kResourceExhausted,
+           "NO_ADDRESS_SPACE",
+           "the host did not map the memory of a file that is mapped shared",
+           {}}));
+  }
+  return std::shared_ptr<SharedObject>(shared_from_this(), shared_.get());
+}
+
+Errno RegularFile::CheckWrite(std::uint64_t offset, std::uint64_t size) const {
+  if (!seals || size == 0) return Errno{};
+  if ((*seals & (kSealWrite | kSealFutureWrite)) != 0) return kEPERM;
+  return (*seals & kSealGrow) != 0 && offset + size > size_bytes() ? kEPERM : Errno{};
+}
+
+Errno RegularFile::CheckResize(std::uint64_t size) const {
+  if (!seals) return Errno{};
+  const bool refused = ((*seals & kSealShrink) != 0 && size < size_bytes()) ||
+                       ((*seals & kSealGrow) != 0 && size > size_bytes());
+  return refused ? kEPERM : Errno{};
+}
+
 Symlink::Symlink(std::shared_ptr<VfsServices> services, std::string target,
                  std::uint64_t device_number)
     : Inode(std::move(services), kTypeSymlink, 0777, device_number), target_(std::move(target)) {}

@@ -11,8 +11,10 @@
 
 #include "engine/base/errno.h"
 #include "engine/base/result.h"
+#include "engine/memory/page_source.h"
 #include "engine/vfs/file_content.h"
 #include "engine/vfs/services.h"
+#include "engine/vfs/shared_file.h"
 #include "engine/vfs/tree_source.h"
 
 namespace glovebox::engine {
@@ -23,10 +25,20 @@ enum FileType : std::uint32_t {
   kTypeFifo = 0010000,
   kTypeCharDevice = 0020000,
   kTypeDirectory = 0040000,
+  kTypeBlockDevice = 0060000,
   kTypeRegular = 0100000,
   kTypeSymlink = 0120000,
   kTypeSocket = 0140000,
   kTypeMask = 0170000,
+};
+
+// fcntl(2), F_ADD_SEALS.
+enum Seal : std::uint32_t {
+  kSealSeal = 1,
+  kSealShrink = 2,
+  kSealGrow = 4,
+  kSealWrite = 8,
+  kSealFutureWrite = 16,
 };
 
 enum ModeBit : std::uint32_t { kSetUid = 04000, kSetGid = 02000, kSticky = 01000 };
@@ -36,7 +48,10 @@ enum DeviceNumber : std::uint64_t {
   kRootDevice = 0x801,
   kDevDevice = 0x5,
   kProcDevice = 0x15,
+  kSysDevice = 0x17,
   kPipeDevice = 0xd,
+  kMemoryDevice = 0x1,  // memfd_create(2)
+  kShmDevice = 0x18,    // /dev/shm
   kAnonymousDevice = 0xe,
   kSocketDevice = 0x8,
   kDevPtsDevice = 0x16,
@@ -98,6 +113,7 @@ class Inode : public std::enable_shared_from_this<Inode> {
 
   const std::shared_ptr<VfsServices>& services() const { return services_; }
   bool ChargeDisk(std::uint64_t bytes) { return charge_.Add(services_, bytes); }
+  void ReleaseDisk(std::uint64_t bytes) { charge_.Release(bytes); }
 
   // Made when the first one is asked for; null before.
   FileLocks* locks() const { return locks_.get(); }
@@ -117,6 +133,8 @@ class Inode : public std::enable_shared_from_this<Inode> {
   std::uint32_t gid = 0;
   std::uint32_t link_count = 1;
   std::uint64_t special_device = 0;  // st_rdev
+  bool may_get_name = false;         // without one, and linkat(2) may give it one: O_TMPFILE
+  std::map<std::string, std::string> attributes;  // xattr(7), charged to the disk limit
   std::int64_t atime_ns = 0;
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
@@ -129,15 +147,34 @@ class Inode : public std::enable_shared_from_this<Inode> {
   std::vector<NodeWatcher*> watchers_;
 };
 
-class RegularFile : public Inode {
+class RegularFile : public Inode, public PageSource {
  public:
   RegularFile(std::shared_ptr<VfsServices> services, std::uint32_t permissions);
   RegularFile(std::shared_ptr<VfsServices> services, std::uint32_t permissions, const Digest& blob);
   std::uint64_t size_bytes() const override { return content.size_bytes(); }
   std::uint64_t allocated_bytes() const override { return content.allocated_bytes(); }
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;
+  bool ReadPage(std::uint64_t offset_bytes, std::span<std::byte> out) override;
+
+  // The memory that shared mappings of [0, end) show, made when it is first asked for. Errors:
+  // ENOMEM; EIO where the host failed, see BlobCache::failure.
+  Result<std::shared_ptr<SharedObject>, Errno> Share(std::uint64_t end_bytes);
+  // Null: never mapped shared.
+  const SharedFile* shared() const { return shared_.get(); }
+  std::shared_ptr<RegularFile> SharedFromThis() {
+    return std::static_pointer_cast<RegularFile>(shared_from_this());
+  }
+
+  // Of memfd_create(2): what F_ADD_SEALS has forbidden. Other files have none.
+  std::optional<std::uint32_t> seals;
+  // May [offset, offset + size) be written to, may the size become `size`? EPERM: sealed.
+  Errno CheckWrite(std::uint64_t offset, std::uint64_t size) const;
+  Errno CheckResize(std::uint64_t size) const;
 
   FileContent content;
+
+ private:
+  std::unique_ptr<SharedFile> shared_;
 };
 
 class Symlink : public Inode {

@@ -67,6 +67,8 @@ IoResult OpenRegular::Read(std::uint64_t from, std::span<std::byte> out) {
 }
 
 IoResult OpenRegular::Write(std::uint64_t to, std::span<const std::byte> bytes) {
+  if (const Errno error = file().CheckWrite(to, bytes.size()); error != Errno{})
+    return std::unexpected(error);
   const auto written = file().content.Write(to, bytes);
   if (!written) return std::unexpected(written.error());
   if (*written > 0) inode().TouchModified();

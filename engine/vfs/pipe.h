@@ -13,13 +13,20 @@ namespace glovebox::engine {
 // Both ends within the box.
 class Pipe {
  public:
-  static constexpr std::size_t kCapacityBytes = 65536;
-  static constexpr std::size_t kAtomicBytes = 4096;  // PIPE_BUF
+  static constexpr std::size_t kCapacityBytes = 65536;  // of a new one
+  static constexpr std::size_t kMostBytes = 1 << 20;    // /proc/sys/fs/pipe-max-size
+  static constexpr std::size_t kAtomicBytes = 4096;     // PIPE_BUF
 
   explicit Pipe(std::shared_ptr<VfsServices> services) : services_(std::move(services)) {}
 
   std::size_t size() const { return bytes_.size(); }
-  std::size_t room() const { return kCapacityBytes - bytes_.size(); }
+  std::size_t room() const { return capacity_ - bytes_.size(); }
+  std::size_t capacity() const { return capacity_; }
+  // F_SETPIPE_SZ; not below what is in it.
+  void SetCapacity(std::size_t bytes) {
+    capacity_ = bytes;
+    Tell();
+  }
   std::size_t Peek(std::span<std::byte> out) const;
   void Drop(std::size_t count);
   void Push(std::span<const std::byte> bytes);
@@ -44,6 +51,7 @@ class Pipe {
   bool was_written_to_ = false;
   std::uint64_t reader_opens_ = 0;
   std::uint64_t writer_opens_ = 0;
+  std::size_t capacity_ = kCapacityBytes;
   std::deque<std::byte> bytes_;
 };
 
@@ -75,6 +83,10 @@ class OpenPipe : public OpenFile {
   Result<std::uint16_t, IoFailure> Poll() override;
   const void* EventChannel() const override { return pipe_.get(); }
   Result<std::uint64_t, IoFailure> Available() override { return pipe_->size(); }
+  bool IsSamePipe(const OpenPipe& other) const { return pipe_ == other.pipe_; }
+  std::size_t room() const { return pipe_->room(); }
+  bool has_readers() const { return pipe_->readers() > 0; }
+  const void* channel() const { return pipe_.get(); }
 
  private:
   std::shared_ptr<Pipe> pipe_;

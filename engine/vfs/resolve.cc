@@ -27,11 +27,23 @@ class Walk {
   Result<void, Errno> Begin(std::string_view path) {
     rest_ = std::string(path);
     if (rest_.front() == '/') {
-      if (options_.beneath) return std::unexpected(kEXDEV);
-      at_ = from_.root;
-      result_.last = LastKind::kRoot;
+      if (const auto up = GoToRoot(); !up) return up;
     }
     return {};
+  }
+
+  // Where absolute paths start.
+  const std::shared_ptr<Directory>& root() const {
+    return options_.in_root ? from_.start : from_.root;
+  }
+  Result<void, Errno> GoToRoot() {
+    if (options_.beneath || LeavesDevice(*root())) return std::unexpected(kEXDEV);
+    at_ = root();
+    result_.last = LastKind::kRoot;
+    return {};
+  }
+  bool LeavesDevice(const Inode& to) const {
+    return options_.same_device && to.device != from_.start->device;
   }
 
   void SkipSlashes() {
@@ -80,6 +92,7 @@ class Walk {
 
   Result<void, Errno> Enter(PathRef ref, bool is_last) {
     if (ref.inode->is(kTypeDirectory)) {
+      if (LeavesDevice(*ref.inode)) return std::unexpected(kEXDEV);
       at_ = std::static_pointer_cast<Directory>(ref.inode);
       if (is_last) Finish(std::move(ref));
       return {};
@@ -94,7 +107,9 @@ class Walk {
     auto jump = link.Jump();
     if (!jump) return std::unexpected(jump.error());
     if (*jump) {
-      if (options_.beneath) return std::unexpected(kEXDEV);
+      if (options_.no_magic_links) return std::unexpected(kELOOP);
+      if (options_.beneath || options_.in_root || LeavesDevice(*(**jump).inode))
+        return std::unexpected(kEXDEV);
       result_.last = LastKind::kJump;
       return Enter(std::move(**jump), is_last);
     }
@@ -103,9 +118,7 @@ class Walk {
     link.TouchAccessed();
     if (target->empty()) return std::unexpected(kENOENT);
     if (target->front() == '/') {
-      if (options_.beneath) return std::unexpected(kEXDEV);
-      at_ = from_.root;
-      result_.last = LastKind::kRoot;
+      if (const auto up = GoToRoot(); !up) return up;
     }
     rest_ = *target + rest_;
     return {};
@@ -113,9 +126,10 @@ class Walk {
 
   Result<void, Errno> Up() {
     if (options_.beneath && at_ == from_.start) return std::unexpected(kEXDEV);
-    if (at_ == from_.root) return {};
+    if (at_ == root() || at_ == from_.root) return {};
     auto above = at_->parent();
     if (!above) return std::unexpected(kENOENT);
+    if (LeavesDevice(*above)) return std::unexpected(kEXDEV);
     at_ = std::move(above);
     return {};
   }

@@ -31,6 +31,9 @@ struct ResolveOptions {
   bool may_be_missing = false;  // the last component need not exist: its parent does
   bool no_symlinks = false;     // openat2(2), RESOLVE_NO_SYMLINKS
   bool beneath = false;         // openat2(2), RESOLVE_BENEATH: leaving `start` is EXDEV
+  bool in_root = false;         // RESOLVE_IN_ROOT: `start` is the root
+  bool no_magic_links = false;  // RESOLVE_NO_MAGICLINKS: links of /proc that jump are ELOOP
+  bool same_device = false;     // RESOLVE_NO_XDEV: another file system is EXDEV
 };
 
 struct ResolveStart {

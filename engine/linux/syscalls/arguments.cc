@@ -167,6 +167,7 @@ std::string PrintValue(SplitOffset v) { return std::to_string(v.value); }
 std::string PrintValue(Id v) { return v.value == ~0u ? "-1" : std::to_string(v.value); }
 std::string PrintValue(Address v) { return PrintHex(v.value); }
 std::string PrintValue(FileMode v) { return fmt::format("{:04o}", v.value); }
+std::string PrintValue(GuestLong v) { return std::to_string(v.value); }
 std::string PrintValue(Pid v) { return std::to_string(v.value); }
 std::string PrintValue(Signal v) { return PrintSignal(v.value); }
 std::string PrintValue(Hex v) { return fmt::format("{:#x}", v.value); }

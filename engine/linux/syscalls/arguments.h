@@ -39,6 +39,10 @@ struct FileMode {
 struct Pid {
   int value;
 };
+// A signed `long` of the ABI.
+struct GuestLong {
+  std::int64_t value;
+};
 struct Signal {
   int value;
 };
@@ -149,6 +153,12 @@ inline std::uint64_t TakeArgument<Offset>(RegisterReader& registers, abi::Layout
   return low;
 }
 template <>
+inline std::uint64_t TakeArgument<GuestLong>(RegisterReader& registers, abi::Layout layout) {
+  const std::uint64_t word = registers.Next();
+  if (!abi::IsI386(layout)) return word;
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(word)));
+}
+template <>
 inline std::uint64_t TakeArgument<SplitOffset>(RegisterReader& registers, abi::Layout layout) {
   const std::uint64_t low = registers.Next();
   const std::uint64_t high = registers.Next();
@@ -194,6 +204,7 @@ std::string PrintValue(Id v);
 std::string PrintValue(Address v);
 std::string PrintValue(FileMode v);
 std::string PrintValue(Pid v);
+std::string PrintValue(GuestLong v);
 std::string PrintValue(Signal v);
 std::string PrintValue(Hex v);
 template <const auto& kNames>

@@ -5,6 +5,7 @@
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/net/socket_inode.h"
+#include "engine/vfs/device.h"
 #include "engine/vfs/node_watch.h"
 
 namespace glovebox::engine {
@@ -23,11 +24,14 @@ Result<Resolved, Errno> ResolveExisting(Task& task, DirFd dirfd, PathPtr path) {
   return task.ResolveGuest(dirfd.value, path, options);
 }
 
-SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode) {
+SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode,
+                       std::uint64_t device) {
   const std::uint32_t type = mode & kTypeMask;
   const bool fifo = type == kTypeFifo;
   const bool regular = type == kTypeRegular || type == 0;
+  const bool special = type == kTypeCharDevice || type == kTypeBlockDevice;
   if (type == kTypeDirectory) return kEPERM;
+  if (!fifo && !regular && !special && type != kTypeSocket) return kEINVAL;
   const auto at = ResolveNew(task, dirfd, path);
   if (!at) return at.error();
   const std::uint32_t permissions = mode & 07777 & ~task.fs().umask;
@@ -37,8 +41,15 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
         std::make_shared<net::SocketInode>(task.kernel.services(), permissions, kRootDevice);
     return FromResult(task.kernel.files().MakeNode(*at, node, task.credentials));
   }
-  // A box makes no devices: what they would lead to is the host's.
-  if (!regular) return at->ref.inode ? kEEXIST : kEPERM;
+  if (special) {
+    // An overlay's whiteout, 0:0, is for everybody: mknod(2).
+    const bool whiteout = type == kTypeCharDevice && device == 0;
+    if (!at->ref.inode && !whiteout && !task.credentials.privileged()) return kEPERM;
+    const auto node =
+        MakeSpecialInode(task.kernel.services(), static_cast<FileType>(type), permissions,
+                         static_cast<std::uint32_t>(device));
+    return FromResult(task.kernel.files().MakeNode(*at, node, task.credentials));
+  }
   const auto made = task.kernel.files().MakeFile(*at, permissions, task.credentials);
   return made ? SyscallResult(0) : SyscallResult(made.error() == kEISDIR ? kENOENT : made.error());
 }
@@ -46,6 +57,8 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
 SyscallResult MakeLink(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, PathPtr to,
                        AtFlags flags) {
   if (flags.HasOther(kAtFollow | kAtEmptyPath)) return kEINVAL;
+  // AT_EMPTY_PATH is for those with CAP_DAC_READ_SEARCH.
+  if (flags.Has(kAtEmptyPath) && !task.credentials.privileged()) return kENOENT;
   const auto source = Locate(task, from_dir, from, flags.Has(kAtFollow), flags.Has(kAtEmptyPath));
   if (!source) return source.error();
   const auto target = ResolveNew(task, to_dir, to);
@@ -163,11 +176,11 @@ SyscallResult SysMkdir(Task& task, PathPtr path, FileMode mode) {
   return SysMkdirat(task, kCwd, path, mode);
 }
 
-SyscallResult SysMknodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode, Hex) {
-  return MakeNode(task, dirfd, path, mode.value);
+SyscallResult SysMknodat(Task& task, DirFd dirfd, PathPtr path, FileMode mode, Hex device) {
+  return MakeNode(task, dirfd, path, mode.value, device.value);
 }
-SyscallResult SysMknod(Task& task, PathPtr path, FileMode mode, Hex) {
-  return MakeNode(task, kCwd, path, mode.value);
+SyscallResult SysMknod(Task& task, PathPtr path, FileMode mode, Hex device) {
+  return MakeNode(task, kCwd, path, mode.value, device.value);
 }
 
 SyscallResult SysUnlinkat(Task& task, DirFd dirfd, PathPtr path, AtFlags flags) {

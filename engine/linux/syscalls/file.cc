@@ -1,5 +1,6 @@
 // Descriptors: open(2), close(2), dup(2), fcntl(2), pipe(2), ioctl(2).
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 
@@ -91,6 +92,7 @@ SyscallResult OpenTmpFile(Task& task, Resolved& at, int flags, std::uint32_t mod
   const auto file = task.kernel.files().MakeNameless(directory, mode, task.credentials);
   if (!file) return file.error();
   const std::string name = "#" + std::to_string((*file)->number);
+  (*file)->may_get_name = (flags & kOpenExclusive) == 0;
   return OpenNode(task, {*file, directory.SharedDirectory(), name}, flags);
 }
 
@@ -205,6 +207,8 @@ enum FcntlNumber : int {
   kDupFdCloexec = 1030,
   kSetPipeSize,
   kGetPipeSize,
+  kAddSeals,
+  kGetSeals,
 };
 
 // Who is told of a file's events: fcntl(2), "Managing signals".
@@ -251,6 +255,22 @@ SyscallResult OwnerCommand(Task& task, OpenFile& file, int command, std::uint64_
   }
 }
 
+// fs/pipe.c, pipe_set_size: a power of two of pages.
+SyscallResult ResizePipe(Task& task, PipeInode& inode, std::uint64_t wanted) {
+  constexpr std::uint64_t kMostOfPrivileged = std::uint64_t{1} << 31;
+  Pipe& pipe = *inode.pipe();
+  wanted = static_cast<std::uint32_t>(wanted);
+  if (wanted > kMostOfPrivileged) return kEINVAL;
+  const std::uint64_t size = std::bit_ceil(std::max<std::uint64_t>(wanted, kPageSize));
+  const std::uint64_t now = pipe.capacity();
+  if (size > now && size > Pipe::kMostBytes && !task.credentials.privileged()) return kEPERM;
+  if (size < pipe.size()) return kEBUSY;
+  if (size > now && !inode.ChargeDisk(size - now)) return kENOMEM;
+  if (size < now) inode.ReleaseDisk(now - size);
+  pipe.SetCapacity(static_cast<std::size_t>(size));
+  return static_cast<std::int64_t>(size);
+}
+
 }  // namespace
 
 SyscallResult SysOpen(Task& task, PathPtr path, OpenFlags flags, FileMode mode) {
@@ -269,7 +289,14 @@ SyscallResult SysOpenat(Task& task, DirFd dirfd, PathPtr path, OpenFlags flags, 
 SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const abi::OpenHow> how,
                          Size size) {
   if (size.value < sizeof(abi::OpenHow)) return kEINVAL;
-  if (size.value > sizeof(abi::OpenHow)) return kE2BIG;
+  if (size.value > kPageSize) return kE2BIG;
+  // What a later version of the structure says must be nothing.
+  std::vector<std::byte> rest(static_cast<std::size_t>(size.value) - sizeof(abi::OpenHow));
+  if (const auto ok = task.memory().ReadBytes(how.address + sizeof(abi::OpenHow), rest);
+      !rest.empty() && !ok) {
+    return ok.error();
+  }
+  if (std::ranges::any_of(rest, [](std::byte byte) { return byte != std::byte{0}; })) return kE2BIG;
   const auto value = task.memory().Read(how);
   if (!value) return value.error();
   if ((value->flags & ~static_cast<std::uint64_t>(kKnownOpenFlags)) != 0 ||
@@ -278,16 +305,22 @@ SyscallResult SysOpenat2(Task& task, DirFd dirfd, PathPtr path, GuestPtr<const a
   if (value->mode != 0 &&
       (value->flags & (kOpenCreate | static_cast<std::uint64_t>(kTmpFileBit))) == 0)
     return kEINVAL;
+  // RESOLVE_CACHED, 32, asks for what is in memory already: here everything is.
   constexpr std::uint64_t kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8,
-                          kInRoot = 16;
-  if ((value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath)) != 0) {
-    return (value->resolve & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath | kInRoot)) != 0
-               ? kEINVAL
-               : kENOSYS;
-  }
+                          kInRoot = 16, kCached = 32;
+  const std::uint64_t how_to = value->resolve;
+  if ((how_to & ~(kNoXdev | kNoMagicLinks | kNoSymlinks | kBeneath | kInRoot | kCached)) != 0)
+    return kEINVAL;
+  if ((how_to & (kBeneath | kInRoot)) == (kBeneath | kInRoot)) return kEINVAL;
+  if ((how_to & kCached) != 0 &&
+      (value->flags & (kOpenTruncate | kOpenCreate | static_cast<std::uint64_t>(kTmpFileBit))) != 0)
+    return kEAGAIN;
   OpenRequest request{static_cast<int>(value->flags), static_cast<std::uint32_t>(value->mode), {}};
-  request.options.no_symlinks = (value->resolve & kNoSymlinks) != 0;
-  request.options.beneath = (value->resolve & kBeneath) != 0;
+  request.options.no_symlinks = (how_to & kNoSymlinks) != 0;
+  request.options.no_magic_links = (how_to & kNoMagicLinks) != 0;
+  request.options.same_device = (how_to & kNoXdev) != 0;
+  request.options.beneath = (how_to & kBeneath) != 0;
+  request.options.in_root = (how_to & kInRoot) != 0;
   return Open(task, dirfd.value, path, request);
 }
 
@@ -376,9 +409,16 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kSetLease:
       return kEINVAL;  // as on file systems without leases
     case kGetPipeSize:
-      return (*file)->inode().is(kTypeFifo)
-                 ? SyscallResult(static_cast<std::int64_t>(Pipe::kCapacityBytes))
-                 : kEBADF;
+    case kSetPipeSize: {
+      auto* const pipe = dynamic_cast<PipeInode*>(&(*file)->inode());
+      if (pipe == nullptr) return kEBADF;
+      if (number == kSetPipeSize) return ResizePipe(task, *pipe, argument.value);
+      return static_cast<std::int64_t>(pipe->pipe()->capacity());
+    }
+    case kAddSeals:
+      return AddSeals(**file, argument.value);
+    case kGetSeals:
+      return GetSeals(**file);
     default:
       return kEINVAL;
   }

@@ -70,13 +70,14 @@ inline constexpr BitName kRemapNames[] = {
 using RemapFlags = Flags<kRemapNames>;
 
 inline constexpr BitName kAdviceNames[] = {
-    Bit(0, "MADV_NORMAL"),      Bit(1, "MADV_RANDOM"),       Bit(2, "MADV_SEQUENTIAL"),
-    Bit(3, "MADV_WILLNEED"),    Bit(4, "MADV_DONTNEED"),     Bit(8, "MADV_FREE"),
-    Bit(9, "MADV_REMOVE"),      Bit(10, "MADV_DONTFORK"),    Bit(11, "MADV_DOFORK"),
-    Bit(12, "MADV_MERGEABLE"),  Bit(13, "MADV_UNMERGEABLE"), Bit(14, "MADV_HUGEPAGE"),
-    Bit(15, "MADV_NOHUGEPAGE"), Bit(16, "MADV_DONTDUMP"),    Bit(17, "MADV_DODUMP"),
-    Bit(18, "MADV_WIPEONFORK"), Bit(19, "MADV_KEEPONFORK"),  Bit(20, "MADV_COLD"),
-    Bit(21, "MADV_PAGEOUT"),
+    Bit(0, "MADV_NORMAL"),           Bit(1, "MADV_RANDOM"),         Bit(2, "MADV_SEQUENTIAL"),
+    Bit(3, "MADV_WILLNEED"),         Bit(4, "MADV_DONTNEED"),       Bit(8, "MADV_FREE"),
+    Bit(9, "MADV_REMOVE"),           Bit(10, "MADV_DONTFORK"),      Bit(11, "MADV_DOFORK"),
+    Bit(12, "MADV_MERGEABLE"),       Bit(13, "MADV_UNMERGEABLE"),   Bit(14, "MADV_HUGEPAGE"),
+    Bit(15, "MADV_NOHUGEPAGE"),      Bit(16, "MADV_DONTDUMP"),      Bit(17, "MADV_DODUMP"),
+    Bit(18, "MADV_WIPEONFORK"),      Bit(19, "MADV_KEEPONFORK"),    Bit(20, "MADV_COLD"),
+    Bit(21, "MADV_PAGEOUT"),         Bit(22, "MADV_POPULATE_READ"), Bit(23, "MADV_POPULATE_WRITE"),
+    Bit(24, "MADV_DONTNEED_LOCKED"),
 };
 using Advice = Choice<kAdviceNames>;
 
@@ -275,5 +276,46 @@ using CloneFlags = Flags<kCloneNames>;
 inline constexpr BitName kWaitNames[] = {Bit(1, "WNOHANG"), Bit(2, "WUNTRACED"), Bit(4, "WEXITED"),
                                          Bit(8, "WCONTINUED")};
 using WaitFlags = Flags<kWaitNames>;
+
+inline constexpr BitName kIpcNames[] = {Bit(01000, "IPC_CREAT"), Bit(02000, "IPC_EXCL"),
+                                        Bit(04000, "IPC_NOWAIT")};
+using IpcFlags = Flags<kIpcNames>;
+
+inline constexpr BitName kShmNames[] = {Bit(010000, "SHM_RDONLY"), Bit(020000, "SHM_RND"),
+                                        Bit(040000, "SHM_REMAP"), Bit(0100000, "SHM_EXEC")};
+using ShmFlags = Flags<kShmNames>;
+
+inline constexpr BitName kMessageNames[] = {Bit(04000, "IPC_NOWAIT"), Bit(010000, "MSG_NOERROR"),
+                                            Bit(020000, "MSG_EXCEPT"), Bit(040000, "MSG_COPY")};
+using MessageFlags = Flags<kMessageNames>;
+
+inline constexpr BitName kShmCommandNames[] = {
+    Bit(0, "IPC_RMID"),  Bit(1, "IPC_SET"),   Bit(2, "IPC_STAT"),
+    Bit(3, "IPC_INFO"),  Bit(11, "SHM_LOCK"), Bit(12, "SHM_UNLOCK"),
+    Bit(13, "SHM_STAT"), Bit(14, "SHM_INFO"), Bit(15, "SHM_STAT_ANY")};
+using ShmCommandArgument = Choice<kShmCommandNames>;
+
+inline constexpr BitName kSemaphoreCommandNames[] = {
+    Bit(0, "IPC_RMID"),  Bit(1, "IPC_SET"),      Bit(2, "IPC_STAT"), Bit(3, "IPC_INFO"),
+    Bit(11, "GETPID"),   Bit(12, "GETVAL"),      Bit(13, "GETALL"),  Bit(14, "GETNCNT"),
+    Bit(15, "GETZCNT"),  Bit(16, "SETVAL"),      Bit(17, "SETALL"),  Bit(18, "SEM_STAT"),
+    Bit(19, "SEM_INFO"), Bit(20, "SEM_STAT_ANY")};
+using SemaphoreCommandArgument = Choice<kSemaphoreCommandNames>;
+
+inline constexpr BitName kMessageCommandNames[] = {
+    Bit(0, "IPC_RMID"),  Bit(1, "IPC_SET"),   Bit(2, "IPC_STAT"),     Bit(3, "IPC_INFO"),
+    Bit(11, "MSG_STAT"), Bit(12, "MSG_INFO"), Bit(13, "MSG_STAT_ANY")};
+using MessageCommandArgument = Choice<kMessageCommandNames>;
+
+inline constexpr BitName kMemfdNames[] = {Bit(1, "MFD_CLOEXEC"), Bit(2, "MFD_ALLOW_SEALING"),
+                                          Bit(4, "MFD_HUGETLB")};
+using MemfdFlags = Flags<kMemfdNames>;
+
+inline constexpr BitName kXattrNames[] = {Bit(1, "XATTR_CREATE"), Bit(2, "XATTR_REPLACE")};
+using XattrFlags = Flags<kXattrNames>;
+
+inline constexpr BitName kSpliceNames[] = {Bit(1, "SPLICE_F_MOVE"), Bit(2, "SPLICE_F_NONBLOCK"),
+                                           Bit(4, "SPLICE_F_MORE"), Bit(8, "SPLICE_F_GIFT")};
+using SpliceFlags = Flags<kSpliceNames>;
 
 }  // namespace glovebox::engine

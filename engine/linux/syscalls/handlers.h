@@ -115,7 +115,7 @@ SyscallResult SysUtime(Task& task, PathPtr path, GuestPtr<const abi::Utimbuf> ti
 SyscallResult SysStatfs(Task& task, PathPtr path, GuestPtr<abi::Statfs> out);
 SyscallResult SysFstatfs(Task& task, Fd fd, GuestPtr<abi::Statfs> out);
 
-// memory.cc: The address space: mmap(2), mprotect(2), brk(2), mremap(2), madvise(2) and their kin.
+// memory.cc: The address space: mmap(2), mprotect(2), brk(2), mremap(2) and their kin.
 AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags protection,
                       MapFlags flags, Fd fd, Hex offset);
 SyscallResult SysMunmap(Task& task, Address address, Size length);
@@ -123,14 +123,67 @@ SyscallResult SysMprotect(Task& task, Address address, Size length, ProtectionFl
 AddressResult SysBrk(Task& task, Address address);
 AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new_size,
                         RemapFlags flags, Address new_address);
+SyscallResult SysPkeyMprotect(Task& task, Address address, Size length, ProtectionFlags protection,
+                              int key);
+SyscallResult SysRemapFilePages(Task& task, Address address, Size length, Hex protection,
+                                Hex page_offset, MapFlags flags);
+
+// memory_advice.cc: What is said about pages: madvise(2), mincore(2), msync(2), mlock(2) and their
+// kin.
 SyscallResult SysMadvise(Task& task, Address address, Size length, Advice advice);
 SyscallResult SysMsync(Task& task, Address address, Size length, SyncFlags flags);
 SyscallResult SysMlock(Task& task, Address address, Size length);
 SyscallResult SysMlock2(Task& task, Address address, Size length, Hex flags);
 SyscallResult SysMunlock(Task& task, Address address, Size length);
-SyscallResult SysMlockall(Task&, Hex flags);
-SyscallResult SysMunlockall(Task&);
+SyscallResult SysMlockall(Task& task, Hex flags);
+SyscallResult SysMunlockall(Task& task);
 SyscallResult SysMincore(Task& task, Address address, Size length, Address vector);
+
+// memfd.cc: memfd_create(2), and the seals of fcntl(2).
+SyscallResult SysMemfdCreate(Task& task, PathPtr name, MemfdFlags flags);
+SyscallResult AddSeals(OpenFile& file, std::uint64_t seals);
+SyscallResult GetSeals(OpenFile& file);
+
+// xattr.cc: Extended attributes, xattr(7).
+SyscallResult SysSetxattr(Task& task, PathPtr path, PathPtr name, Address value, Size size,
+                          XattrFlags flags);
+SyscallResult SysLsetxattr(Task& task, PathPtr path, PathPtr name, Address value, Size size,
+                           XattrFlags flags);
+SyscallResult SysFsetxattr(Task& task, Fd fd, PathPtr name, Address value, Size size,
+                           XattrFlags flags);
+SyscallResult SysGetxattr(Task& task, PathPtr path, PathPtr name, Address value, Size size);
+SyscallResult SysLgetxattr(Task& task, PathPtr path, PathPtr name, Address value, Size size);
+SyscallResult SysFgetxattr(Task& task, Fd fd, PathPtr name, Address value, Size size);
+SyscallResult SysListxattr(Task& task, PathPtr path, Address list, Size size);
+SyscallResult SysLlistxattr(Task& task, PathPtr path, Address list, Size size);
+SyscallResult SysFlistxattr(Task& task, Fd fd, Address list, Size size);
+SyscallResult SysRemovexattr(Task& task, PathPtr path, PathPtr name);
+SyscallResult SysLremovexattr(Task& task, PathPtr path, PathPtr name);
+SyscallResult SysFremovexattr(Task& task, Fd fd, PathPtr name);
+
+// splice.cc: Between files and pipes: splice(2), tee(2), vmsplice(2).
+SyscallResult SysSplice(Task& task, Fd in, GuestPtr<std::int64_t> in_offset, Fd out,
+                        GuestPtr<std::int64_t> out_offset, Size count, SpliceFlags flags);
+SyscallResult SysTee(Task& task, Fd in, Fd out, Size count, SpliceFlags flags);
+SyscallResult SysVmsplice(Task& task, Fd fd, InVectors vectors, Size count, SpliceFlags flags);
+
+// shared_memory.cc, semaphore.cc, message.cc: System V IPC, svipc(7).
+SyscallResult SysShmget(Task& task, int key, Size size, IpcFlags flags);
+AddressResult SysShmat(Task& task, int id, Address address, ShmFlags flags);
+SyscallResult SysShmdt(Task& task, Address address);
+SyscallResult SysShmctl(Task& task, int id, ShmCommandArgument command, Address buffer);
+SyscallResult SysSemget(Task& task, int key, int count, IpcFlags flags);
+SyscallResult SysSemop(Task& task, int id, Address operations, Size count);
+SyscallResult SysSemtimedop(Task& task, int id, Address operations, Size count,
+                            GuestPtr<const abi::Timespec> timeout);
+SyscallResult SysSemctl(Task& task, int id, int number, SemaphoreCommandArgument command,
+                        Address argument);
+SyscallResult SysMsgget(Task& task, int key, IpcFlags flags);
+SyscallResult SysMsgsnd(Task& task, int id, GuestPtr<const std::int64_t> buffer, Size size,
+                        MessageFlags flags);
+SyscallResult SysMsgrcv(Task& task, int id, GuestPtr<std::int64_t> buffer, Size size,
+                        GuestLong type, MessageFlags flags);
+SyscallResult SysMsgctl(Task& task, int id, MessageCommandArgument command, Address buffer);
 
 // process.cc: The process itself: exit(2), execve(2), ids, limits, uname(2), prctl(2), futex(2),
 // getrandom(2).

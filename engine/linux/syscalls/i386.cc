@@ -74,24 +74,33 @@ constexpr SocketCallRow kSocketCalls[] = {
 
 // ipc(2): where the arguments of each call are among first, second, third, ptr, fifth.
 enum IpcArgument : std::uint8_t { kFirst, kSecond, kThird, kPointer, kFifth };
+enum class IpcForm : std::uint8_t {
+  kPlain,
+  kControl,           // the argument `command` says which structures are meant
+  kSemaphoreControl,  // and the last one lies where `pointer` leads
+  kReceive,           // buffer and type lie where `pointer` leads, before version 1
+  kAttach,            // the address goes to where `third` leads
+};
 struct IpcRow {
   std::uint32_t number;
   std::string_view name;
   std::array<IpcArgument, 5> arguments;
+  IpcForm form = IpcForm::kPlain;
+  std::size_t command = 0;  // of the call's arguments
 };
 constexpr IpcRow kIpcCalls[] = {
     {1, "semop", {kFirst, kPointer, kSecond}},
     {2, "semget", {kFirst, kSecond, kThird}},
-    {3, "semctl", {kFirst, kSecond, kThird, kPointer}},
+    {3, "semctl", {kFirst, kSecond, kThird, kPointer}, IpcForm::kSemaphoreControl, 2},
     {4, "semtimedop", {kFirst, kPointer, kSecond, kFifth}},
     {11, "msgsnd", {kFirst, kPointer, kSecond, kThird}},
-    {12, "msgrcv", {kFirst, kPointer, kSecond, kFifth, kThird}},
+    {12, "msgrcv", {kFirst, kPointer, kSecond, kFifth, kThird}, IpcForm::kReceive},
     {13, "msgget", {kFirst, kSecond}},
-    {14, "msgctl", {kFirst, kSecond, kPointer}},
-    {21, "shmat", {kFirst, kPointer, kSecond}},
+    {14, "msgctl", {kFirst, kSecond, kPointer}, IpcForm::kControl, 1},
+    {21, "shmat", {kFirst, kPointer, kSecond}, IpcForm::kAttach},
     {22, "shmdt", {kPointer}},
     {23, "shmget", {kFirst, kSecond, kThird}},
-    {24, "shmctl", {kFirst, kSecond, kPointer}},
+    {24, "shmctl", {kFirst, kSecond, kPointer}, IpcForm::kControl, 1},
 };
 
 }  // namespace
@@ -248,7 +257,34 @@ SyscallResult SysIpc(Task& task, std::uint32_t call, Hex first, Hex second, Hex 
   RawArguments registers{};
   std::ranges::transform(row->arguments, registers.begin(),
                          [&](IpcArgument argument) { return given[argument]; });
-  return CallRow(task, row->name, registers);
+  using Word = GuestPtr<const std::uint32_t>;
+  constexpr std::uint64_t kIpc64 = 0x100;
+  if (row->form == IpcForm::kControl || row->form == IpcForm::kSemaphoreControl) {
+    constexpr std::uint64_t kSet = 1, kStat = 2;
+    std::uint64_t& command = registers[row->command];
+    const bool structured = command == kSet || command == kStat;
+    if (structured) return kEINVAL;  // the old ones
+    command &= ~kIpc64;
+  }
+  if (row->form == IpcForm::kSemaphoreControl) {
+    const auto argument = task.memory().Read(Word{pointer.value});
+    if (!argument) return argument.error();
+    registers[3] = *argument;
+  }
+  if (row->form == IpcForm::kReceive && call >> 16 == 0) {
+    const auto buffer = task.memory().Read(Word{pointer.value});
+    const auto type = task.memory().Read(Word{pointer.value + 4});
+    if (!buffer || !type) return kEFAULT;
+    registers[1] = *buffer;
+    registers[3] = *type;
+  }
+  const SyscallResult result = CallRow(task, row->name, registers);
+  if (row->form != IpcForm::kAttach || result.kind() != SyscallResult::Kind::kValue ||
+      (result.value() < 0 && result.value() > -4096)) {
+    return result;
+  }
+  return FromResult(task.memory().Write(GuestPtr<std::uint32_t>{third.value},
+                                        static_cast<std::uint32_t>(result.value())));
 }
 
 }  // namespace glovebox::engine

@@ -1,9 +1,10 @@
-// The address space: mmap(2), mprotect(2), brk(2), mremap(2), madvise(2) and their kin.
+// The address space: mmap(2), mprotect(2), brk(2), mremap(2) and their kin.
 #include <algorithm>
 #include <vector>
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/memory_ranges.h"
 #include "engine/vfs/device.h"
 
 namespace glovebox::engine {
@@ -18,52 +19,21 @@ enum MapFlag : std::uint64_t {
   kMapAnonymous = 0x20,
   kMap32Bit = 0x40,
   kMapGrowsDown = 0x100,
+  kMapLocked = 0x2000,
   kMapHugeTlb = 0x40000,
+  kMapSync = 0x80000,
   kMapFixedNoReplace = 0x100000,
 };
+// LEGACY_MAP_MASK of linux/mman.h, and MAP_SYNC.
+constexpr std::uint64_t kMapKnown = 0x1ffdff | kMapSync;
 constexpr GuestAddr kLowestAddress = 65536;  // vm.mmap_min_addr
+constexpr std::uint64_t kMaxFileOffset = ~std::uint64_t{0} >> 1;
+// mprotect(2): the rest of a mapping that grows.
+enum ProtectionGrowth : std::uint64_t { kProtGrowsDown = 0x01000000, kProtGrowsUp = 0x02000000 };
 
-Errno ErrnoOf(MapError error) {
-  switch (error) {
-    case MapError::kInvalid:
-      return kEINVAL;
-    case MapError::kExists:
-      return kEEXIST;
-    default:
-      return kENOMEM;
-  }
-}
-
-SyscallResult FromMap(const Result<void, MapError>& result) {
-  return result ? SyscallResult(0) : SyscallResult(ErrnoOf(result.error()));
-}
-
-// Is [address, address + size) where the program can have mappings? The size is rounded up to pages
-// by the caller.
-bool Fits(Task& task, GuestAddr address, std::uint64_t size) {
-  const std::uint64_t end = task.program->address_end;
-  return size <= end && address <= end - size;
-}
-
-// What mprotect, msync, mlock and others share: page aligned, rounded, mapped throughout.
-Result<std::uint64_t, Errno> CheckRange(Task& task, GuestAddr address, std::uint64_t length,
-                                        Errno beyond) {
-  if (address % kPageSize != 0) return std::unexpected(kEINVAL);
-  const std::uint64_t size = PageCeil(length);
-  if (size < length || !Fits(task, address, size)) return std::unexpected(beyond);
-  return size;
-}
-
-SyscallResult RequireMapped(Task& task, GuestAddr address, std::uint64_t length) {
-  const auto size = CheckRange(task, address, length, kENOMEM);
-  if (!size) return size.error();
-  return *size == 0 || task.space().IsMapped(address, *size) ? SyscallResult(0) : kENOMEM;
-}
-
-SyscallResult FromMap(Task& task, const Result<GuestAddr, MapError>& mapped) {
+AddressResult FromMap(Task& task, const Result<GuestAddr, MapError>& mapped) {
   if (mapped) return static_cast<std::int64_t>(*mapped);
-  if (mapped.error() == MapError::kMemoryLimit) task.kernel.EndByLimit(LimitId::kMemory);
-  return ErrnoOf(mapped.error());
+  return FromMapError(task, mapped.error());
 }
 
 SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset) {
@@ -71,22 +41,35 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
   if (!file) return file.error();
   Inode& inode = (*file)->inode();
   if (!(*file)->readable()) return kEACCES;
-  if (request.shared && (request.protection & kProtWrite) != 0 && !(*file)->writable())
-    return kEACCES;
+  if (request.shared && !(*file)->writable()) {
+    if ((request.protection & kProtWrite) != 0) return kEACCES;
+    request.allowed_protection = kProtRead | kProtExec;
+  }
   if (auto* device = dynamic_cast<DeviceInode*>(&inode)) {
     if (device->kind() != DeviceKind::kZero) return kENODEV;
+    request.name = DisplayPath(task.fs().root, (*file)->path());
     return FromMap(task, task.space().Map(request));
   }
   auto* regular = dynamic_cast<RegularFile*>(&inode);
-  if (regular == nullptr) return kENODEV;
-  // A store through a shared mapping would have to reach the file: not served, and said so as file
-  // systems without shared mappings do (mmap(2), ENODEV).
-  if (request.shared && (request.protection & kProtWrite) != 0) {
-    task.kernel.CountAbsent("mmap(MAP_SHARED, PROT_WRITE) of a file");
-    return kENODEV;
+  if (regular == nullptr || (request.traits & kGrowsDown) != 0)
+    return regular == nullptr ? kENODEV : kEINVAL;
+  if (request.size_bytes > kMaxFileOffset || offset > kMaxFileOffset - request.size_bytes)
+    return kEOVERFLOW;
+  if (regular->seals && request.shared) {
+    // mm/shmem.c, seal_check_write.
+    if ((*regular->seals & (kSealWrite | kSealFutureWrite)) != 0) {
+      if ((request.protection & kProtWrite) != 0) return kEPERM;
+      request.allowed_protection &= static_cast<std::uint8_t>(~kProtWrite);
+    }
   }
+  inode.TouchAccessed();
   request.name = DisplayPath(task.fs().root, (*file)->path());
-  return FromMap(task, MapFile(task.space(), *regular, offset, request));
+  const auto mapped = MapFile(task.space(), *regular, offset, request);
+  if (!mapped && mapped.error() == MapError::kHostFailed) {
+    task.kernel.FailHost(
+        {ErrorCode::kResourceExhausted, "MMAP_FAILED", "the host did not map " + request.name, {}});
+  }
+  return FromMap(task, mapped);
 }
 
 // MAP_32BIT: the lowest free range of the second GiB. arch/x86/kernel/sys_x86_64.c, find_start_end.
@@ -108,7 +91,11 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
   if (offset.value % kPageSize != 0 || length.value == 0) return kEINVAL;
   const std::uint64_t type = flags.value & kMapTypeMask;
   if (type < kMapShared || type > kMapSharedValidate) return kEINVAL;
-  if (flags.Has(kMapHugeTlb)) return kENOMEM;  // no huge pages are set aside
+  if (type == kMapSharedValidate && (flags.HasOther(kMapKnown) || flags.Has(kMapSync)))
+    return kEOPNOTSUPP;
+  // No huge pages are set aside; files have none at all.
+  if (flags.Has(kMapHugeTlb)) return flags.Has(kMapAnonymous) ? kENOMEM : kEINVAL;
+  if (flags.Has(kMapGrowsDown) && type != kMapPrivate) return kEINVAL;
   const std::uint64_t size = PageCeil(length.value);
   if (size == 0 || size > task.program->address_end) return kENOMEM;
   const bool fixed = flags.Has(kMapFixed) || flags.Has(kMapFixedNoReplace);
@@ -119,7 +106,12 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
   request.fixed = fixed;
   request.no_replace = flags.Has(kMapFixedNoReplace);
   request.shared = type != kMapPrivate;
-  request.grows_down = flags.Has(kMapGrowsDown);
+  const bool locked = flags.Has(kMapLocked) || task.program->locks_future;
+  if (locked && !MayLock(task, size))
+    return flags.Has(kMapLocked) && !CanLock(task) ? kEPERM : kEAGAIN;
+  if (!MayGrow(task, size)) return kENOMEM;
+  request.traits = static_cast<std::uint8_t>((flags.Has(kMapGrowsDown) ? kGrowsDown : 0) |
+                                             (locked ? kLocked : 0));
   if (fixed && address.value % kPageSize != 0) return kEINVAL;
   if (fixed && !Fits(task, address.value, size)) return kENOMEM;
   if (fixed && address.value < kLowestAddress) return kEPERM;
@@ -138,17 +130,31 @@ AddressResult SysMmap(Task& task, Address address, Size length, ProtectionFlags 
 SyscallResult SysMunmap(Task& task, Address address, Size length) {
   if (length.value == 0) return kEINVAL;
   const auto size = CheckRange(task, address.value, length.value, kEINVAL);
-  return size ? FromMap(task.space().Unmap(address.value, *size)) : SyscallResult(size.error());
+  return size ? FromMap(task, task.space().Unmap(address.value, *size))
+              : SyscallResult(size.error());
 }
 
 SyscallResult SysMprotect(Task& task, Address address, Size length, ProtectionFlags protection) {
-  constexpr std::uint64_t kKnown = 7;
-  if (protection.HasOther(kKnown)) return kEINVAL;
+  constexpr std::uint64_t kKnown = 7 | kProtGrowsDown | kProtGrowsUp;
+  if (protection.HasOther(kKnown) || protection.Has(kProtGrowsDown | kProtGrowsUp)) return kEINVAL;
   const auto size = CheckRange(task, address.value, length.value, kENOMEM);
   if (!size) return size.error();
   if (*size == 0) return 0;
-  return FromMap(
-      task.space().Protect(address.value, *size, static_cast<std::uint8_t>(protection.value)));
+  GuestAddr start = address.value;
+  if (protection.Has(kProtGrowsDown) || protection.Has(kProtGrowsUp)) {
+    const Mapping* const mapping = task.space().Find(start);
+    if (mapping == nullptr) return kENOMEM;
+    if (protection.Has(kProtGrowsUp) || (mapping->traits & kGrowsDown) == 0) return kEINVAL;
+    start = mapping->start;
+  }
+  return FromMap(task, task.space().Protect(start, address.value + *size - start,
+                                            static_cast<std::uint8_t>(protection.value & 7)));
+}
+
+// CPUs without protection keys: pkeys(7). Key -1 is none.
+SyscallResult SysPkeyMprotect(Task& task, Address address, Size length, ProtectionFlags protection,
+                              int key) {
+  return key == -1 ? SysMprotect(task, address, length, protection) : SyscallResult(kEINVAL);
 }
 
 // brk(2): failure is the old end.
@@ -156,6 +162,10 @@ AddressResult SysBrk(Task& task, Address address) {
   Program& program = *task.program;
   const auto old_end = static_cast<std::int64_t>(program.brk);
   if (address.value < program.brk_start || !Fits(task, address.value, kPageSize)) return old_end;
+  const std::uint64_t data_limit = task.process.limits[kLimitData].soft;
+  const std::uint64_t data =
+      address.value - program.brk_start + (program.image.data_end - program.image.data_start);
+  if (data > data_limit) return old_end;
   const GuestAddr old_top = PageCeil(program.brk);
   const GuestAddr new_top = PageCeil(address.value);
   if (new_top > old_top) {
@@ -165,7 +175,10 @@ AddressResult SysBrk(Task& task, Address address) {
     request.protection = kProtRead | kProtWrite;
     request.fixed = request.no_replace = true;
     request.name = "[heap]";
-    if (!task.space().Map(request)) return old_end;
+    if (program.locks_future) request.traits = kLocked;
+    const bool may_lock = !program.locks_future || MayLock(task, request.size_bytes);
+    if (!may_lock || !MayGrow(task, request.size_bytes) || !task.space().Map(request))
+      return old_end;
   } else if (new_top < old_top && !task.space().Unmap(new_top, old_top - new_top)) {
     return old_end;
   }
@@ -175,79 +188,47 @@ AddressResult SysBrk(Task& task, Address address) {
 
 AddressResult SysMremap(Task& task, Address old_address, Size old_size, Size new_size,
                         RemapFlags flags, Address new_address) {
-  constexpr std::uint64_t kMayMove = 1, kFixed = 2;
-  if (flags.HasOther(kMayMove | kFixed) || old_address.value % kPageSize != 0) return kEINVAL;
-  if (flags.Has(kFixed) && !flags.Has(kMayMove)) return kEINVAL;
+  constexpr std::uint64_t kMayMove = 1, kFixed = 2, kDontUnmap = 4;
+  if (flags.HasOther(kMayMove | kFixed | kDontUnmap) || old_address.value % kPageSize != 0)
+    return kEINVAL;
+  if ((flags.Has(kFixed) || flags.Has(kDontUnmap)) && !flags.Has(kMayMove)) return kEINVAL;
   const std::uint64_t from = PageCeil(old_size.value);
   const std::uint64_t to = PageCeil(new_size.value);
+  if (flags.Has(kDontUnmap) && from != to) return kEINVAL;
   if (to == 0 || new_size.value > task.program->address_end)
     return new_size.value == 0 ? kEINVAL : kENOMEM;
-  if (old_size.value == 0) return kEINVAL;  // duplicates of shared mappings are not served
   if (!Fits(task, old_address.value, from)) return kEFAULT;
-  std::optional<GuestAddr> fixed;
+  RemapRequest request{.old_address = old_address.value,
+                       .old_size_bytes = from,
+                       .new_size_bytes = to,
+                       .may_move = flags.Has(kMayMove),
+                       .keep_old = flags.Has(kDontUnmap)};
   if (flags.Has(kFixed)) {
     if (new_address.value % kPageSize != 0 || !Fits(task, new_address.value, to)) return kEINVAL;
     if (new_address.value < old_address.value + from && old_address.value < new_address.value + to)
       return kEINVAL;
-    fixed = new_address.value;
+    if (new_address.value < kLowestAddress) return kEPERM;
+    request.fixed_address = new_address.value;
+  } else if (flags.Has(kDontUnmap)) {
+    request.hint = PageFloor(new_address.value);
   }
-  if (!task.space().IsMapped(old_address.value, from)) return kEFAULT;
-  return FromMap(task, task.space().Remap(old_address.value, from, to, flags.Has(kMayMove), fixed));
-}
-
-SyscallResult SysMadvise(Task& task, Address address, Size length, Advice advice) {
-  constexpr int kDontNeed = 4, kRemove = 9, kKeepOnFork = 19, kFree = 8, kLastHint = 21;
-  const bool known = (advice.value >= 0 && advice.value <= 4) ||
-                     (advice.value >= kFree && advice.value <= kLastHint);
-  if (!known || advice.value == kRemove || advice.value == kKeepOnFork - 1) return kEINVAL;
-  const auto size = CheckRange(task, address.value, length.value, kEINVAL);
-  if (!size) return size.error();
-  if (*size == 0) return 0;
-  const bool mapped = task.space().IsMapped(address.value, *size);
-  if (advice.value == kDontNeed) {
-    if (const auto discarded = task.space().Discard(address.value, *size); !discarded)
-      return kENOMEM;
+  const Mapping* const mapping = task.space().Find(old_address.value);
+  if (mapping == nullptr) return kEFAULT;
+  if (to > from) {
+    if ((mapping->traits & kLocked) != 0 && !MayLock(task, to - from)) return kEAGAIN;
+    if (!MayGrow(task, to - from)) return kENOMEM;
   }
-  return mapped ? SyscallResult(0) : kENOMEM;
+  return FromMap(task, task.space().Remap(request));
 }
 
-SyscallResult SysMsync(Task& task, Address address, Size length, SyncFlags flags) {
-  constexpr std::uint64_t kAsync = 1, kInvalidate = 2, kSync = 4;
-  if (flags.HasOther(kAsync | kInvalidate | kSync) || flags.Has(kAsync | kSync)) return kEINVAL;
-  return RequireMapped(task, address.value, length.value);
-}
-
-SyscallResult SysMlock(Task& task, Address address, Size length) {
+// remap_file_pages(2), as Linux emulates it since 4.0: another mapping in that place.
+SyscallResult SysRemapFilePages(Task& task, Address address, Size length, Hex protection,
+                                Hex page_offset, MapFlags) {
   const GuestAddr start = PageFloor(address.value);
-  return RequireMapped(task, start, length.value + (address.value - start));
-}
-SyscallResult SysMlock2(Task& task, Address address, Size length, Hex flags) {
-  if ((flags.value & ~1ull) != 0) return kEINVAL;
-  return SysMlock(task, address, length);
-}
-SyscallResult SysMunlock(Task& task, Address address, Size length) {
-  return SysMlock(task, address, length);
-}
-SyscallResult SysMlockall(Task&, Hex flags) {
-  return flags.value == 0 || flags.value > 7 ? kEINVAL : SyscallResult(0);
-}
-SyscallResult SysMunlockall(Task&) { return 0; }
-
-SyscallResult SysMincore(Task& task, Address address, Size length, Address vector) {
-  const auto size = CheckRange(task, address.value, length.value, kENOMEM);
-  if (!size) return size.error();
-  // Everything counts as resident: nothing is ever swapped out. In pieces, since the range may be
-  // huge.
-  const std::vector<std::byte> ones(4096, std::byte{1});
-  for (std::uint64_t page = 0; page < *size / kPageSize;) {
-    const std::uint64_t count = std::min<std::uint64_t>(ones.size(), *size / kPageSize - page);
-    if (!task.space().IsMapped(address.value + page * kPageSize, count * kPageSize)) return kENOMEM;
-    const auto ok = task.memory().WriteBytes(
-        vector.value + page, std::span(ones).first(static_cast<std::size_t>(count)));
-    if (!ok) return ok.error();
-    page += count;
-  }
-  return 0;
+  const std::uint64_t size = PageFloor(length.value);
+  if (protection.value != 0 || size == 0 || !Fits(task, start, size)) return kEINVAL;
+  if (page_offset.value > (kMaxFileOffset - size) / kPageSize) return kEINVAL;
+  return FromMap(task, task.space().ShowOther(start, size, page_offset.value * kPageSize));
 }
 
 }  // namespace glovebox::engine

@@ -2,6 +2,7 @@
 // statfs(2).
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
@@ -172,13 +173,15 @@ SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> o
                          kPipeMagic = 0x50495045;
   const DiskMeter& disk = task.kernel.services()->disk;
   abi::Statfs info{};
-  info.type = inode.device == kProcDevice   ? kProcMagic
-              : inode.device == kDevDevice  ? kTmpfsMagic
-              : inode.device == kPipeDevice ? kPipeMagic
-                                            : kExt4Magic;
+  constexpr std::pair<std::uint64_t, std::int64_t> kMagics[] = {
+      {kProcDevice, kProcMagic}, {kSysDevice, 0x62656572},     {kDevDevice, kTmpfsMagic},
+      {kShmDevice, kTmpfsMagic}, {kMemoryDevice, kTmpfsMagic}, {kPipeDevice, kPipeMagic}};
+  const auto* const magic =
+      std::ranges::find(kMagics, inode.device, &std::pair<std::uint64_t, std::int64_t>::first);
+  info.type = magic != std::end(kMagics) ? magic->second : kExt4Magic;
   info.block_size = info.fragment_size = static_cast<std::int64_t>(kPageSize);
   info.name_length = static_cast<std::int64_t>(kNameMaxBytes);
-  if (inode.device == kRootDevice) {
+  if (inode.device == kRootDevice || inode.device == kShmDevice) {
     info.blocks = disk.limit_bytes() / kPageSize;
     info.free_blocks = info.available_blocks = (disk.limit_bytes() - disk.used_bytes()) / kPageSize;
     info.files = disk.limit_bytes() / VfsServices::kInodeBytes;

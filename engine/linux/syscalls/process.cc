@@ -131,6 +131,7 @@ SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
   if (to.hard > now.hard && (resource == kLimitOpenFiles || !task.credentials.privileged()))
     return kEPERM;
   now = to;
+  if (resource == kLimitStack && task.program) task.space().SetStackLimit(to.soft);
   return 0;
 }
 

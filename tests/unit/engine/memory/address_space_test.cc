@@ -37,6 +37,15 @@ class AddressSpaceTest : public testing::Test {
     request.fixed = true;
     return space_->Map(request);
   }
+  static Result<GuestAddr, MapError> Remap(AddressSpace& space, GuestAddr from,
+                                           std::uint64_t old_size, std::uint64_t new_size,
+                                           bool may_move, std::optional<GuestAddr> to) {
+    return space.Remap({.old_address = from,
+                        .old_size_bytes = old_size,
+                        .new_size_bytes = new_size,
+                        .may_move = may_move,
+                        .fixed_address = to});
+  }
   bool Write(GuestAddr at, std::string_view text) {
     return space_->CopyOut(at, std::as_bytes(std::span(text))) == text.size();
   }
@@ -123,17 +132,17 @@ TEST_F(ForkTest, SharedMemoryStaysSharedAlsoWhereItMovesAndIsChargedOnce) {
   request.shared = true;
   const auto at = space_->Map(request);
   ASSERT_TRUE(at);
-  EXPECT_EQ(meter_.used_bytes(), 2 * kPageSize);
+  EXPECT_EQ(meter_.used_bytes(), 0u);
   EXPECT_TRUE(Write(*at + kPageSize, "before"));
   auto child = space_->Fork();
   ASSERT_TRUE(child);
-  EXPECT_EQ(meter_.used_bytes(), 2 * kPageSize);
+  EXPECT_EQ(meter_.used_bytes(), kPageSize);
   EXPECT_EQ(ReadIn(**child, *at + kPageSize, 6), "before");
-  ASSERT_TRUE((*child)->Remap(*at + kPageSize, kPageSize, kPageSize, true, kAt));
+  ASSERT_TRUE(Remap(**child, *at + kPageSize, kPageSize, kPageSize, true, kAt));
   EXPECT_TRUE(WriteIn(**child, kAt, "after!"));
   EXPECT_EQ(Read(*at + kPageSize, 6), "after!");
   ASSERT_TRUE(space_->Unmap(*at, 2 * kPageSize));
-  EXPECT_EQ(meter_.used_bytes(), 2 * kPageSize) << "the child still holds it";
+  EXPECT_EQ(meter_.used_bytes(), kPageSize) << "the child still holds it";
   EXPECT_EQ(ReadIn(**child, kAt, 6), "after!");
   child->reset();
   EXPECT_EQ(meter_.used_bytes(), 0u);
@@ -313,9 +322,10 @@ TEST_F(AddressSpaceTest, RemapMovesContentsAndChargesAndLeavesAHole) {
   ASSERT_TRUE(MapAt(kAt, 2 * kPageSize));
   ASSERT_TRUE(MapAt(kAt + 2 * kPageSize, kPageSize, kProtRead));  // in the way
   EXPECT_TRUE(Write(kAt + kPageSize, "moved"));
-  EXPECT_EQ(space_->Remap(kAt, 2 * kPageSize, 4 * kPageSize, false, std::nullopt),
+  EXPECT_EQ(Remap(*space_, kAt, 2 * kPageSize, 4 * kPageSize, false, std::nullopt),
             std::unexpected(MapError::kNoMemory));
-  const GuestAddr to = space_->Remap(kAt, 2 * kPageSize, 4 * kPageSize, true, std::nullopt).value();
+  const GuestAddr to =
+      Remap(*space_, kAt, 2 * kPageSize, 4 * kPageSize, true, std::nullopt).value();
   EXPECT_NE(to, kAt);
   EXPECT_EQ(Read(to + kPageSize, 5), "moved");
   EXPECT_EQ(Read(kAt + kPageSize, 1), "");
@@ -325,9 +335,9 @@ TEST_F(AddressSpaceTest, RemapMovesContentsAndChargesAndLeavesAHole) {
 
 TEST_F(AddressSpaceTest, RemapGrowsInPlaceWhereThereIsRoomAndShrinks) {
   ASSERT_TRUE(MapAt(kAt, kPageSize));
-  EXPECT_EQ(space_->Remap(kAt, kPageSize, 3 * kPageSize, false, std::nullopt), kAt);
+  EXPECT_EQ(Remap(*space_, kAt, kPageSize, 3 * kPageSize, false, std::nullopt), kAt);
   EXPECT_TRUE(space_->IsMapped(kAt, 3 * kPageSize));
-  EXPECT_EQ(space_->Remap(kAt, 3 * kPageSize, kPageSize, false, std::nullopt), kAt);
+  EXPECT_EQ(Remap(*space_, kAt, 3 * kPageSize, kPageSize, false, std::nullopt), kAt);
   EXPECT_FALSE(space_->IsMapped(kAt + kPageSize, 1));
 }
 
@@ -335,7 +345,7 @@ TEST_F(AddressSpaceTest, AFileMappingThatMovesTakesItsChangesAlong) {
   const HostFd file = File(std::string(kPageSize, 'a') + "second page");
   ASSERT_TRUE(MapFile(file, kPageSize + 11, 3 * kPageSize));
   EXPECT_TRUE(Write(kAt, "mine"));
-  EXPECT_EQ(space_->Remap(kAt, 3 * kPageSize, 3 * kPageSize, true, kAt + 16_MiB), kAt + 16_MiB);
+  EXPECT_EQ(Remap(*space_, kAt, 3 * kPageSize, 3 * kPageSize, true, kAt + 16_MiB), kAt + 16_MiB);
   EXPECT_EQ(Read(kAt + 16_MiB, 5), "minea");
   EXPECT_EQ(Read(kAt + 16_MiB + kPageSize, 11), "second page");
   EXPECT_EQ(Read(kAt + 16_MiB + 2 * kPageSize, 1), "");
@@ -343,8 +353,65 @@ TEST_F(AddressSpaceTest, AFileMappingThatMovesTakesItsChangesAlong) {
   EXPECT_EQ(Read(kAt, 1), "");
   ASSERT_TRUE(MapAt(kAt, kPageSize));
   EXPECT_EQ(Read(kAt, 4), std::string(4, '\0'));
-  EXPECT_EQ(space_->Remap(kAt + 16_MiB, 3 * kPageSize, 4 * kPageSize, true, std::nullopt),
-            std::unexpected(MapError::kNoMemory));
+  EXPECT_TRUE(Remap(*space_, kAt + 16_MiB, 3 * kPageSize, 4 * kPageSize, true, std::nullopt));
+}
+
+TEST_F(AddressSpaceTest, AFileMappingGrowsButItsFileDoesNot) {
+  const HostFd file = File("text");
+  ASSERT_TRUE(MapFile(file, 4, kPageSize));
+  EXPECT_EQ(Remap(*space_, kAt, kPageSize, 2 * kPageSize, false, std::nullopt), kAt);
+  EXPECT_EQ(Read(kAt, 4), "text");
+  EXPECT_EQ(Read(kAt + kPageSize, 1), "");
+  EXPECT_EQ(space_->LastFault().kind, MemoryFaultKind::kBeyondFile);
+}
+
+TEST_F(AddressSpaceTest, AMappingThatIsKeptReadsAsZerosWhileTheNewOneHasTheContents) {
+  ASSERT_TRUE(MapAt(kAt, kPageSize));
+  ASSERT_TRUE(Write(kAt, "moved"));
+  const auto to = space_->Remap({.old_address = kAt,
+                                 .old_size_bytes = kPageSize,
+                                 .new_size_bytes = kPageSize,
+                                 .may_move = true,
+                                 .keep_old = true});
+  ASSERT_TRUE(to);
+  EXPECT_EQ(Read(*to, 5), "moved");
+  EXPECT_EQ(Read(kAt, 2), std::string(2, '\0'));
+  EXPECT_EQ(meter_.used_bytes(), kPageSize);
+}
+
+TEST_F(AddressSpaceTest, AStackGrowsDownToItsLimitAndKeepsAGap) {
+  constexpr GuestAddr kStack = 1_GiB;
+  space_->SetStackLimit(64 * kPageSize);
+  MapRequest request;
+  request.address = kStack - kPageSize;
+  request.size_bytes = kPageSize;
+  request.protection = kReadWrite;
+  request.fixed = true;
+  request.traits = kGrowsDown;
+  ASSERT_TRUE(space_->Map(request));
+  EXPECT_TRUE(Write(kStack - 64 * kPageSize, "deep"));
+  EXPECT_TRUE(space_->IsMapped(kStack - 64 * kPageSize, 64 * kPageSize));
+  EXPECT_FALSE(Write(kStack - 65 * kPageSize, "deeper"));
+  EXPECT_EQ(space_->LastFault().kind, MemoryFaultKind::kUnmapped);
+}
+
+TEST_F(AddressSpaceTest, HostMappingsAreCountedAndGivenBack) {
+  const std::size_t before = meter_.host_mappings();
+  MapRequest request;
+  request.size_bytes = 4 * kPageSize;
+  request.protection = kReadWrite;
+  request.shared = true;
+  const GuestAddr at = space_->Map(request).value();
+  const std::size_t one = meter_.host_mappings() - before;
+  EXPECT_GT(one, 0u);
+  ASSERT_TRUE(space_->Protect(at, kPageSize, kProtRead));
+  EXPECT_EQ(meter_.host_mappings() - before, one) << "the host's mapping is still one";
+  ASSERT_TRUE(space_->Unmap(at + kPageSize, kPageSize));
+  EXPECT_EQ(meter_.host_mappings() - before, 2 * one);
+  ASSERT_TRUE(space_->Unmap(at, 4 * kPageSize));
+  EXPECT_EQ(meter_.host_mappings(), before);
+  space_.reset();
+  EXPECT_EQ(meter_.host_mappings(), 0u);
 }
 
 TEST_F(AddressSpaceTest, FileMappingsKeepNoDescriptor) {

@@ -36,7 +36,7 @@ TEST(MappingTable, KeepsNeighboursApartThatDiffer) {
 }
 
 TEST(MappingTable, FileMappingsMergeOnlyWhereTheirOffsetsContinue) {
-  const auto file = std::make_shared<MappedFile>(MappedFile{0x9000, nullptr, nullptr});
+  const auto file = std::make_shared<MappedFile>(MappedFile{0x9000, nullptr, nullptr, nullptr});
   const auto piece = [&](GuestAddr start, std::uint64_t offset) {
     Region region = Anonymous(start, start + 0x1000);
     region.mapping.file_offset_bytes = offset;
@@ -53,7 +53,7 @@ TEST(MappingTable, FileMappingsMergeOnlyWhereTheirOffsetsContinue) {
 
 TEST(MappingTable, ErasingTheMiddleLeavesBothEndsWithTheirOffsets) {
   Region region = Anonymous(0x1000, 0x5000);
-  region.file = std::make_shared<MappedFile>(MappedFile{0x9000, nullptr, nullptr});
+  region.file = std::make_shared<MappedFile>(MappedFile{0x9000, nullptr, nullptr, nullptr});
   MappingTable table;
   table.Insert(region);
   EXPECT_EQ(table.GrowthOf(0x2000, 0x3000), 2u);

@@ -1,0 +1,21 @@
+// What /proc tells of a process' memory and of its limits: proc(5).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/linux/task.h"
+
+namespace glovebox::engine {
+
+// Bytes that the program has mapped, and those of them that are in memory.
+std::uint64_t MappedBytesOf(const Task& task);
+std::uint64_t ResidentBytesOf(const Task& task);
+
+// Texts of files of /proc/PID; the task has a program.
+std::string MapsText(Task& task);
+std::string SmapsText(Task& task);
+std::string SmapsRollupText(Task& task);
+std::string LimitsText(const Task& task);
+
+}  // namespace glovebox::engine
