@@ -100,6 +100,9 @@ LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, std::uint8_t word_b
   options.max_mappings = static_cast<std::size_t>(task.kernel.spec.limits[LimitId::kMappings]);
   auto space = AddressSpace::Make(options, task.kernel.memory_meter);
   if (!space) {
+    // Of what the box may map on any host, there is no more.
+    if (space.error().reason == "TOO_MANY_MAPPINGS")
+      return FailLoad(kENOMEM, "the box has as many mappings as it may have");
     task.kernel.FailHost(space.error());
     return FailLoad(kENOMEM, space.error().message);
   }

@@ -1,6 +1,7 @@
 #include "engine/linux/kernel.h"
 
 #include "engine/linux/ipc/ipc.h"
+#include "engine/linux/ipc/mqueue.h"
 #include "engine/linux/process_table.h"
 
 #include <algorithm>

@@ -40,7 +40,7 @@ Result<Resolved, Errno> Task::Resolve(int dirfd, const std::string& path,
                                       const ResolveOptions& options) {
   if (path.empty()) return std::unexpected(kENOENT);
   std::shared_ptr<Directory> start = fs().root;
-  if (path.front() != '/') {
+  if (path.front() != '/' || options.in_root) {
     const auto directory = DirectoryOf(dirfd);
     if (!directory) return std::unexpected(directory.error());
     start = *directory;

@@ -498,8 +498,7 @@ Result<GuestAddr, MapError> AddressSpace::Remap(const RemapRequest& request) {
   if (region.IsSharedMemory() && new_size > old_size) {
     // An object of a file has to have room for what is to be shown of it.
     const std::uint64_t end = region.mapping.file_offset_bytes + new_size;
-    if (end > region.file->end_bytes() && region.file->shared->reserved_bytes() < end &&
-        region.file->shared->Reserve(end) != SharedObject::Failure::kNone) {
+    if (region.file->shared->Reserve(end) != SharedObject::Failure::kNone) {
       return std::unexpected(MapError::kNoMemory);
     }
   }
@@ -638,8 +637,7 @@ Result<void, MapError> AddressSpace::ShowOther(GuestAddr address, std::uint64_t 
   }
   const Mapping& mapping = region->mapping;
   const std::shared_ptr<SharedObject> object = region->file->shared;
-  if (offset_bytes + size_bytes > object->reserved_bytes() &&
-      object->Reserve(offset_bytes + size_bytes) != SharedObject::Failure::kNone) {
+  if (object->Reserve(offset_bytes + size_bytes) != SharedObject::Failure::kNone) {
     return std::unexpected(MapError::kNoMemory);
   }
   MapRequest request{.address = address,

@@ -22,7 +22,8 @@ SharedObject::~SharedObject() {
 
 SharedObject::Failure SharedObject::Reserve(std::uint64_t end) {
   constexpr std::uint64_t kLeastBytes = 1_MiB;  // so that what grows moves now and then only
-  if (end <= reserved_bytes_) return Failure::kNone;
+  // One of a fixed size has all that it will ever have: what lies behind cannot be accessed.
+  if (end <= reserved_bytes_ || (size_bytes_ != 0 && bytes_ != nullptr)) return Failure::kNone;
   if (end > MemoryMeter::kMaxReservedBytes) return Failure::kNoRoom;
   const std::uint64_t wanted =
       size_bytes_ != 0 ? PageCeil(end) : std::max(std::bit_ceil(end), kLeastBytes);

@@ -25,7 +25,7 @@ class Pipe {
   // F_SETPIPE_SZ; not below what is in it.
   void SetCapacity(std::size_t bytes) {
     capacity_ = bytes;
-    Tell();
+    Tell(kPollOut);
   }
   std::size_t Peek(std::span<std::byte> out) const;
   void Drop(std::size_t count);

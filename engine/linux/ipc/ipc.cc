@@ -26,7 +26,8 @@ void Ipc::EndProcess(Process& process) {
   constexpr std::int32_t kMostValue = 32767;  // SEMVMX
   const auto promised = adjustments.find(process.pid);
   if (promised == adjustments.end()) return;
-  for (const auto& [id, changes] : promised->second) {
+  for (const auto& [id, adjustment] : promised->second) {
+    const std::vector<std::int32_t>& changes = adjustment.changes;
     SemaphoreSet* const set = semaphores.Find(id);
     if (set == nullptr) continue;
     for (std::size_t i = 0; i < changes.size(); ++i) {

@@ -11,7 +11,7 @@
 
 #include "engine/linux/ipc/objects.h"
 #include "engine/memory/shared_object.h"
-#include "engine/vfs/services.h"
+#include "engine/vfs/disk_charge.h"
 
 namespace glovebox::engine {
 
@@ -69,8 +69,11 @@ struct Ipc {
   IpcTable<MessageQueue> queues{kMostQueues};
   std::map<std::string, std::shared_ptr<MqueueInode>> posix_queues;
   // What semop(2) with SEM_UNDO has promised, by process and set: what to add when it ends.
-  using Adjustments = std::map<std::int32_t, std::vector<std::int32_t>>;
-  std::map<std::uint32_t, Adjustments> adjustments;
+  struct Adjustment {
+    std::vector<std::int32_t> changes;  // by semaphore; charged
+    DiskCharge charge;
+  };
+  std::map<std::uint32_t, std::map<std::int32_t, Adjustment>> adjustments;
   std::uint64_t semaphore_count = 0;
 
   // Applies what the process has promised.

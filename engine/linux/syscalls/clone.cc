@@ -174,6 +174,7 @@ SyscallResult Clone(Task& task, Request request) {
       task.kernel.EndByLimit(LimitId::kMemory);
       return kENOMEM;
     }
+    if (!copy && copy.error() == MapError::kTooManyMappings) return kENOMEM;
     if (!copy) {
       // Never an errno: how much the host has is not for the guest to see.
       task.kernel.FailHost({ErrorCode::kResourceExhausted, "NO_ADDRESS_SPACE",

@@ -412,7 +412,7 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kSetPipeSize: {
       auto* const pipe = dynamic_cast<PipeInode*>(&(*file)->inode());
       if (pipe == nullptr) return kEBADF;
-      if (number == kSetPipeSize) return ResizePipe(task, *pipe, argument.value);
+      if (command.value == kSetPipeSize) return ResizePipe(task, *pipe, argument.value);
       return static_cast<std::int64_t>(pipe->pipe()->capacity());
     }
     case kAddSeals:

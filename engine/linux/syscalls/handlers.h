@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/linux/abi/common.h"
+#include "engine/linux/abi/ipc.h"
 #include "engine/linux/abi/x86_64.h"
 #include "engine/linux/signals.h"
 #include "engine/linux/syscall_result.h"
@@ -143,6 +144,19 @@ SyscallResult SysMincore(Task& task, Address address, Size length, Address vecto
 SyscallResult SysMemfdCreate(Task& task, PathPtr name, MemfdFlags flags);
 SyscallResult AddSeals(OpenFile& file, std::uint64_t seals);
 SyscallResult GetSeals(OpenFile& file);
+
+// mqueue.cc: POSIX message queues, mq_overview(7).
+SyscallResult SysMqOpen(Task& task, PathPtr name, OpenFlags flags, FileMode mode,
+                        GuestPtr<const abi::MqAttributes> attributes);
+SyscallResult SysMqUnlink(Task& task, PathPtr name);
+SyscallResult SysMqTimedsend(Task& task, Fd fd, InBuffer buffer, Size size, std::uint32_t priority,
+                             GuestPtr<const abi::Timespec> timeout);
+SyscallResult SysMqTimedreceive(Task& task, Fd fd, OutBuffer buffer, Size size,
+                                GuestPtr<std::uint32_t> priority,
+                                GuestPtr<const abi::Timespec> timeout);
+SyscallResult SysMqNotify(Task& task, Fd fd, GuestPtr<const abi::Sigevent> event);
+SyscallResult SysMqGetsetattr(Task& task, Fd fd, GuestPtr<const abi::MqAttributes> to,
+                              GuestPtr<abi::MqAttributes> from);
 
 // xattr.cc: Extended attributes, xattr(7).
 SyscallResult SysSetxattr(Task& task, PathPtr path, PathPtr name, Address value, Size size,

@@ -64,12 +64,7 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
   }
   inode.TouchAccessed();
   request.name = DisplayPath(task.fs().root, (*file)->path());
-  const auto mapped = MapFile(task.space(), *regular, offset, request);
-  if (!mapped && mapped.error() == MapError::kHostFailed) {
-    task.kernel.FailHost(
-        {ErrorCode::kResourceExhausted, "MMAP_FAILED", "the host did not map " + request.name, {}});
-  }
-  return FromMap(task, mapped);
+  return FromMap(task, MapFile(task.space(), *regular, offset, request));
 }
 
 // MAP_32BIT: the lowest free range of the second GiB. arch/x86/kernel/sys_x86_64.c, find_start_end.

@@ -138,6 +138,13 @@ Errno FromMapError(Task& task, MapError error) {
     case MapError::kMemoryLimit:
       task.kernel.EndByLimit(LimitId::kMemory);
       return kENOMEM;
+    case MapError::kHostFailed:
+      // Never an errno: how much the host has is not for the guest to see.
+      task.kernel.FailHost({ErrorCode::kResourceExhausted,
+                            "MAP_FAILED",
+                            "the host did not map memory of the guest",
+                            {}});
+      return kENOMEM;
     default:
       return kENOMEM;
   }

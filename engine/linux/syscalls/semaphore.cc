@@ -65,24 +65,31 @@ struct Outcome {
 };
 Outcome Perform(Task& task, SemaphoreSet& set, const Operations& operations) {
   std::vector<SemaphoreSet::Semaphore> semaphores = set.semaphores;
-  auto& promised = task.kernel.ipc().adjustments[task.process.pid];
-  std::vector<std::int32_t> adjustments = promised[set.id];
-  adjustments.resize(semaphores.size());
+  std::vector<std::int32_t> changes;
+  Ipc::Adjustment* promised = nullptr;
+  if (std::ranges::any_of(operations, [](const auto& o) { return (o.flags & kUndo) != 0; })) {
+    promised = &task.kernel.ipc().adjustments[task.process.pid][set.id];
+    const std::uint64_t bytes = semaphores.size() * sizeof(std::int32_t);
+    if (promised->charge.bytes() == 0 && !promised->charge.Add(task.kernel.services(), bytes))
+      return {kENOSPC, nullptr};
+    changes = promised->changes;
+    changes.resize(semaphores.size());
+  }
   for (const abi::SemaphoreOperation& operation : operations) {
     SemaphoreSet::Semaphore& semaphore = semaphores[operation.number];
     const std::int32_t value = semaphore.value + operation.change;
     if ((operation.change == 0 && semaphore.value != 0) || value < 0) return {Errno{}, &operation};
     if (value > kMostValue) return {kERANGE, nullptr};
     if ((operation.flags & kUndo) != 0) {
-      const std::int32_t undo = adjustments[operation.number] - operation.change;
+      const std::int32_t undo = changes[operation.number] - operation.change;
       if (undo < -kMostValue - 1 || undo > kMostValue) return {kERANGE, nullptr};
-      adjustments[operation.number] = undo;
+      changes[operation.number] = undo;
     }
     semaphore.value = value;
     semaphore.last_pid = task.process.pid;
   }
   set.semaphores = std::move(semaphores);
-  promised[set.id] = std::move(adjustments);
+  if (promised != nullptr) promised->changes = std::move(changes);
   set.operated = IpcSeconds(task.kernel);
   return {};
 }
@@ -135,8 +142,8 @@ void DropPromises(Ipc& ipc, std::int32_t id, std::optional<std::size_t> number) 
     if (found == sets.end()) continue;
     if (!number) {
       sets.erase(found);
-    } else if (*number < found->second.size()) {
-      found->second[*number] = 0;
+    } else if (*number < found->second.changes.size()) {
+      found->second.changes[*number] = 0;
     }
   }
 }
