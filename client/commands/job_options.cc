@@ -218,6 +218,22 @@ void SetUser(const v1::RootConfig& config, v1::JobSpec& spec) {
   if (config.gid() != 0) world.insert({"gid", std::to_string(config.gid())});
 }
 
+// A user without a group has the group of its number, as users of most distributions do.
+template <typename Map>
+Result<void, Error> SetUserOption(const std::string& text, Map& world) {
+  if (text.empty()) return {};
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string uid = text.substr(0, colon);
+  const std::string gid = colon == text.size() ? uid : text.substr(colon + 1);
+  for (const auto& [row, id] :
+       {std::pair(engine::WorldId::kUid, uid), std::pair(engine::WorldId::kGid, gid)}) {
+    if (id.empty() || id.find_first_not_of("0123456789") != std::string::npos)
+      return BadOption("--user", text, "UID or UID:GID is wanted, as numbers");
+    world[std::string(engine::Row(row).name)] = id;
+  }
+  return {};
+}
+
 Result<std::optional<BlobSource>, Error> HashStdin(const std::string& path) {
   if (path.empty()) return std::nullopt;
   auto source = HashHostFile(path);
@@ -262,6 +278,10 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
   list("--label", options.labels, "K=V", "Note something with the job, for yourself");
   app.add_option("--seed", options.seed, "Seed of all randomness in the box (default 0)")
       ->type_name("N");
+  app.add_option("--user", options.user,
+                 "Who the program is in the box, as numbers (default 0: root; the same as --world "
+                 "uid=UID --world gid=GID)")
+      ->type_name("UID[:GID]");
   app.add_option("--schedule", options.schedule,
                  "How tasks take turns: round-robin, or chaos, which draws it from --seed and so "
                  "shakes out races (the same as --world scheduling=POLICY)")
@@ -309,6 +329,7 @@ Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std:
   if (done) done = SetLimits(options.limits, plan.spec);
   if (done) done = CheckWorld(options.world);
   if (done) done = SetPairs("--world", options.world, *plan.spec.mutable_world());
+  if (done) done = SetUserOption(options.user, *plan.spec.mutable_world());
   if (done && !options.schedule.empty()) {
     (*plan.spec.mutable_world())[std::string(engine::Row(engine::WorldId::kScheduling).name)] =
         options.schedule;

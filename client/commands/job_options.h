@@ -28,6 +28,7 @@ struct JobOptions {
   std::string trace;  // "syscalls" or nothing
   std::string clock = "virtual";
   std::uint64_t seed = 0;
+  std::string user;      // UID[:GID]; empty: root
   std::string schedule;  // a value of the world's row "scheduling"; empty: its default
   bool keep_mtime = false;
 };

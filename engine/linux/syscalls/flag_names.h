@@ -285,9 +285,9 @@ inline constexpr BitName kShmNames[] = {Bit(010000, "SHM_RDONLY"), Bit(020000, "
                                         Bit(040000, "SHM_REMAP"), Bit(0100000, "SHM_EXEC")};
 using ShmFlags = Flags<kShmNames>;
 
-inline constexpr BitName kMessageNames[] = {Bit(04000, "IPC_NOWAIT"), Bit(010000, "MSG_NOERROR"),
+inline constexpr BitName kSysvMessageNames[] = {Bit(04000, "IPC_NOWAIT"), Bit(010000, "MSG_NOERROR"),
                                             Bit(020000, "MSG_EXCEPT"), Bit(040000, "MSG_COPY")};
-using MessageFlags = Flags<kMessageNames>;
+using SysvMessageFlags = Flags<kSysvMessageNames>;
 
 inline constexpr BitName kShmCommandNames[] = {
     Bit(0, "IPC_RMID"),  Bit(1, "IPC_SET"),   Bit(2, "IPC_STAT"),

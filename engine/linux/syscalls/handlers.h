@@ -194,9 +194,9 @@ SyscallResult SysSemctl(Task& task, int id, int number, SemaphoreCommandArgument
                         Address argument);
 SyscallResult SysMsgget(Task& task, int key, IpcFlags flags);
 SyscallResult SysMsgsnd(Task& task, int id, GuestPtr<const std::int64_t> buffer, Size size,
-                        MessageFlags flags);
+                        SysvMessageFlags flags);
 SyscallResult SysMsgrcv(Task& task, int id, GuestPtr<std::int64_t> buffer, Size size,
-                        GuestLong type, MessageFlags flags);
+                        GuestLong type, SysvMessageFlags flags);
 SyscallResult SysMsgctl(Task& task, int id, MessageCommandArgument command, Address buffer);
 
 // process.cc: The process itself: exit(2), execve(2), ids, limits, uname(2), prctl(2), futex(2),

@@ -4,6 +4,8 @@
 #include <limits>
 #include <vector>
 
+#include "engine/linux/events/pid_file.h"
+#include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/memory_ranges.h"
 
@@ -208,6 +210,35 @@ SyscallResult SysMadvise(Task& task, Address address, Size length, Advice advice
                       row->value == kAdvicePopulateWrite ? Access::kWrite : Access::kRead);
   }
   return space.IsMapped(address.value, *size) ? SyscallResult(0) : kENOMEM;
+}
+
+// What one process may advise another are hints alone: process_madvise(2).
+SyscallResult SysProcessMadvise(Task& task, Fd pidfd, InVectors vectors, Size count, Advice advice,
+                                Hex flags) {
+  constexpr int kWillNeed = 3, kCold = 20, kPageOut = 21;
+  if (flags.value != 0) return kEINVAL;
+  const auto list = ReadVectors(task, vectors.first, count.value);
+  if (!list) return list.error();
+  const auto file = FileOf(task, pidfd);
+  if (!file) return file.error();
+  const auto* const pid_file = dynamic_cast<PidFile*>(file->get());
+  if (pid_file == nullptr) return kEBADF;
+  const Process* const process = pid_file->process();
+  if (process == nullptr || process->ended) return kESRCH;
+  if (advice.value != kWillNeed && advice.value != kCold && advice.value != kPageOut)
+    return kEINVAL;
+  if (process != &task.process && !task.credentials.privileged()) return kEPERM;
+  Task& target = *process->threads.front();
+  std::int64_t done = 0;
+  for (const abi::Iovec& vector : *list) {
+    const auto size = CheckRange(target, vector.base, vector.length, kEINVAL);
+    const Errno error = !size                                                        ? size.error()
+                        : *size != 0 && !target.space().IsMapped(vector.base, *size) ? kENOMEM
+                                                                                     : Errno{};
+    if (error != Errno{}) return done != 0 ? SyscallResult(done) : error;
+    done += static_cast<std::int64_t>(vector.length);
+  }
+  return done;
 }
 
 SyscallResult SysMsync(Task& task, Address address, Size length, SyncFlags flags) {

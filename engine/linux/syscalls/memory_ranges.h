@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/linux/syscall_result.h"
+#include "engine/linux/syscalls/flag_names.h"
 #include "engine/linux/task.h"
 #include "engine/memory/address_space.h"
 
@@ -24,5 +25,9 @@ bool CanLock(const Task& task);
 bool MayLock(Task& task, std::uint64_t size);
 // RLIMIT_AS: room for `size` bytes more.
 bool MayGrow(Task& task, std::uint64_t size);
+
+// memory_advice.cc: process_madvise(2).
+SyscallResult SysProcessMadvise(Task& task, Fd pidfd, InVectors vectors, Size count, Advice advice,
+                                Hex flags);
 
 }  // namespace glovebox::engine

@@ -17,7 +17,7 @@ constexpr std::uint64_t kMessageCost = 64;         // of ours, beside the bytes
 using Messages = std::deque<std::unique_ptr<Message>>;
 
 // The message that msgrcv(2) asks for.
-Messages::iterator Select(Messages& messages, std::int64_t type, MessageFlags flags) {
+Messages::iterator Select(Messages& messages, std::int64_t type, SysvMessageFlags flags) {
   if (flags.Has(kCopy)) {
     const auto index = static_cast<std::uint64_t>(type);
     return index < messages.size() ? messages.begin() + type : messages.end();
@@ -103,7 +103,7 @@ SyscallResult SysMsgget(Task& task, int key, IpcFlags flags) {
 }
 
 SyscallResult SysMsgsnd(Task& task, int id, GuestPtr<const std::int64_t> buffer, Size size,
-                        MessageFlags flags) {
+                        SysvMessageFlags flags) {
   const bool waited = task.call->progress != 0;
   if (size.value > kMostMessageBytes || id < 0) return kEINVAL;
   const auto type = task.memory().Read(buffer);
@@ -134,7 +134,7 @@ SyscallResult SysMsgsnd(Task& task, int id, GuestPtr<const std::int64_t> buffer,
 }
 
 SyscallResult SysMsgrcv(Task& task, int id, GuestPtr<std::int64_t> buffer, Size size,
-                        GuestLong type, MessageFlags flags) {
+                        GuestLong type, SysvMessageFlags flags) {
   const bool waited = task.call->progress != 0;
   if (static_cast<std::int64_t>(size.value) < 0 || id < 0) return kEINVAL;
   if (flags.Has(kCopy) && (flags.Has(kExcept) || !flags.Has(kIpcNoWait))) return kEINVAL;

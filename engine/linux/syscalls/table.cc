@@ -8,6 +8,7 @@
 
 #include "engine/linux/syscalls/event_handlers.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/memory_ranges.h"
 #include "engine/linux/syscalls/sockets.h"
 
 namespace glovebox::engine {
@@ -320,8 +321,8 @@ constexpr SyscallRow kSyscalls[] = {
     {"fanotify_init", 300, 338, 262, {}, Support::kAbsent, ""},
     {"fanotify_mark", 301, 339, 263, {}, Support::kAbsent, ""},
     {"prlimit64", 302, 340, 261, Bind<&SysPrlimit64>(kWide), Support::kFull, ""},
-    {"name_to_handle_at", 303, 341, 264, {}, Support::kAbsent, ""},
-    {"open_by_handle_at", 304, 342, 265, {}, Support::kAbsent, ""},
+    {"name_to_handle_at", 303, 341, 264, Bind<&Refuse<kEOPNOTSUPP>>(), Support::kRefused, "files have no handles, as on file systems that cannot be exported"},
+    {"open_by_handle_at", 304, 342, 265, Bind<&Refuse<kEPERM>>(), Support::kRefused, "files have no handles"},
     {"clock_adjtime", 305, 343, 266, Bind<&SysClockAdjtime>(), Support::kPartial, "reads; setting is EPERM: time is virtual, see the guest's world"},
     {"syncfs", 306, 344, 267, Bind<&SysSyncfs>(), Support::kFull, ""},
     {"sendmmsg", 307, 345, 269, Bind<&SysSendmmsg>(), Support::kPartial, "as sendmsg"},
@@ -368,7 +369,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"openat2", 437, 437, 437, Bind<&SysOpenat2>(), Support::kFull, ""},
     {"pidfd_getfd", 438, 438, 438, Bind<&SysPidfdGetfd>(), Support::kFull, ""},
     {"faccessat2", 439, 439, 439, Bind<&SysFaccessat2>(), Support::kFull, ""},
-    {"process_madvise", 440, 440, 440, {}, Support::kAbsent, ""},
+    {"process_madvise", 440, 440, 440, Bind<&SysProcessMadvise>(), Support::kFull, ""},
     {"epoll_pwait2", 441, 441, 441, Bind<&SysEpollPwait2>(kWide), Support::kFull, ""},
     {"mount_setattr", 442, 442, 442, {}, Support::kAbsent, ""},
     {"quotactl_fd", 443, 443, 443, {}, Support::kAbsent, ""},
