@@ -176,6 +176,6 @@ class Box {
 };
 
 // Raised whenever a change alters what any guest can observe. A result belongs to its epoch.
-inline constexpr std::uint32_t kEpoch = 2;
+inline constexpr std::uint32_t kEpoch = 3;
 
 }  // namespace glovebox::engine
