@@ -35,6 +35,8 @@ std::int64_t BitDistance(const Cpu& cpu, const Instruction& in) {
   return (extended >> std::countr_zero(static_cast<unsigned>(bits))) * (bits / 8);
 }
 
+constexpr std::uint32_t kLeastArea = 512;  // of FXSAVE, XSAVE and their kin
+
 bool IsSegment(const ZydisDecodedOperand& operand) {
   return IsRegister(operand) && ZydisRegisterGetClass(operand.reg.value) == ZYDIS_REGCLASS_SEGMENT;
 }
@@ -77,7 +79,7 @@ std::uint32_t AlignmentOf(const Instruction& in, std::uint32_t size_bytes) {
   constexpr Row kRows[] = {{2, 2},  {4, 4},  {6, 4},  {8, 8},  {10, 8},
                            {14, 2}, {28, 4}, {94, 2}, {108, 4}};
   // FXSAVE, XSAVE and their kin: where alignment is not even this, #AC instead of #GP.
-  constexpr std::uint32_t kLeastArea = 512, kAreaAlignment = 4;
+  constexpr std::uint32_t kAreaAlignment = 4;
   if (size_bytes >= kLeastArea) return kAreaAlignment;
   const auto* const row = std::ranges::find(kRows, size_bytes, &Row::size_bytes);
   return row == std::end(kRows) ? 1 : row->alignment;
@@ -223,7 +225,9 @@ bool ChecksAlignmentInVain(const Cpu& cpu, AddressSpace& memory, const Instructi
   if (IsNeverChecked(instruction) || RepeatsNever(cpu, instruction)) return false;
   if (error_waits && WaitsForX87(instruction)) return false;
   for (const MemoryAccess& access : AccessesOf(cpu, instruction)) {
-    if (!IsCanonical(access.address) || access.beyond_limit) return false;
+    // FXSAVE, XSAVE and their kin look at alignment first.
+    const bool is_refused = access.beyond_limit && access.size_bytes < kLeastArea;
+    if (!IsCanonical(access.address) || is_refused) return false;
     if (access.address % access.alignment != 0) return true;
     if (memory.Resolve(access.address, access.size_bytes, access.access)) return false;
   }
