@@ -38,7 +38,7 @@ struct Program {
   GuestAddr brk_start = 0;
   GuestAddr brk = 0;
   std::uint32_t barriers = 0;  // registered with membarrier(2)
-  bool locks_future = false;  // mlockall(2), MCL_FUTURE
+  bool locks_future = false;   // mlockall(2), MCL_FUTURE
 
   Program(abi::AbiId the_abi, std::unique_ptr<AddressSpace> the_space,
           std::unique_ptr<x86::Vcpu> the_cpu)
@@ -109,7 +109,7 @@ class Process {
 
   int exit_signal = 0;  // what the parent gets when the process ends; 0: nothing
   bool is_subreaper = false;
-  int oom_score_adjustment = 0;  // /proc/PID/oom_score_adj; children inherit it
+  int oom_score_adjustment = 0;      // /proc/PID/oom_score_adj; children inherit it
   bool huge_pages_disabled = false;  // prctl(2): kept, there are none
   bool has_executed = false;  // execve(2) after fork(2): setpgid(2) of the parent comes too late
   // CPU time in virtual nanoseconds: of all its threads, and of children that were waited for.

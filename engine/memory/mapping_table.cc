@@ -158,8 +158,7 @@ std::size_t MappingTable::HostPieces(GuestAddr start, GuestAddr end) const {
     const bool goes_on =
         it != regions_.begin() && std::prev(it)->second.mapping.end == it->first &&
         std::prev(it)->second.file == region.file &&
-        std::prev(it)->second.mapping.file_offset_bytes +
-                (it->first - std::prev(it)->first) ==
+        std::prev(it)->second.mapping.file_offset_bytes + (it->first - std::prev(it)->first) ==
             region.mapping.file_offset_bytes;
     if (!goes_on) ++count;
   }

@@ -45,9 +45,8 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
     // An overlay's whiteout, 0:0, is for everybody: mknod(2).
     const bool whiteout = type == kTypeCharDevice && device == 0;
     if (!at->ref.inode && !whiteout && !task.credentials.privileged()) return kEPERM;
-    const auto node =
-        MakeSpecialInode(task.kernel.services(), static_cast<FileType>(type), permissions,
-                         static_cast<std::uint32_t>(device));
+    const auto node = MakeSpecialInode(task.kernel.services(), static_cast<FileType>(type),
+                                       permissions, static_cast<std::uint32_t>(device));
     return FromResult(task.kernel.files().MakeNode(*at, node, task.credentials));
   }
   const auto made = task.kernel.files().MakeFile(*at, permissions, task.credentials);

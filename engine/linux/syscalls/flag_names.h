@@ -285,8 +285,9 @@ inline constexpr BitName kShmNames[] = {Bit(010000, "SHM_RDONLY"), Bit(020000, "
                                         Bit(040000, "SHM_REMAP"), Bit(0100000, "SHM_EXEC")};
 using ShmFlags = Flags<kShmNames>;
 
-inline constexpr BitName kSysvMessageNames[] = {Bit(04000, "IPC_NOWAIT"), Bit(010000, "MSG_NOERROR"),
-                                            Bit(020000, "MSG_EXCEPT"), Bit(040000, "MSG_COPY")};
+inline constexpr BitName kSysvMessageNames[] = {Bit(04000, "IPC_NOWAIT"),
+                                                Bit(010000, "MSG_NOERROR"),
+                                                Bit(020000, "MSG_EXCEPT"), Bit(040000, "MSG_COPY")};
 using SysvMessageFlags = Flags<kSysvMessageNames>;
 
 inline constexpr BitName kShmCommandNames[] = {
