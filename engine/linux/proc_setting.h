@@ -14,9 +14,8 @@ class SettingFile : public Inode {
   using Show = std::function<std::string()>;
   // Takes what was written, without the newline behind it. Errno{}: taken.
   using Take = std::function<Errno(std::string_view)>;
-  SettingFile(std::shared_ptr<VfsServices> services, std::uint32_t permissions, Show show,
-              Take take)
-      : Inode(std::move(services), kTypeRegular, permissions, kProcDevice),
+  SettingFile(std::shared_ptr<VfsServices> services, std::uint32_t mode, Show show, Take take)
+      : Inode(std::move(services), kTypeRegular, mode, kProcDevice),
         show_(std::move(show)),
         take_(std::move(take)) {}
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;

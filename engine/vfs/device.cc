@@ -37,9 +37,9 @@ class OpenDevice : public OpenFile {
 class DeadEnd : public Inode {
  public:
   DeadEnd(std::shared_ptr<VfsServices> services, FileType type, std::uint32_t mode,
-          std::uint64_t number)
+          std::uint64_t device_number)
       : Inode(std::move(services), type, mode) {
-    special_device = number;
+    special_device = device_number;
   }
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef&, int) override {
     return std::unexpected(kENXIO);

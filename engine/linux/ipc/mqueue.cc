@@ -39,11 +39,12 @@ OpenMqueue::~OpenMqueue() {
 }
 
 IoResult OpenMqueue::Read(std::uint64_t from, std::span<std::byte> out) {
-  const auto& notice = queue().notice;
+  const auto& registered = queue().notice;
   const std::string text =
       fmt::format("QSIZE:{:<10} NOTIFY:{:<5} SIGNO:{:<5} NOTIFY_PID:{:<6}\n", queue().total_bytes(),
-                  notice ? notice->notify : 0, notice && notice->notify == 0 ? notice->signal : 0,
-                  notice ? notice->pid : 0);
+                  registered ? registered->notify : 0,
+                  registered && registered->notify == 0 ? registered->signal : 0,
+                  registered ? registered->pid : 0);
   if (from >= text.size()) return 0;
   const std::size_t count = std::min(out.size(), text.size() - static_cast<std::size_t>(from));
   std::memcpy(out.data(), text.data() + from, count);

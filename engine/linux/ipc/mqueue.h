@@ -30,9 +30,9 @@ class MqueueInode : public Inode {
     const OpenFile* by = nullptr;  // the description that it was asked for through
   };
 
-  MqueueInode(std::shared_ptr<VfsServices> services, std::uint32_t permissions,
+  MqueueInode(std::shared_ptr<VfsServices> services, std::uint32_t mode,
               std::uint64_t most_messages, std::uint64_t message_bytes)
-      : Inode(std::move(services), kTypeRegular, permissions, kMqueueDevice),
+      : Inode(std::move(services), kTypeRegular, mode, kMqueueDevice),
         most_messages_(most_messages),
         message_bytes_(message_bytes) {}
   Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override;

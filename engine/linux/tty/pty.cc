@@ -226,19 +226,19 @@ PtsDirectory::PtsDirectory(Kernel& kernel)
   is_mount_point = true;
 }
 
-Result<std::shared_ptr<Terminal>, Errno> PtsDirectory::Add(bool outside, std::uint32_t uid) {
-  std::uint32_t number = 0;
-  while (nodes_.contains(number)) ++number;
-  if (number >= kMaxTerminals) return std::unexpected(kENOSPC);
-  auto terminal = std::make_shared<Terminal>(kernel_, number, outside);
+Result<std::shared_ptr<Terminal>, Errno> PtsDirectory::Add(bool outside, std::uint32_t owner) {
+  std::uint32_t terminal_number = 0;
+  while (nodes_.contains(terminal_number)) ++terminal_number;
+  if (terminal_number >= kMaxTerminals) return std::unexpected(kENOSPC);
+  auto terminal = std::make_shared<Terminal>(kernel_, terminal_number, outside);
   if (!terminal->ChargeDisk()) return std::unexpected(kENOSPC);
   auto node = std::make_shared<SlaveInode>(services(), terminal);
-  node->uid = uid;
-  nodes_.emplace(number, std::move(node));
+  node->uid = owner;
+  nodes_.emplace(terminal_number, std::move(node));
   return terminal;
 }
 
-void PtsDirectory::Remove(std::uint32_t number) { nodes_.erase(number); }
+void PtsDirectory::Remove(std::uint32_t terminal_number) { nodes_.erase(terminal_number); }
 
 Result<std::shared_ptr<OpenFile>, IoFailure> PtsDirectory::OpenNode(const Terminal& terminal,
                                                                     int flags) {
@@ -249,10 +249,11 @@ Result<std::shared_ptr<OpenFile>, IoFailure> PtsDirectory::OpenNode(const Termin
 }
 
 Result<std::shared_ptr<Inode>, Errno> PtsDirectory::Find(const std::string& name) {
-  std::uint32_t number = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (parsed.ec != std::errc() || std::to_string(number) != name) return std::unexpected(kENOENT);
-  const auto found = nodes_.find(number);
+  std::uint32_t terminal_number = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), terminal_number);
+  if (parsed.ec != std::errc() || std::to_string(terminal_number) != name)
+    return std::unexpected(kENOENT);
+  const auto found = nodes_.find(terminal_number);
   if (found == nodes_.end()) return std::unexpected(kENOENT);
   return found->second;
 }

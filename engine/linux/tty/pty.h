@@ -18,8 +18,8 @@ class PtsDirectory : public Directory {
 
   explicit PtsDirectory(Kernel& kernel);
   // A terminal with the lowest free number. ENOSPC: there are as many as there may be.
-  Result<std::shared_ptr<Terminal>, Errno> Add(bool outside, std::uint32_t uid);
-  void Remove(std::uint32_t number);
+  Result<std::shared_ptr<Terminal>, Errno> Add(bool outside, std::uint32_t owner);
+  void Remove(std::uint32_t terminal_number);
   // Opens the node of a terminal: what TIOCGPTPEER and the box' own streams do.
   Result<std::shared_ptr<OpenFile>, IoFailure> OpenNode(const Terminal& terminal, int flags);
 
