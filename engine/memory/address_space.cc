@@ -374,7 +374,7 @@ bool AddressSpace::CopyCharged(AddressSpace& child, GuestAddr start, GuestAddr e
                     (run - page) << kPageShift);
       }
       if (run < chunk_end && (flags_[run] & kCharged) != 0) return false;
-      page = run + 1;
+      page = run < chunk_end ? run + 1 : run;
     }
   }
   return true;

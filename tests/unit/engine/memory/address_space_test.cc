@@ -113,6 +113,20 @@ TEST_F(ForkTest, PrivatePagesAreCopiedAndPartWays) {
   EXPECT_EQ(meter_.used_bytes(), before);
 }
 
+// Written pages are counted in chunks of 2 MiB; a run of them goes on over their edges.
+TEST_F(ForkTest, ARunOfWrittenPagesIsCopiedOverTheEdgeOfAChunk) {
+  constexpr GuestAddr kEdge = 4_MiB;
+  ASSERT_TRUE(MapAt(kEdge - 2 * kPageSize, 4 * kPageSize));
+  for (GuestAddr at = kEdge - 2 * kPageSize; at != kEdge + 2 * kPageSize; at += kPageSize) {
+    ASSERT_TRUE(Write(at, "written"));
+  }
+  const auto child = space_->Fork();
+  ASSERT_TRUE(child);
+  for (GuestAddr at = kEdge - 2 * kPageSize; at != kEdge + 2 * kPageSize; at += kPageSize) {
+    EXPECT_EQ(ReadIn(**child, at, 7), "written") << at;
+  }
+}
+
 TEST_F(ForkTest, PrivateFilePagesShowTheFileOrWhatWasWrittenOverIt) {
   const HostFd file = File(std::string(kPageSize, 'a') + std::string(kPageSize, 'b'));
   ASSERT_TRUE(MapFile(file, 2 * kPageSize, 3 * kPageSize));
