@@ -96,10 +96,12 @@ void GiveAwayChildren(Process& process) {
   for (Process* const child : process.children) {
     child->parent = heir;
     heir->children.push_back(child);
-    if (!child->ended) tty::NoteNewParent(*child, process);
+    // Whatever it had asked for: nobody is to end the heir so. kernel/exit.c, reparent_leader.
+    child->exit_signal = kSIGCHLD;
     if (child->ended) {
-      child->exit_signal = kSIGCHLD;
       TellEnd(*child);
+    } else {
+      tty::NoteNewParent(*child, process);
     }
   }
   // Reaping takes from the heir's list.

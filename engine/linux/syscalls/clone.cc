@@ -189,7 +189,9 @@ SyscallResult Clone(Task& task, Request request) {
       has(kCloneThread) ? processes.AddThread(task) : processes.AddProcess(task.kernel, parent);
   if (!child) return kEAGAIN;
   if (!has(kCloneThread)) {
-    child->process.exit_signal = static_cast<int>(request.exit_signal);
+    // A sibling tells the common parent as its maker does: kernel/fork.c, copy_process.
+    child->process.exit_signal =
+        has(kCloneParent) ? task.process.exit_signal : static_cast<int>(request.exit_signal);
     child->process.limits = task.process.limits;
     child->process.group = task.process.group;
     child->process.session = task.process.session;
