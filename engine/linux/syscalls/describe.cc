@@ -83,7 +83,18 @@ std::string Describe(const Statx& v) {
                      v.size);
 }
 std::string Describe(const Siginfo& v) {
-  return fmt::format("{{si_signo={}, si_code={}}}", SignalName(v.signal), v.code);
+  // Which member of the union holds: sigaction(2), "The siginfo_t argument to a SA_SIGINFO
+  // handler".
+  std::string more;
+  if (v.code <= 0) {
+    more = fmt::format(", si_pid={}, si_uid={}", v.sender.pid, v.sender.uid);
+  } else if (v.signal == kSIGCHLD) {
+    more = fmt::format(", si_pid={}, si_uid={}, si_status={}", v.child.pid, v.child.uid,
+                       v.child.status);
+  } else if ((kSynchronous & SetOf(v.signal)) != 0 && v.signal != kSIGSYS) {
+    more = fmt::format(", si_addr={:#x}", v.fault.address);
+  }
+  return fmt::format("{{si_signo={}, si_code={}{}}}", SignalName(v.signal), v.code, more);
 }
 std::string Describe(const SignalStack& v) {
   return fmt::format("{{ss_sp={:#x}, ss_flags={}, ss_size={}}}", v.pointer, v.flags, v.size);
