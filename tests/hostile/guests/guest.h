@@ -26,6 +26,7 @@ enum {
   kMmap = 9,
   kMprotect = 10,
   kSigaction = 13,
+  kRtSigprocmask = 14,
   kSigreturn = 15,
   kReadv = 19,
   kWritev = 20,

@@ -1,0 +1,7 @@
+// Output and nothing else.
+#include "guest.h"
+
+void Main(void) {
+  Say("ready\n");
+  for (;;) Say("more and more\n");
+}
