@@ -149,6 +149,8 @@ class Run {
       if (diverged_) return SetFailure(*diverged_, ended);
       const bool waits = *state != RunState::kRunning;
       bool wait = waits && !replayed;
+      // Of what came earlier there may be room for more now; nothing else would say so.
+      if (InjectLive(waits)) wait = false;
       do {
         if (wait && IsFrozen(*state) && doors_.InputIsReady()) wait = false;
         if (wait) doors_.Drain();
@@ -275,6 +277,7 @@ class Run {
         acted = true;
         continue;
       }
+      if (acted) return true;  // the box goes on from here first
       // A system call may take many slices at one moment, but not for ever.
       const bool moved = last_moment_ != now;
       last_moment_ = now;
@@ -287,9 +290,9 @@ class Run {
       if (waits && next.while_waiting()) {
         // Not the read that was interrupted then: it gets its bytes.
         doors_.LetOneReadThrough();
-        return doors_.InputIsReady() || acted;
+        return doors_.InputIsReady();
       }
-      return acted;
+      return false;
     }
     return acted;
   }

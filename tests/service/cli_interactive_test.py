@@ -26,6 +26,11 @@ class Interactive(CliTest):
         person.wait_for(PROMPT)
         return person
 
+    def run_at(self, person, script):
+        """Runs a script in the foreground. Returns once it has the terminal: a key that came earlier would be the
+        shell's, which reads keys until a while after it has shown the end of the line (as it does without a box)."""
+        person.say(f"{BUSYBOX} sh -c 'echo be\"\"gun; {script}'".encode(), b"begun\r\n")
+
     def test_a_shell_is_typed_at(self):
         person = self.shell()
         person.say(b"echo $((6*7))", b"42\r\n")
@@ -41,20 +46,18 @@ class Interactive(CliTest):
 
     def test_keys_reach_the_foreground(self):
         person = self.shell()
-        person.type(b"/bin/busybox cat\r")
-        person.wait_for(b"cat\r\n")
+        self.run_at(person, "exec /bin/busybox cat")
         person.say(b"twice", b"twice\r\ntwice\r\n")
         person.type(b"\x03")
         person.wait_for(PROMPT)
         person.say(b"echo $?", b"130\r\n")
         person.wait_for(PROMPT)
-        person.type(b"/bin/busybox cat\r")
-        person.wait_for(b"cat\r\n")
+        self.run_at(person, "exec /bin/busybox cat")
         person.type(b"\x1a")
         person.wait_for(b"Stopped")
         person.wait_for(PROMPT)
         person.type(b"fg\r")
-        person.wait_for(b"/bin/busybox cat\r\n")
+        person.wait_for(b"exec /bin/busybox cat\"\r\n")
         person.say(b"again", b"again\r\nagain\r\n")
         person.type(b"\x04")
         person.wait_for(PROMPT)
@@ -76,6 +79,10 @@ class Interactive(CliTest):
         person.wait_for(b"ready\r\n")
         person.resize(33, 111)
         person.wait_for(b"33 111\r\n")
+        person.type(b"\x03")
+        person.wait_for(PROMPT)
+        person.say(b"exit 5", b"exit 5\r\n")
+        self.assertEqual(person.end(), 5)
 
     def test_an_editor_edits(self):
         person = self.sit_down("-it", "--", BUSYBOX, "sh", "-c",
@@ -99,15 +106,14 @@ class Interactive(CliTest):
         person.type(b"\x1b[A")  # the history
         person.wait_for(b"echo words at the edn")
         person.type(b"\x15")
-        person.say(b"busy\t", b"busy", end=b"")
+        person.say(b"busy\t", b"busybox ", end=b"")
         person.type(b"\x03")
         person.wait_for(PROMPT)
-        person.type(b"/bin/busybox cat\r")
-        person.wait_for(b"cat\r\n")
+        self.run_at(person, "exec /bin/busybox cat")
         person.type(b"\x1a")
         person.wait_for(b"Stopped")
         person.wait_for(PROMPT)
-        person.say(b"jobs", b"Stopped                 /bin/busybox cat\r\n")
+        person.say(b"jobs", b"Stopped                 /bin/busybox sh -c")
         person.wait_for(PROMPT)
         person.say(b"/bin/busybox cat & wait", b"Stopped")  # a reader in the background
         person.type(b"\x03")
@@ -119,7 +125,7 @@ class Interactive(CliTest):
 
     def test_the_terminal_gets_its_modes_back(self):
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGSEGV, signal.SIGABRT):
-            person = self.shell()
+            person = self.shell("--linger", "1")  # two of them leave no word for the daemon
             self.assertNotEqual(termios.tcgetattr(person.tty), person.modes)
             person.process.send_signal(number)
             self.assertIn(person.end(), (128 + number, -number))
@@ -151,13 +157,17 @@ class Interactive(CliTest):
 
     def test_a_sleeper_is_stopped_and_goes_on(self):
         person = self.shell("--clock", "real")
-        person.type(b"/bin/busybox sleep 3600\r")
-        person.wait_for(b"3600\r\n")
+        self.run_at(person, "trap \"echo go\"\"es on\" CONT; trap \"exit 3\" INT; "
+                            "/bin/busybox sleep 3600 & wait; wait")
         person.type(b"\x1a")
         person.wait_for(b"Stopped")
         person.wait_for(PROMPT)
-        person.type(b"fg\r")
-        person.wait_for(b"sleep 3600\r\n")
+        person.say(b"fg", b"goes on\r\n")
+        person.type(b"\x03")
+        person.wait_for(PROMPT)
+        person.say(b"echo $?", b"3\r\n")
+        person.wait_for(PROMPT)
+        self.run_at(person, "exec /bin/busybox sleep 3600")
         person.type(b"\x03")
         person.wait_for(PROMPT)
         person.say(b"exit", b"exit\r\n")

@@ -75,7 +75,7 @@ class Restarts(unittest.TestCase):
         self.assertEqual(person.end(), 9)
         job = self.home.call("job", "ls", "--ids").stdout.decode().strip()
         shown = self.home.call("logs", job).stdout
-        self.assertEqual(shown.count(b"first\r\n"), 1)
+        self.assertEqual(shown.count(b"\r\nfirst\r\n"), 1)  # the answer; the line that asks for it ends with it too
         self.assertIn(b"echo half $a\r\nhalf 42\r\n", shown)
 
     def test_input_goes_on_where_it_stopped(self):

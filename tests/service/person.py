@@ -10,6 +10,8 @@ import termios
 import cli_harness
 from cli_harness import PATIENCE_S
 
+CLOSE_S = 10  # for a client to end its job; what it would leave behind only makes others wait
+
 
 class Person:
     """A terminal of this machine with a command in it."""
@@ -56,7 +58,12 @@ class Person:
         return self.process.wait(PATIENCE_S)
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        """Leaves; a client that still runs ends its job first, so that it keeps nothing busy that others wait for."""
+        self.process.terminate()
+        try:
+            self.process.wait(CLOSE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         os.close(self.screen)
         os.close(self.tty)
