@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,16 @@ void OccupyStandardDescriptors() {
 [[gnu::section(".preinit_array"),
   gnu::used]] void (*before_libraries)() = OccupyStandardDescriptors;
 
+// While no call waits for it, gRPC looks at a connection that is being made only every 5 s, and
+// lets it time out meanwhile: that long a daemon that is started again would seem to be gone. There
+// is no channel argument for it; gRPC's doc/environment_variables.md names this.
+void WatchConnections() {
+  ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  WatchConnections();
   return glovebox::client::RunCommandLine(std::vector<std::string>(argv + 1, argv + argc));
 }
