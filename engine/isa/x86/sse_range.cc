@@ -58,9 +58,10 @@ std::uint32_t FlagsOf(const ExtendedFloat& exact, const FloatFormat& format, Rou
   const ExtendedFloat denormal = ShiftedDown(exact, format.least_exponent - exact.exponent);
   const bool inexact = RoundTo(denormal, format.precision, rounding).inexact;
   if (!is_masked(kMxcsrUnderflow)) {
-    // Of halves hardware says whether the denormal is inexact.
-    const bool is_half = format.precision == kHalf.precision;
-    return kMxcsrUnderflow | (is_half ? precision_if(inexact) : precision);
+    // Of a single that is a denormal itself hardware makes no half without losing something.
+    const bool halves_denormal =
+        format.precision == kHalf.precision && exact.exponent < kSingle.least_exponent;
+    return kMxcsrUnderflow | (halves_denormal ? std::uint32_t{kMxcsrPrecision} : precision);
   }
   if ((mxcsr & kMxcsrFlushToZero) != 0) return kMxcsrUnderflow | kMxcsrPrecision;
   return inexact ? kMxcsrUnderflow | kMxcsrPrecision : 0;

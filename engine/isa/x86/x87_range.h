@@ -131,7 +131,14 @@ using RangedSubtractReversed = Ranged<Fsubr, Reversed<ExactDifference>>;
 using RangedMultiply = Ranged<Fmul, ExactProduct>;
 using RangedDivide = Ranged<Fdiv, ExactQuotient>;
 using RangedDivideReversed = Ranged<Fdivr, Reversed<ExactQuotient>>;
-using RangedScale = Ranged<Fscale, ExactScaling>;
+// Scaling by 0, and by nothing else that is cut to it, leaves a denormal what it was: no underflow.
+struct RangedScale {
+  static X87Outcome<Float80> Apply(std::uint16_t control, const Float80& dst, const Float80& src) {
+    const bool by_zero = src.significand == 0 && (src.sign_exponent & 0x7FFF) == 0;
+    return by_zero ? Fscale::Apply(control, dst, src)
+                   : Ranged<Fscale, ExactScaling>::Apply(control, dst, src);
+  }
+};
 
 // FPREM, FPREM1: a remainder is exact, and may be a denormal.
 template <typename Remainder>

@@ -533,7 +533,8 @@ bool AreInside(CpuMode mode, const DecodedInstruction& instruction, const Machin
                          Cut(address - SegmentBase(operand, state), 32) >= kLowEnd;
       if (wraps) return false;
       if (!below && (mode == CpuMode::kProtected32 || !IsOutOfUsersReach(address))) return false;
-      if (address - kGateAddress < 2 * 4096 || kGateAddress - address < 4096) return false;
+      // The gate's two pages, and what reaches into them: by its size, or by an offset in bits.
+      if (address - (kGateAddress - 4096) < 4 * 4096) return false;
       // Code is not the same on both sides: ours ends in INT3, the host's in a jump to the gate.
       if (address - (kCodeAddress - 4096) < kCodeBytes + 8192) return false;
     }
