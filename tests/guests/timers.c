@@ -122,8 +122,8 @@ static volatile int count;
 static volatile pid_t handled_by;
 static void counts(int signal) {
   (void)signal;
-  count++;
   handled_by = syscall(SYS_gettid);
+  count++;  // last: who waits for it looks at the other
 }
 
 static volatile pid_t other_thread;
