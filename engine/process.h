@@ -175,7 +175,4 @@ class Box {
   virtual BoxReport Report() const = 0;
 };
 
-// Raised whenever a change alters what any guest can observe. A result belongs to its epoch.
-inline constexpr std::uint32_t kEpoch = 3;
-
 }  // namespace glovebox::engine

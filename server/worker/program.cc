@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/epoch.h"
 #include "engine/process.h"
 #include "server/channel/bounds.h"
 #include "server/channel/clean_text.h"

@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "engine/base/host_fd.h"
-#include "engine/process.h"
+#include "engine/epoch.h"
 #include "glovebox/worker/v1/worker.pb.h"
 #include "server/channel/frame.h"
 #include "server/worker/lockdown/namespaces.h"

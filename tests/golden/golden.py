@@ -88,7 +88,7 @@ def check(boxrun, names):
     for failure in failures:
         print(failure)
     if failures:
-        print("A change that guests can observe needs a new epoch: raise kEpoch in engine/process.h and record.")
+        print("A change that guests can observe needs a new epoch: raise kEpoch in engine/epoch.h and record.")
     print(f"{compared} cases as held, {len(failures)} differences")
     return 1 if failures or compared == 0 else 0
 

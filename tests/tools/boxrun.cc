@@ -16,6 +16,7 @@
 
 #include "engine/linux/default_root.h"
 #include "engine/linux/syscalls/table.h"
+#include "engine/epoch.h"
 #include "engine/process.h"
 #include "tests/tools/memory_tree.h"
 

@@ -18,6 +18,7 @@
 #include <iterator>
 #include <set>
 
+#include "engine/epoch.h"
 #include "engine/process.h"
 #include "pool_fixture.h"
 #include "server/channel/frame.h"
