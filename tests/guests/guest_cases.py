@@ -27,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUSYBOX = "/bin/busybox"
 DIRECTORY = "/tmp"  # where a case runs
 PATIENCE_S = 100  # for what must end at all
+PATIENCE_UNMOUNTS = 10
 # engine/linux/default_root.h: both sides start with it.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "USER": "root",
                "LANG": "C.UTF-8", "TERM": "dumb"}
@@ -149,9 +150,19 @@ def natively(case, busybox=BUSYBOX):
         try:
             return run([*command, *clean, *case.argv], case.stdin(), umask=0o022)
         finally:
-            # What came back to us from a mount that the chroot shares must not be there when the directory is removed.
-            for point in reversed([point for point in mount_points() if point.startswith(f"{scratch}/")]):
-                subprocess.run(["umount", "--lazy", point], check=True)
+            unmount_below(scratch)
+
+
+def unmount_below(directory):
+    """What came back to us from a mount that a chroot shares must not be there when the directory is removed."""
+    for _ in range(PATIENCE_UNMOUNTS):
+        points = [point for point in mount_points() if point.startswith(f"{directory}/")]
+        if not points:
+            return
+        # The table is not read at one instant, so that a row of it may be gone already.
+        for point in reversed(points):
+            subprocess.run(["umount", "--lazy", point], check=False, stderr=subprocess.DEVNULL)
+    raise RuntimeError(f"{points} cannot be unmounted")
 
 
 def mount_points():
