@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/epoch.h"
 #include "engine/linux/default_root.h"
 #include "engine/linux/syscalls/table.h"
-#include "engine/epoch.h"
 #include "engine/process.h"
 #include "tests/tools/memory_tree.h"
 
