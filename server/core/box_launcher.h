@@ -113,6 +113,7 @@ struct BoxEnd {
 class BoxEvents {
  public:
   virtual ~BoxEvents() = default;
+  // Again, with the same epoch, where a worker died before it looked at the job and another has it.
   virtual void OnLocked(std::vector<SandboxLayer> layers, std::uint32_t epoch) = 0;
   // stream: 1 stdout, 2 stderr.
   virtual void OnOutput(int stream, std::span<const std::byte> bytes, std::uint64_t icount) = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,10 @@ struct Launch {
     bool wall_limit = false;
   };
   std::optional<Cancel> early_cancel;
+
+  // How often a worker had it, and the epoch that its events were told of.
+  unsigned hand_overs = 0;
+  std::uint32_t epoch = 0;
 
   std::atomic<int> pid{0};
 

@@ -12,6 +12,8 @@ using std::chrono::milliseconds;
 
 // After so many workers in a row that did not come up, launches are told instead of kept waiting.
 constexpr unsigned kFailuresBeforeTelling = 3;
+// Of one launch to workers that die before they look at it.
+constexpr unsigned kMostHandOvers = 3;
 
 milliseconds BackOff(unsigned failures) { return milliseconds(50) * (1 << std::min(failures, 7u)); }
 
@@ -89,7 +91,9 @@ Result<void, Error> PoolCore::ForkOne() {
       io_, std::move(*worker), options_.cancel_grace,
       WorkerLink::Observer{
           .on_ready = [this](const Link& ready) { OnReady(ready); },
-          .on_gone = [this](const Link& gone, const std::string& what) { OnGone(gone, what); }});
+          .on_gone = [this](const Link& gone, const std::string& what) { OnGone(gone, what); },
+          .on_untouched = [this](const std::shared_ptr<Launch>& launch,
+                                 const std::string& what) { OnUntouched(launch, what); }});
   starting_.insert(link);
   link->Start();
   return {};
@@ -128,6 +132,14 @@ void PoolCore::OnGone(const Link& link, const std::string& what) {
   Replenish();
 }
 
+void PoolCore::OnUntouched(const std::shared_ptr<Launch>& launch, const std::string& what) {
+  if (launch->hand_overs >= kMostHandOvers) return launch->Lose(what);
+  Report(what + " before it looked at its job, which another one gets");
+  launch->pid = 0;
+  waiting_.push_front(launch);
+  Match();
+}
+
 void PoolCore::OnStartFailure(const std::string& what) {
   Report("no worker could be started: " + what);
   if (++failures_in_a_row_ >= kFailuresBeforeTelling) {
@@ -159,6 +171,11 @@ void PoolCore::Match() {
     waiting_.pop_front();
     if (!launch->events) continue;  // killed meanwhile
     const Link link = idle_.front();
+    if (launch->hand_overs++ != 0 && launch->epoch != epoch_) {
+      launch->Lose("the epoch of the workers changed while the job was handed over");
+      continue;
+    }
+    launch->epoch = epoch_;
     launch->events->OnLocked(link->layers(), epoch_);
     if (const std::string missing = MissingLayers(*link); !missing.empty()) {
       BoxEnd end;

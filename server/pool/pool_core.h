@@ -58,6 +58,8 @@ class PoolCore : public std::enable_shared_from_this<PoolCore> {
   Result<void, Error> ForkOne();
   void OnReady(const Link& link);
   void OnGone(const Link& link, const std::string& what);
+  // Gives the launch to another worker, a few times.
+  void OnUntouched(const std::shared_ptr<Launch>& launch, const std::string& what);
   void OnStartFailure(const std::string& what);
   // Gives a waiting launch to an idle worker, as long as there are both.
   void Match();

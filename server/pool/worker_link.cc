@@ -145,7 +145,11 @@ void WorkerLink::FinishIfDone() {
   const auto launch = std::exchange(launch_, nullptr);
   if (launch) {
     launch->link = nullptr;
-    launch->Lose(what);
+    if (untouched_ && killed_why_.empty() && observer_.on_untouched) {
+      observer_.on_untouched(launch, what);
+    } else {
+      launch->Lose(what);
+    }
   }
   if (observer_.on_gone) observer_.on_gone(shared_from_this(), what);
 }
@@ -210,6 +214,7 @@ void WorkerLink::Handle(const wire::FromWorker& message) {
   const auto self = shared_from_this();
   const auto launch = launch_;
   const auto events = launch ? launch->events : nullptr;
+  if (launch) untouched_ = false;
   switch (message.kind_case()) {
     case wire::FromWorker::kLocked:
       startup_timer_.cancel();
@@ -277,6 +282,7 @@ void WorkerLink::Run(std::shared_ptr<Launch> launch) {
     return Kill("its job is too large");
   }
   Send(message);
+  untouched_ = true;
 }
 
 void WorkerLink::Signal(int number) {
@@ -324,6 +330,7 @@ void WorkerLink::Resize(const TerminalSize& size) {
 
 void WorkerLink::Send(const wire::ToWorker& message, HostFd descriptor, bool answers_blob) {
   if (!reading_) return;
+  untouched_ = false;
   Outgoing out{
       .bytes = {}, .sent = 0, .descriptor = std::move(descriptor), .answers_blob = answers_blob};
   channel::AppendFrame(message, &out.bytes);

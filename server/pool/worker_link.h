@@ -33,6 +33,10 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
     std::function<void(const std::shared_ptr<WorkerLink>&)> on_ready;  // locked up, waits for a job
     // The process is gone and was waited for. `what` says how, also where no launch is concerned.
     std::function<void(const std::shared_ptr<WorkerLink>&, const std::string& what)> on_gone;
+    // Before on_gone: the launch that the worker had been given. It died by itself before it asked
+    // for the first blob, so that nothing of the guest was looked at; whoever hears this answers
+    // the launch.
+    std::function<void(std::shared_ptr<Launch>, const std::string& what)> on_untouched;
   };
 
   WorkerLink(asio::io_context& io, FreshWorker worker, std::chrono::milliseconds cancel_grace,
@@ -98,6 +102,7 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   std::vector<SandboxLayer> layers_;
   std::shared_ptr<Launch> launch_;
 
+  bool untouched_ = true;  // the launch: nothing came from the worker, nothing else was sent to it
   bool cancelled_ = false;
   bool reading_ = true;                // false: nothing of what it says is heard any more
   std::string killed_why_;             // empty: not by us

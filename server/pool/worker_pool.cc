@@ -33,20 +33,26 @@ class PoolHandle : public BoxHandle {
     });
   }
   void Type(std::span<const std::byte> bytes, bool end) override {
-    Post([copy = std::vector<std::byte>(bytes.begin(), bytes.end()), end](PoolCore&,
-                                                                          const auto& launch) {
-      if (launch->link) launch->link->Type(copy, end);
+    PostLive([copy = std::vector<std::byte>(bytes.begin(), bytes.end()), end](WorkerLink& link) {
+      link.Type(copy, end);
     });
   }
   void Resize(const TerminalSize& size) override {
-    Post([size](PoolCore&, const auto& launch) {
-      if (launch->link) launch->link->Resize(size);
-    });
+    PostLive([size](WorkerLink& link) { link.Resize(size); });
   }
   void Kill() override { KillBecause("on request"); }
   int pid() const override { return launch_->pid; }
 
  private:
+  template <typename Action>
+  void PostLive(Action action) {
+    Post([action = std::move(action)](PoolCore&, const auto& launch) {
+      if (launch->link) return action(*launch->link);
+      // Between two workers there is nobody to keep it, and lost it must not be.
+      if (launch->hand_overs == 0) return;
+      launch->Lose("the worker died before it looked at its job, and input came meanwhile");
+    });
+  }
   void KillBecause(const char* why) {
     Post([why](PoolCore& core, const auto& launch) { core.Kill(launch, why); });
   }
