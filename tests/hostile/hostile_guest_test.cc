@@ -209,6 +209,8 @@ struct Greed {
   std::map<std::string, std::uint64_t> limits;
   const char* out;
 };
+// Without it the test's name holds addresses.
+void PrintTo(const Greed& greed, std::ostream* out) { *out << greed.guest; }
 
 class GreedyGuest : public HostileGuestTest, public testing::WithParamInterface<Greed> {
  protected:

@@ -18,6 +18,8 @@ struct TrickRow {
   const char* program;
   const char* what;  // in OnLost
 };
+// Without it the test's name holds addresses.
+void PrintTo(const TrickRow& row, std::ostream* out) { *out << row.program; }
 
 class HostileWorkerTest : public testing::TestWithParam<TrickRow> {
  protected:

@@ -329,6 +329,8 @@ struct DeathRow {
   const char* script;
   const char* what;
 };
+// Without it the test's name holds addresses.
+void PrintTo(const DeathRow& row, std::ostream* out) { *out << row.script; }
 class WorkerDeathTest : public WorkerPoolTest, public testing::WithParamInterface<DeathRow> {};
 
 TEST_P(WorkerDeathTest, IsToldAsLostAndDisturbsNobodyElse) {
