@@ -1,5 +1,7 @@
 #include "engine/linux/async_notice.h"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "engine/linux/process_table.h"
@@ -35,17 +37,24 @@ void AsyncNotice::Listen(bool wanted, int fd) {
 }
 
 bool AsyncNotice::OnFileEvent(std::uint16_t events) {
-  if (owner == 0) return true;
+  // What may have become true of the file is told, as the event says it: input where it does not.
+  const std::uint16_t told = events == FileEvents::kAnyEvent ? std::uint16_t{kPollIn} : events;
+  const auto* const row =
+      std::ranges::find_if(kBands, [told](const BandRow& r) { return (told & r.event) != 0; });
+  if (row == std::end(kBands)) {
+    Tell(kSiKernel, 0, fd_);
+  } else {
+    Tell(row->code, row->band, fd_);
+  }
+  return true;
+}
+
+void AsyncNotice::Tell(int code, std::int64_t band, int fd) {
+  if (owner == 0) return;
   abi::Siginfo info = SenderInfo(signal == 0 ? kSIGIO : signal, kSiKernel, 0, 0);
-  if (signal != 0) {
-    // What may have become true of the file is told, as the event says it: input where it does not.
-    const std::uint16_t told = events == FileEvents::kAnyEvent ? std::uint16_t{kPollIn} : events;
-    for (const BandRow& row : kBands) {
-      if ((told & row.event) == 0) continue;
-      info.code = row.code;
-      info.poll = {row.band, fd_};
-      break;
-    }
+  if (signal != 0 && code != kSiKernel) {
+    info.code = code;
+    info.poll = {band, fd};
   }
   const ProcessTable& processes = kernel_.processes();
   if (kind == OwnerKind::kThread) {
@@ -61,7 +70,6 @@ bool AsyncNotice::OnFileEvent(std::uint16_t events) {
     }
     for (Process* const process : members) process->Send(info);
   }
-  return true;
 }
 
 }  // namespace glovebox::engine

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "engine/linux/kernel.h"
+#include "engine/vfs/node_watch.h"
 #include "engine/vfs/open_file.h"
 
 namespace glovebox::engine {
@@ -24,10 +26,13 @@ class AsyncNotice final : public FileListener {
   // O_ASYNC was set or cleared by way of this descriptor.
   void Listen(bool wanted, int fd);
   bool OnFileEvent(std::uint16_t events) override;
+  // The owner gets the signal, which says these things where it is not SIGIO without more.
+  void Tell(int code, std::int64_t band, int fd);
 
   OwnerKind kind = OwnerKind::kProcess;
-  int owner = 0;   // 0: nobody
-  int signal = 0;  // 0: SIGIO, without more
+  int owner = 0;                           // 0: nobody
+  int signal = 0;                          // 0: SIGIO, without more
+  std::unique_ptr<NodeWatcher> directory;  // F_NOTIFY
 
  private:
   Kernel& kernel_;

@@ -68,11 +68,60 @@ LoadResult<RegularFile*> FollowScripts(Task& task, ExecRequest& request) {
   }
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task& task,
+// Who the program is that a file makes: execve(2) for the ids, capabilities(7), "Transformation of
+// capabilities during execve()". Files' own capabilities count for nothing.
+struct NewIdentity {
+  Credentials who;
+  bool is_secure = false;  // AT_SECURE
+};
+NewIdentity IdentityAfterExec(const Task& task, const Inode& file) {
+  const Credentials& before = task.credentials;
+  NewIdentity out{before, false};
+  Credentials& who = out.who;
+  Capabilities& has = who.capabilities;
+  constexpr std::uint32_t kGroupMayExecute = 0010;
+  if (!task.no_new_privileges) {
+    if ((file.permissions & kSetUid) != 0) who.euid = file.uid;
+    if ((file.permissions & kSetGid) != 0 && (file.permissions & kGroupMayExecute) != 0)
+      who.egid = file.gid;
+  }
+  const bool root_is_special = (has.secure_bits & kSecureNoRoot) == 0;
+  const bool all_effective = root_is_special && who.euid == 0;
+  has.permitted =
+      root_is_special && (who.uid == 0 || who.euid == 0) ? has.bounding | has.inheritable : 0;
+  const bool sets_id = who.euid != before.uid || who.egid != before.gid;
+  if (task.no_new_privileges &&
+      (sets_id || !IsSubset(has.permitted, before.capabilities.permitted))) {
+    who.euid = who.uid;
+    who.egid = who.gid;
+    has.permitted &= before.capabilities.permitted;
+  }
+  who.suid = who.fsuid = who.euid;
+  who.sgid = who.fsgid = who.egid;
+  if (sets_id) has.ambient = 0;
+  has.permitted |= has.ambient;
+  has.effective = all_effective ? has.permitted : has.ambient;
+  has.secure_bits &= ~std::uint32_t{kSecureKeepCapabilities};
+  out.is_secure =
+      sets_id || (who.uid != 0 && (all_effective || !IsSubset(has.permitted, has.ambient)));
+  return out;
+}
+
+void TakeIdentity(Task& task, NewIdentity to, const Inode& file) {
+  const Credentials& before = task.credentials;
+  Credentials& who = to.who;
+  if (to.is_secure || who.euid != before.euid || who.egid != before.egid)
+    task.parent_death_signal = 0;
+  // Who may not read the program may not look into its process either.
+  task.dumpable = who.uid == who.euid && who.gid == who.egid && MayAccess(file, before, kMayRead);
+  task.credentials = std::move(who);
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const NewIdentity& identity,
                                                                      const LoadedImage& image,
                                                                      GuestAddr interpreter_bias,
                                                                      std::uint8_t word_bytes) {
-  const Credentials& who = task.credentials;
+  const Credentials& who = identity.who;
   return {{kAuxMinSignalStack, kMinSignalStackBytes},
           {kAuxHwcap, x86::Cpuid(1, 0).edx},  // as on Linux: arch/x86/include/asm/elf.h, ELF_HWCAP
           {kAuxPageSize, kPageSize},
@@ -87,7 +136,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const Task&
           {kAuxEuid, who.euid},
           {kAuxGid, who.gid},
           {kAuxEgid, who.egid},
-          {kAuxSecure, 0},
+          {kAuxSecure, identity.is_secure ? 1u : 0u},
           {kAuxRandom, 0},
           {kAuxHwcap2, 0},
           {kAuxExecFilename, 0},
@@ -229,10 +278,12 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   contents.platform = task.kernel.world.Text(program.abi == abi::AbiId::kI386 ? WorldId::kMachine32
                                                                               : WorldId::kMachine);
   SeededRandom(random.Next(), 1).Fill(contents.random);
-  contents.auxv = AuxiliaryVector(task, *image, interpreter_bias, elf->word_bytes);
+  NewIdentity identity = IdentityAfterExec(task, **file);
+  contents.auxv = AuxiliaryVector(identity, *image, interpreter_bias, elf->word_bytes);
   const auto stack = BuildStack(*program.space, layout, elf->executable_stack, contents);
   if (!stack) return std::unexpected(Named(stack.error(), request.filename));
   program.stack = *stack;
+  TakeIdentity(task, std::move(identity), **file);
   Enter(task, std::move(*made));
   return {};
 }

@@ -51,7 +51,17 @@ inline void AddLink(Directory& directory, const std::string& name, std::string t
 }
 
 // The directory of a task: of a process by its leader, or of a thread.
-std::shared_ptr<ProcDirectory> MakeProcessDirectory(const std::shared_ptr<VfsServices>& services,
-                                                    const std::shared_ptr<Task>& task);
+class ProcessDirectory final : public ProcDirectory {
+ public:
+  ProcessDirectory(std::shared_ptr<VfsServices> services, std::shared_ptr<const bool> sealed,
+                   std::shared_ptr<Process> process)
+      : ProcDirectory(std::move(services), std::move(sealed)), process_(std::move(process)) {}
+  const std::shared_ptr<Process>& process() const { return process_; }
+
+ private:
+  const std::shared_ptr<Process> process_;
+};
+std::shared_ptr<ProcessDirectory> MakeProcessDirectory(const std::shared_ptr<VfsServices>& services,
+                                                       const std::shared_ptr<Task>& task);
 
 }  // namespace glovebox::engine

@@ -150,6 +150,7 @@ std::string Stat(Task& task) {
 
 std::string Status(Task& task) {
   const Credentials& who = task.credentials;
+  const Capabilities& has = who.capabilities;
   std::string groups;
   for (const std::uint32_t group : who.groups) groups += fmt::format("{} ", group);
   SignalSet ignored = 0;
@@ -169,15 +170,16 @@ std::string Status(Task& task) {
       "kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\n"
       "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
       "kB\nVmSwap:\t       0 kB\nThreads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
-      "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
+      "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}"
+      "\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
       "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
       task.command, task.fs_context ? task.fs().umask : 0, StateOf(task).letter, StateOf(task).name,
       task.process.pid, task.tid, ParentOf(task), who.uid, who.euid, who.suid, who.fsuid, who.gid,
       who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib, locked_kib, rss_kib, rss_kib,
       task.process.threads.size(), PendingSignals::kMaxQueued, task.signals.own_pending(),
-      task.process.pending.set(), task.signals.blocked(), ignored, caught,
-      task.no_new_privileges ? 1 : 0);
+      task.process.pending.set(), task.signals.blocked(), ignored, caught, has.inheritable,
+      has.permitted, has.effective, has.bounding, has.ambient, task.no_new_privileges ? 1 : 0);
 }
 
 // What can be written: the name, and how much a process is worth to Linux' out-of-memory killer,
@@ -291,10 +293,10 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
 
 }  // namespace
 
-std::shared_ptr<ProcDirectory> MakeProcessDirectory(const std::shared_ptr<VfsServices>& services,
-                                                    const std::shared_ptr<Task>& task) {
+std::shared_ptr<ProcessDirectory> MakeProcessDirectory(const std::shared_ptr<VfsServices>& services,
+                                                       const std::shared_ptr<Task>& task) {
   auto sealed = std::make_shared<bool>(false);
-  auto directory = std::make_shared<ProcDirectory>(services, sealed);
+  auto directory = std::make_shared<ProcessDirectory>(services, sealed, task->shared_process());
   AddProcess(*directory, task);
   const auto threads = AddDirectory(*directory, "task");
   for (Task* const thread : task->process.threads) {

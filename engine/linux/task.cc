@@ -12,7 +12,7 @@ Task::Task(Kernel& the_kernel, std::shared_ptr<Process> the_process, std::uint32
   process.threads.push_back(this);
   const auto uid = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kUid));
   const auto gid = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kGid));
-  credentials = {uid, uid, uid, uid, gid, gid, gid, gid, {}};
+  credentials = Credentials::Of(uid, gid);
   fs().root = fs().working_directory = kernel.files().root();
   fs().umask = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kUmask));
 }

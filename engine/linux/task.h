@@ -85,7 +85,6 @@ class Task {
   std::uint64_t parent_death_signal = 0;
   std::uint64_t personality = 0;
   std::uint64_t timer_slack_ns = 50'000;
-  bool keeps_capabilities = false;
   Priority priority;
   LastTrap last_trap;
   std::optional<CallInFlight> call;

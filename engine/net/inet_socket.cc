@@ -76,7 +76,8 @@ Result<void, IoFailure> InetSocket::Bind(Caller& caller, RawAddressView address)
   const bool group = to.is_v4() && (to.IsMulticast() || to.IsBroadcast());
   if (!to.IsAny() && !to.IsLoopback() && !frees && !group)
     return std::unexpected(to.IsLinkLocal() && endpoint->scope_id == 0 ? kEINVAL : kEADDRNOTAVAIL);
-  if (endpoint->port != 0 && endpoint->port < kFirstUnprivilegedPort && !caller.privileged)
+  if (endpoint->port != 0 && endpoint->port < kFirstUnprivilegedPort &&
+      !caller.Can(Capability::kNetBindService))
     return std::unexpected(kEACCES);
   if (local_.port != 0) return std::unexpected(kEINVAL);
   const std::uint16_t port = endpoint->port != 0 ? endpoint->port : ports_.FreePort();

@@ -166,7 +166,7 @@ Result<void, Errno> Socket::SetSocketOption(Caller& caller, int number,
   const auto number_value = ValueOf<std::int32_t>(value);
   if (!number_value) return std::unexpected(number_value.error());
   const bool forced = number == kSendBufferForce || number == kReceiveBufferForce;
-  if (forced && !caller.privileged) return std::unexpected(kEPERM);
+  if (forced && !caller.Can(Capability::kNetAdmin)) return std::unexpected(kEPERM);
   const auto doubled = [&](int least) {
     // Linux knows no bound; here a message is a buffer of ours before it is charged.
     constexpr int kMostForced = 4 << 20;

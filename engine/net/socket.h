@@ -14,6 +14,7 @@
 #include "engine/net/message_queue.h"
 #include "engine/net/options.h"
 #include "engine/net/socket_inode.h"
+#include "engine/vfs/capabilities.h"
 #include "engine/vfs/open_file.h"
 
 namespace glovebox::engine::net {
@@ -24,16 +25,19 @@ class Network;
 // effective ones.
 class Caller {
  public:
-  explicit Caller(const PeerIds& the_ids, bool is_privileged)
-      : ids(the_ids), privileged(is_privileged) {}
+  explicit Caller(const PeerIds& the_ids, CapabilitySet may) : ids(the_ids), may_(may) {}
   virtual ~Caller() = default;
   // A new node for bind(2): EADDRINUSE where the name is taken, and the errors of paths.
   virtual Result<std::shared_ptr<SocketInode>, Errno> MakeNode(const std::string& path) = 0;
   // For connect(2): ECONNREFUSED where it is no socket, EACCES, and the errors of paths.
   virtual Result<std::shared_ptr<SocketInode>, Errno> FindNode(const std::string& path) = 0;
 
+  bool Can(Capability capability) const { return (may_ & MaskOf(capability)) != 0; }
+
   const PeerIds ids;
-  const bool privileged;
+
+ private:
+  const CapabilitySet may_;
 };
 
 // What goes out by one send; streams take a part of it.

@@ -1,9 +1,10 @@
-// Who asks: the part of credentials(7) that the file system looks at.
+// Who asks: credentials(7) and capabilities(7).
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "engine/vfs/capabilities.h"
 #include "engine/vfs/inode.h"
 
 namespace glovebox::engine {
@@ -12,10 +13,20 @@ struct Credentials {
   std::uint32_t uid = 0, euid = 0, suid = 0, fsuid = 0;
   std::uint32_t gid = 0, egid = 0, sgid = 0, fsgid = 0;
   std::vector<std::uint32_t> groups;
+  Capabilities capabilities;
 
-  // uid 0 has every capability of the box, others none.
-  bool privileged() const { return fsuid == 0; }
+  // A user as after a login: user 0 with every capability, others with none.
+  static Credentials Of(std::uint32_t uid, std::uint32_t gid);
+
+  bool Can(Capability capability) const {
+    return (capabilities.effective & MaskOf(capability)) != 0;
+  }
   bool InGroup(std::uint32_t group) const;
+
+  // The effects of new user ids on capabilities: capabilities(7), "Effect of user ID changes on
+  // capabilities". Call them after the change, with what was before.
+  void FollowUserIds(const Credentials& before);
+  void FollowFilesystemUser(const Credentials& before);
 };
 
 enum AccessBit : std::uint32_t { kMayExecute = 1, kMayWrite = 2, kMayRead = 4 };
@@ -23,9 +34,9 @@ enum AccessBit : std::uint32_t { kMayExecute = 1, kMayWrite = 2, kMayRead = 4 };
 // path_resolution(7), "Permissions". Returns whether every bit of `wanted` is granted.
 bool MayAccess(const Inode& inode, const Credentials& who, std::uint32_t wanted);
 
-// Changing mode, owner or times: the owner or root.
+// Changing mode or times: the owner, or who counts as the owner of all.
 inline bool OwnsOrPrivileged(const Inode& inode, const Credentials& who) {
-  return who.privileged() || who.fsuid == inode.uid;
+  return who.fsuid == inode.uid || who.Can(Capability::kFowner);
 }
 
 }  // namespace glovebox::engine

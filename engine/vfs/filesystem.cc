@@ -144,8 +144,8 @@ Result<void, Errno> Filesystem::Link(const std::shared_ptr<Inode>& inode, const 
 Result<void, Errno> Filesystem::MayDelete(Directory& parent, const Inode& victim,
                                           const Credentials& who) const {
   if (!MayAccess(parent, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
-  if ((parent.permissions & kSticky) != 0 && !who.privileged() && who.fsuid != victim.uid &&
-      who.fsuid != parent.uid) {
+  if ((parent.permissions & kSticky) != 0 && !who.Can(Capability::kFowner) &&
+      who.fsuid != victim.uid && who.fsuid != parent.uid) {
     return std::unexpected(kEPERM);
   }
   return {};

@@ -312,6 +312,12 @@ static void processes(void) {
   CHECK_EQ(handled, SIGUSR1 * 1000 + SI_QUEUE);
   CHECK_ERRNO(syscall(SYS_pidfd_send_signal, own, SIGUSR2, &info, 0), EINVAL);
   CHECK_ERRNO(syscall(SYS_pidfd_send_signal, own, 65, NULL, 0), EINVAL);
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d", getpid());
+  const int in_proc = open(path, O_RDONLY | O_DIRECTORY);  // as good, for this call
+  CHECK_EQ(syscall(SYS_pidfd_send_signal, in_proc, 0, NULL, 0), 0);
+  CHECK_ERRNO(syscall(SYS_pidfd_getfd, in_proc, 0, 0), EBADF);
+  close(in_proc);
   CHECK_ERRNO(syscall(SYS_pidfd_send_signal, 0, SIGUSR1, NULL, 0), EBADF);
   CHECK_ERRNO(syscall(SYS_pidfd_send_signal, 999, SIGUSR1, NULL, 0), EBADF);
   CHECK_ERRNO(read(own, &info, sizeof info), EINVAL);
@@ -369,7 +375,8 @@ static void processes(void) {
   CHECK_EQ(info.si_code, CLD_KILLED);
   CHECK_EQ(info.si_status, SIGKILL);
   close(made);
-  CHECK_ERRNO(syscall(SYS_clone, kClonePidfd | CLONE_PARENT_SETTID | SIGCHLD, 0, &made, 0, 0), EINVAL);
+  CHECK_ERRNO(syscall(SYS_clone, kClonePidfd | CLONE_PARENT_SETTID | SIGCHLD, 0, &made, 0, 0),
+              EINVAL);
   struct {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
   } arguments = {.flags = kClonePidfd, .pidfd = (uintptr_t)&made, .exit_signal = SIGCHLD};

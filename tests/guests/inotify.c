@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -62,13 +63,13 @@ static const char* events(void) {
   return text;
 }
 
-#define EXPECT(expected)                                                        \
-  do {                                                                          \
-    const char* actual_ = events();                                             \
-    if (strcmp(actual_, expected) != 0) {                                       \
+#define EXPECT(expected)                                                            \
+  do {                                                                              \
+    const char* actual_ = events();                                                 \
+    if (strcmp(actual_, expected) != 0) {                                           \
       printf("%s:%d: \"%s\", not \"%s\"\n", __FILE__, __LINE__, actual_, expected); \
-      ++failures;                                                               \
-    }                                                                           \
+      ++failures;                                                                   \
+    }                                                                               \
   } while (0)
 
 static void make(const char* name) {
@@ -246,6 +247,51 @@ static void reading(void) {
   close(set), close(queue);
 }
 
+// fcntl(2), F_NOTIFY: a signal for what happens in a directory.
+static int notices;
+static siginfo_t noticed;
+static void OnNotice(int signal, siginfo_t* info, void* context) {
+  (void)signal, (void)context;
+  ++notices;
+  noticed = *info;
+}
+
+static void directory_signals(void) {
+  const struct sigaction action = {.sa_sigaction = OnNotice, .sa_flags = SA_SIGINFO | SA_RESTART};
+  CHECK_EQ(sigaction(SIGRTMIN, &action, NULL), 0);
+  const int file = open("n1", O_CREAT | O_WRONLY, 0644);
+  CHECK_ERRNO(fcntl(file, F_NOTIFY, DN_CREATE), ENOTDIR);
+  const int directory = open(".", O_RDONLY);
+  CHECK_EQ(fcntl(directory, F_NOTIFY, DN_MULTISHOT), 0);  // nothing to take back
+  CHECK_EQ(fcntl(directory, F_SETSIG, SIGRTMIN), 0);
+  CHECK_EQ(fcntl(directory, F_NOTIFY, DN_CREATE | DN_DELETE), 0);
+  CHECK_EQ(fcntl(directory, F_GETOWN), getpid());
+  CHECK_EQ(write(file, "x", 1), 1);
+  CHECK_EQ(notices, 0);
+  CHECK_EQ(mkdir("d", 0755), 0);
+  CHECK_EQ(notices, 1);
+  CHECK_EQ(noticed.si_fd, directory);
+  CHECK_EQ(noticed.si_code, POLL_MSG);
+  CHECK_EQ(noticed.si_band, POLLIN | POLLRDNORM | POLLMSG);
+  CHECK_EQ(rmdir("d"), 0);
+  CHECK_EQ(notices, 1);  // once
+  CHECK_EQ(fcntl(directory, F_NOTIFY, DN_MODIFY | DN_MULTISHOT), 0);
+  CHECK_EQ(write(file, "x", 1), 1);
+  CHECK_EQ(write(file, "x", 1), 1);
+  CHECK_EQ(notices, 3);
+  CHECK_EQ(fcntl(directory, F_NOTIFY, DN_ATTRIB), 0);  // added to what there is
+  CHECK_EQ(fchmod(file, 0600), 0);
+  CHECK_EQ(notices, 4);
+  CHECK_EQ(fcntl(directory, F_NOTIFY, 0), 0);
+  CHECK_EQ(write(file, "x", 1), 1);
+  CHECK_EQ(notices, 4);
+  CHECK_EQ(fcntl(directory, F_NOTIFY, DN_DELETE), 0);
+  CHECK_EQ(close(directory), 0);
+  CHECK_EQ(close(file), 0);
+  CHECK_EQ(unlink("n1"), 0);
+  CHECK_EQ(notices, 4);
+}
+
 int main(void) {
   CHECK_EQ(mkdir("inotify-dir", 0755), 0);
   CHECK_EQ(chdir("inotify-dir"), 0);
@@ -254,6 +300,7 @@ int main(void) {
   nodes();
   masks();
   reading();
+  directory_signals();
   CHECK_EQ(chdir(".."), 0);
   CHECK_EQ(rmdir("inotify-dir"), 0);
   REPORT();

@@ -36,7 +36,7 @@ mount -t devpts -o newinstance,ptmxmode=0666 none "$0/merged/dev/pts" && mount -
 mount -t tmpfs none "$0/merged/dev/shm" && busybox ip link set lo up || exit 125
 root=$0/merged; shift
 %s
-chroot "$root" /usr/bin/env -i -C /tmp %s "$@"
+chroot "$root" /usr/bin/env -i --default-signal -C /tmp %s "$@"
 """
 # qemu-user with what it needs of this machine, at /qemu.
 QEMU_FILES = """

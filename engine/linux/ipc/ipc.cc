@@ -7,7 +7,7 @@
 namespace glovebox::engine {
 
 bool IpcOwner::Allows(const Credentials& who, std::uint32_t wanted) const {
-  if (who.euid == 0) return true;
+  if (who.Can(Capability::kIpcOwner)) return true;
   const auto in_group = [&who](std::uint32_t group) {
     return who.egid == group || std::ranges::find(who.groups, group) != who.groups.end();
   };

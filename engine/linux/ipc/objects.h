@@ -28,7 +28,7 @@ struct IpcOwner {
   bool Allows(const Credentials& who, std::uint32_t wanted) const;
   // IPC_SET, IPC_RMID.
   bool IsOwner(const Credentials& who) const {
-    return who.euid == 0 || who.euid == uid || who.euid == creator_uid;
+    return who.Can(Capability::kSysAdmin) || who.euid == uid || who.euid == creator_uid;
   }
   abi::IpcPermission Permission() const {
     return {key, uid, gid, creator_uid, creator_gid, mode, sequence, 0, 0, {}};

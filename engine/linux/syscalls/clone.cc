@@ -130,7 +130,6 @@ void Share(Task& task, Task& child, std::uint64_t flags) {
   child.dumpable = task.dumpable;
   child.personality = task.personality;
   child.timer_slack_ns = task.timer_slack_ns;
-  child.keeps_capabilities = task.keeps_capabilities;
   if (!task.priority.resets_on_fork) child.priority = task.priority;
   child.signals.Inherit(task.signals, (flags & kCloneSighand) != 0);
   if ((flags & kCloneClearSighand) != 0) child.signals.handlers().Reset();

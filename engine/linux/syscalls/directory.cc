@@ -44,7 +44,7 @@ SyscallResult MakeNode(Task& task, DirFd dirfd, PathPtr path, std::uint32_t mode
   if (special) {
     // An overlay's whiteout, 0:0, is for everybody: mknod(2).
     const bool whiteout = type == kTypeCharDevice && device == 0;
-    if (!at->ref.inode && !whiteout && !task.credentials.privileged()) return kEPERM;
+    if (!at->ref.inode && !whiteout && !task.credentials.Can(Capability::kMknod)) return kEPERM;
     const auto node = MakeSpecialInode(task.kernel.services(), static_cast<FileType>(type),
                                        permissions, static_cast<std::uint32_t>(device));
     return FromResult(task.kernel.files().MakeNode(*at, node, task.credentials));
@@ -57,7 +57,7 @@ SyscallResult MakeLink(Task& task, DirFd from_dir, PathPtr from, DirFd to_dir, P
                        AtFlags flags) {
   if (flags.HasOther(kAtFollow | kAtEmptyPath)) return kEINVAL;
   // AT_EMPTY_PATH is for those with CAP_DAC_READ_SEARCH.
-  if (flags.Has(kAtEmptyPath) && !task.credentials.privileged()) return kENOENT;
+  if (flags.Has(kAtEmptyPath) && !task.credentials.Can(Capability::kDacReadSearch)) return kENOENT;
   const auto source = Locate(task, from_dir, from, flags.Has(kAtFollow), flags.Has(kAtEmptyPath));
   if (!source) return source.error();
   const auto target = ResolveNew(task, to_dir, to);
@@ -256,7 +256,7 @@ SyscallResult SysChroot(Task& task, PathPtr path) {
   const auto at = task.ResolveGuest(kAtFdCwd, path, {});
   if (!at) return at.error();
   if (!at->ref.inode->is(kTypeDirectory)) return kENOTDIR;
-  if (!task.credentials.privileged()) return kEPERM;
+  if (!task.credentials.Can(Capability::kSysChroot)) return kEPERM;
   return ChangeDirectory(task, at->ref.inode, task.fs().root);
 }
 

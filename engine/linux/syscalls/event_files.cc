@@ -61,7 +61,7 @@ SyscallResult SysTimerfdCreate(Task& task, ClockId clock, TimerfdFlags flags) {
       break;
     case kRealtimeAlarm:
     case kBoottimeAlarm:
-      if (!task.credentials.privileged()) return kEPERM;
+      if (!task.credentials.Can(Capability::kWakeAlarm)) return kEPERM;
       break;
     default:
       return kEINVAL;

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "engine/linux/async_notice.h"
+#include "engine/linux/directory_notice.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
@@ -204,6 +204,7 @@ enum FcntlNumber : int {
   kGetOwnerEx,
   kSetLease = 1024,
   kGetLease,
+  kNotifyDirectory,
   kDupFdCloexec = 1030,
   kSetPipeSize,
   kGetPipeSize,
@@ -263,7 +264,8 @@ SyscallResult ResizePipe(Task& task, PipeInode& inode, std::uint64_t wanted) {
   if (wanted > kMostOfPrivileged) return kEINVAL;
   const std::uint64_t size = std::bit_ceil(std::max<std::uint64_t>(wanted, kPageSize));
   const std::uint64_t now = pipe.capacity();
-  if (size > now && size > Pipe::kMostBytes && !task.credentials.privileged()) return kEPERM;
+  if (size > now && size > Pipe::kMostBytes && !task.credentials.Can(Capability::kSysResource))
+    return kEPERM;
   if (size < pipe.size()) return kEBUSY;
   if (size > now && !inode.ChargeDisk(size - now)) return kENOMEM;
   if (size < now) inode.ReleaseDisk(now - size);
@@ -405,6 +407,16 @@ SyscallResult SysFcntl(Task& task, Fd fd, FcntlCommand command, Hex argument) {
     case kGetLease: {
       constexpr std::int64_t kUnlocked = 2;
       return kUnlocked;
+    }
+    case kNotifyDirectory: {
+      if (!(*file)->inode().is(kTypeDirectory)) return kENOTDIR;
+      AsyncNotice& notice = AsyncNotice::Of(task.kernel, **file);
+      const auto mask = static_cast<std::uint32_t>(argument.value);
+      DirectoryNotice::Set(notice, (*file)->inode(), mask, fd.value);
+      if (!notice.directory) return 0;
+      notice.kind = AsyncNotice::OwnerKind::kProcess;
+      notice.owner = static_cast<int>(task.process.pid);
+      return 0;
     }
     case kSetLease:
       return kEINVAL;  // as on file systems without leases

@@ -170,11 +170,11 @@ Result<std::uint64_t, Errno> CheckRange(const Task& task, GuestAddr address, std
 }
 
 bool CanLock(const Task& task) {
-  return task.credentials.euid == 0 || task.process.limits[kLimitLocked].soft != 0;
+  return task.credentials.Can(Capability::kIpcLock) || task.process.limits[kLimitLocked].soft != 0;
 }
 
 bool MayLock(Task& task, std::uint64_t size) {
-  if (task.credentials.euid == 0) return true;
+  if (task.credentials.Can(Capability::kIpcLock)) return true;
   const std::uint64_t limit = task.process.limits[kLimitLocked].soft;
   const std::uint64_t locked = task.space().LockedBytes();
   return locked <= limit && size <= limit - locked;
@@ -227,7 +227,7 @@ SyscallResult SysProcessMadvise(Task& task, Fd pidfd, InVectors vectors, Size co
   if (process == nullptr || process->ended) return kESRCH;
   if (advice.value != kWillNeed && advice.value != kCold && advice.value != kPageOut)
     return kEINVAL;
-  if (process != &task.process && !task.credentials.privileged()) return kEPERM;
+  if (process != &task.process && !task.credentials.Can(Capability::kSysNice)) return kEPERM;
   Task& target = *process->threads.front();
   std::int64_t done = 0;
   for (const abi::Iovec& vector : *list) {
@@ -275,7 +275,7 @@ SyscallResult SysMlockall(Task& task, Hex flags) {
   }
   if (!CanLock(task)) return kEPERM;
   const bool current = (flags.value & kCurrent) != 0;
-  if (current && task.credentials.euid != 0 &&
+  if (current && !task.credentials.Can(Capability::kIpcLock) &&
       MappedBytes(task) > task.process.limits[kLimitLocked].soft) {
     return kENOMEM;
   }

@@ -190,7 +190,8 @@ SyscallResult SysMsgctl(Task& task, int id, MessageCommandArgument command, Addr
     ipc.queues.Remove(*queue);
     return 0;
   }
-  if (asked.most_bytes > kMostQueueBytes && !task.credentials.privileged()) return kEPERM;
+  if (asked.most_bytes > kMostQueueBytes && !task.credentials.Can(Capability::kSysResource))
+    return kEPERM;
   queue->owner.Set(asked.permission);
   queue->most_bytes = asked.most_bytes;
   queue->changed = IpcSeconds(task.kernel);

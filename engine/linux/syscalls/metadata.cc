@@ -59,6 +59,9 @@ SyscallResult CheckAccess(Task& task, DirFd dirfd, PathPtr path, AccessMode mode
   if (!flags.Has(kAtEffectiveIds)) {
     who.fsuid = who.uid;
     who.fsgid = who.gid;
+    Capabilities& has = who.capabilities;
+    if ((has.secure_bits & kSecureNoSetuidFixup) == 0)
+      has.effective = who.uid == 0 ? has.permitted : 0;
   }
   const auto ref = Locate(task, dirfd, path, !flags.Has(kAtNoFollow), flags.Has(kAtEmptyPath));
   if (!ref) return ref.error();
@@ -71,7 +74,7 @@ SyscallResult ChangeMode(Task& task, const PathRef& ref, std::uint32_t mode) {
   if (inode.is(kTypeSymlink)) return kEOPNOTSUPP;
   if (!OwnsOrPrivileged(inode, task.credentials)) return kEPERM;
   inode.permissions = mode & 07777;
-  if (!task.credentials.privileged() && !task.credentials.InGroup(inode.gid)) {
+  if (!task.credentials.Can(Capability::kFsetid) && !task.credentials.InGroup(inode.gid)) {
     inode.permissions &= ~static_cast<std::uint32_t>(kSetGid);
   }
   inode.TouchChanged();
@@ -83,7 +86,7 @@ SyscallResult ChangeOwner(Task& task, const PathRef& ref, std::uint32_t uid, std
   Inode& inode = *ref.inode;
   constexpr std::uint32_t kLeave = ~0u;
   const Credentials& who = task.credentials;
-  if (!who.privileged()) {
+  if (!who.Can(Capability::kChown)) {
     const bool owns = who.fsuid == inode.uid;
     if (uid != kLeave && (!owns || uid != inode.uid)) return kEPERM;
     if (gid != kLeave && (!owns || !who.InGroup(gid))) return kEPERM;

@@ -38,7 +38,7 @@ Result<std::shared_ptr<MqueueInode>, Errno> Make(Task& task, const std::string& 
                                                  std::uint32_t mode,
                                                  GuestPtr<const abi::MqAttributes> pointer) {
   Ipc& ipc = task.kernel.ipc();
-  const bool privileged = task.credentials.privileged();
+  const bool privileged = task.credentials.Can(Capability::kSysResource);
   abi::MqAttributes asked = kDefaults;
   if (pointer) {
     const auto read = task.memory().Read(pointer);

@@ -1,5 +1,6 @@
 // Processes as files: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2).
 #include "engine/linux/events/pid_file.h"
+#include "engine/linux/proc_directory.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/syscalls/event_handlers.h"
 #include "engine/linux/syscalls/files.h"
@@ -15,6 +16,16 @@ Result<Process*, Errno> ProcessOf(Task& task, Fd fd) {
   if (pid_file == nullptr) return std::unexpected(kEBADF);
   if (pid_file->process() == nullptr) return std::unexpected(kESRCH);
   return pid_file->process();
+}
+
+// For pidfd_send_signal(2) a process' directory of /proc is as good.
+Result<Process*, Errno> ProcessToSignal(Task& task, Fd fd) {
+  const auto file = task.fds().Get(fd.value);
+  const auto* const directory =
+      file ? dynamic_cast<const ProcessDirectory*>(&file->inode()) : nullptr;
+  if (directory == nullptr || file->path_only()) return ProcessOf(task, fd);
+  if (directory->process()->reaped) return std::unexpected(kESRCH);
+  return directory->process().get();
 }
 
 }  // namespace
@@ -38,7 +49,7 @@ SyscallResult InstallPidFile(Task& task, std::shared_ptr<Process> process, int f
 SyscallResult SysPidfdSendSignal(Task& task, Fd pidfd, Signal signal,
                                  GuestPtr<const abi::Siginfo> info, Hex flags) {
   if (flags.value != 0) return kEINVAL;
-  const auto process = ProcessOf(task, pidfd);
+  const auto process = ProcessToSignal(task, pidfd);
   if (!process && process.error() == kEBADF) return kEBADF;
   abi::Siginfo what = SenderInfo(signal.value, kSiUser, task.process.pid, task.credentials.uid);
   if (info) {

@@ -1,4 +1,4 @@
-// The process itself: exit(2), execve(2), ids, limits, uname(2), prctl(2), futex(2), getrandom(2).
+// The process itself: exit(2), execve(2), limits, uname(2), prctl(2), futex(2), getrandom(2).
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -6,13 +6,12 @@
 #include "engine/linux/exec.h"
 #include "engine/linux/exit.h"
 #include "engine/linux/process_table.h"
+#include "engine/linux/syscalls/capabilities.h"
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 
 namespace glovebox::engine {
 namespace {
-
-constexpr std::uint32_t kLeaveId = ~0u;
 
 Result<std::vector<std::string>, Errno> ReadStrings(Task& task, StringArray array) {
   constexpr std::size_t kMaxStringBytes = 128_KiB;
@@ -45,76 +44,6 @@ SyscallResult Exec(Task& task, PathRef file, std::string filename, StringArray a
   return done.error().error;
 }
 
-// setuid(2) and its kin: which of the ids may be taken without privilege.
-bool MayTake(const Credentials& who, std::uint32_t id, std::uint32_t real, std::uint32_t effective,
-             std::uint32_t saved) {
-  return id == kLeaveId || who.euid == 0 || id == real || id == effective || id == saved;
-}
-
-// A group's or a user's three ids as one, so that the calls for both are written once.
-struct IdSet {
-  std::uint32_t Credentials::* real;
-  std::uint32_t Credentials::* effective;
-  std::uint32_t Credentials::* saved;
-  std::uint32_t Credentials::* filesystem;
-};
-constexpr IdSet kUserIds{&Credentials::uid, &Credentials::euid, &Credentials::suid,
-                         &Credentials::fsuid};
-constexpr IdSet kGroupIds{&Credentials::gid, &Credentials::egid, &Credentials::sgid,
-                          &Credentials::fsgid};
-
-SyscallResult SetOne(Task& task, const IdSet& ids, std::uint32_t id) {
-  Credentials& who = task.credentials;
-  if (id == kLeaveId) return kEINVAL;
-  if (who.euid == 0) {
-    who.*ids.real = who.*ids.saved = id;
-  } else if (id != who.*ids.real && id != who.*ids.saved) {
-    return kEPERM;
-  }
-  who.*ids.effective = who.*ids.filesystem = id;
-  return 0;
-}
-
-SyscallResult SetThree(Task& task, const IdSet& ids, std::uint32_t real, std::uint32_t effective,
-                       std::uint32_t saved) {
-  Credentials& who = task.credentials;
-  for (const std::uint32_t id : {real, effective, saved}) {
-    if (!MayTake(who, id, who.*ids.real, who.*ids.effective, who.*ids.saved)) return kEPERM;
-  }
-  if (real != kLeaveId) who.*ids.real = real;
-  if (effective != kLeaveId) who.*ids.effective = effective;
-  if (saved != kLeaveId) who.*ids.saved = saved;
-  who.*ids.filesystem = who.*ids.effective;
-  return 0;
-}
-
-SyscallResult SetTwo(Task& task, const IdSet& ids, std::uint32_t real, std::uint32_t effective) {
-  const Credentials& who = task.credentials;
-  // The saved id follows the effective one where the real id is set or another effective id is
-  // taken.
-  const bool saves = real != kLeaveId || (effective != kLeaveId && effective != who.*ids.real);
-  const std::uint32_t saved = !saves                  ? kLeaveId
-                              : effective != kLeaveId ? effective
-                                                      : who.*ids.effective;
-  return SetThree(task, ids, real, effective, saved);
-}
-
-SyscallResult GetThree(Task& task, const IdSet& ids, GuestPtr<abi::UserId> real,
-                       GuestPtr<abi::UserId> effective, GuestPtr<abi::UserId> saved) {
-  const Credentials& who = task.credentials;
-  if (const auto ok = task.memory().Write(real, {who.*ids.real}); !ok) return ok.error();
-  if (const auto ok = task.memory().Write(effective, {who.*ids.effective}); !ok) return ok.error();
-  return FromResult(task.memory().Write(saved, {who.*ids.saved}));
-}
-
-SyscallResult SetFilesystemId(Task& task, const IdSet& ids, std::uint32_t id) {
-  Credentials& who = task.credentials;
-  const auto old = static_cast<std::int64_t>(who.*ids.filesystem);
-  if (id != kLeaveId && MayTake(who, id, who.*ids.real, who.*ids.effective, who.*ids.saved))
-    who.*ids.filesystem = id;
-  return old;
-}
-
 // The process that a call names: 0 is the caller's. Null: no such process.
 Process* ProcessOf(Task& task, Pid pid) {
   return pid.value == 0 ? &task.process : task.kernel.processes().FindProcess(pid.value);
@@ -128,7 +57,8 @@ SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
   if (to.soft > to.hard) return kEINVAL;
   abi::Rlimit& now = task.process.limits[static_cast<std::size_t>(resource)];
   // Descriptors are a limit of the box: nobody raises it, as on Linux beyond fs.nr_open.
-  if (to.hard > now.hard && (resource == kLimitOpenFiles || !task.credentials.privileged()))
+  if (to.hard > now.hard &&
+      (resource == kLimitOpenFiles || !task.credentials.Can(Capability::kSysResource)))
     return kEPERM;
   now = to;
   if (resource == kLimitStack && task.program) task.space().SetStackLimit(to.soft);
@@ -225,101 +155,6 @@ SyscallResult SysSetsid(Task& task) {
   task.process.session = task.process.group = task.process.pid;
   task.process.terminal.reset();
   return static_cast<std::int64_t>(task.process.pid);
-}
-
-IdResult SysGetuid(Task& task) { return {task.credentials.uid}; }
-IdResult SysGeteuid(Task& task) { return {task.credentials.euid}; }
-IdResult SysGetgid(Task& task) { return {task.credentials.gid}; }
-IdResult SysGetegid(Task& task) { return {task.credentials.egid}; }
-SyscallResult SysSetuid(Task& task, Id id) { return SetOne(task, kUserIds, id.value); }
-SyscallResult SysSetgid(Task& task, Id id) { return SetOne(task, kGroupIds, id.value); }
-SyscallResult SysSetreuid(Task& task, Id real, Id effective) {
-  return SetTwo(task, kUserIds, real.value, effective.value);
-}
-SyscallResult SysSetregid(Task& task, Id real, Id effective) {
-  return SetTwo(task, kGroupIds, real.value, effective.value);
-}
-SyscallResult SysSetresuid(Task& task, Id real, Id effective, Id saved) {
-  return SetThree(task, kUserIds, real.value, effective.value, saved.value);
-}
-SyscallResult SysSetresgid(Task& task, Id real, Id effective, Id saved) {
-  return SetThree(task, kGroupIds, real.value, effective.value, saved.value);
-}
-SyscallResult SysGetresuid(Task& task, GuestPtr<abi::UserId> real, GuestPtr<abi::UserId> effective,
-                           GuestPtr<abi::UserId> saved) {
-  return GetThree(task, kUserIds, real, effective, saved);
-}
-SyscallResult SysGetresgid(Task& task, GuestPtr<abi::UserId> real, GuestPtr<abi::UserId> effective,
-                           GuestPtr<abi::UserId> saved) {
-  return GetThree(task, kGroupIds, real, effective, saved);
-}
-SyscallResult SysSetfsuid(Task& task, Id id) { return SetFilesystemId(task, kUserIds, id.value); }
-SyscallResult SysSetfsgid(Task& task, Id id) { return SetFilesystemId(task, kGroupIds, id.value); }
-
-SyscallResult SysGetgroups(Task& task, int size, GuestPtr<abi::UserId> out) {
-  const auto& groups = task.credentials.groups;
-  if (size < 0 || (size != 0 && static_cast<std::size_t>(size) < groups.size())) return kEINVAL;
-  for (std::size_t i = 0; size != 0 && i < groups.size(); ++i) {
-    if (const auto ok = task.memory().Write(out + i, {groups[i]}); !ok) return ok.error();
-  }
-  return static_cast<std::int64_t>(groups.size());
-}
-SyscallResult SysSetgroups(Task& task, Size size, GuestPtr<const abi::UserId> groups) {
-  constexpr std::uint64_t kMaxGroups = 65536;
-  if (task.credentials.euid != 0) return kEPERM;
-  if (size.value > kMaxGroups) return kEINVAL;
-  std::vector<std::uint32_t> to(static_cast<std::size_t>(size.value));
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    const auto group = task.memory().Read(groups + i);
-    if (!group) return group.error();
-    to[i] = group->value;
-  }
-  task.credentials.groups = std::move(to);
-  return 0;
-}
-
-SyscallResult SysCapget(Task& task, GuestPtr<abi::CapabilityHeader> header,
-                        GuestPtr<abi::CapabilityData> data) {
-  constexpr std::uint32_t kVersion3 = 0x20080522;
-  const auto asked = task.memory().Read(header);
-  if (!asked) return asked.error();
-  if (asked->version != kVersion3) {
-    if (const auto ok = task.memory().Write(header, abi::CapabilityHeader{kVersion3, asked->pid});
-        !ok)
-      return ok.error();
-    return data ? kEINVAL : SyscallResult(0);
-  }
-  if (asked->pid < 0) return kEINVAL;
-  if (!IsSelf(task, asked->pid)) return kESRCH;
-  if (!data) return 0;
-  const bool all = task.credentials.euid == 0;
-  const std::uint32_t low = all ? ~0u : 0u;
-  const std::uint32_t high = all ? 0x1ffu : 0u;  // 41 capabilities, Linux 6.1
-  if (const auto ok = task.memory().Write(data, abi::CapabilityData{low, low, 0}); !ok)
-    return ok.error();
-  return FromResult(task.memory().Write(data + 1, abi::CapabilityData{high, high, 0}));
-}
-
-// Capabilities follow from user ids: what they imply can be set, nothing can be dropped.
-SyscallResult SysCapset(Task& task, GuestPtr<abi::CapabilityHeader> header,
-                        GuestPtr<const abi::CapabilityData> data) {
-  constexpr std::uint32_t kVersion3 = 0x20080522;
-  const auto asked = task.memory().Read(header);
-  if (!asked) return asked.error();
-  if (asked->version != kVersion3) {
-    const auto told = task.memory().Write(header, abi::CapabilityHeader{kVersion3, asked->pid});
-    return told ? SyscallResult(kEINVAL) : told.error();
-  }
-  if (!IsSelf(task, asked->pid)) return kEPERM;
-  const auto low = task.memory().Read(data);
-  const auto high = task.memory().Read(data + 1);
-  if (!low || !high) return kEFAULT;
-  const bool all = task.credentials.euid == 0;
-  const auto equals = [](const abi::CapabilityData& set, std::uint32_t implied) {
-    return set.effective == implied && set.permitted == implied && set.inheritable == 0;
-  };
-  return equals(*low, all ? ~0u : 0u) && equals(*high, all ? 0x1ffu : 0u) ? SyscallResult(0)
-                                                                          : kEPERM;
 }
 
 SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> out) {
@@ -444,7 +279,8 @@ SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument) {
   }
 }
 
-SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, Hex) {
+SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex third, Hex fourth,
+                       Hex fifth) {
   enum Option : int {
     kSetDeathSignal = 1,
     kGetDeathSignal,
@@ -479,7 +315,6 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
     kSetTracer = 0x59616d61,
   };
   constexpr std::size_t kNameBytes = 16;
-  constexpr std::uint64_t kCapabilityCount = 41;  // Linux 6.1
   constexpr std::uint64_t kDefaultSlack = 50'000;
   switch (option.value) {
     case kSetDeathSignal:
@@ -515,24 +350,18 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
     }
     case kGetSeccomp:
     case kGetTiming:
-    case kGetSecureBits:
     case kDisableCounters:
     case kEnableCounters:
       return 0;
     case kSetTiming:
       return argument.value == 0 ? SyscallResult(0) : kEINVAL;
     case kGetKeepCapabilities:
-      return task.keeps_capabilities ? 1 : 0;
     case kSetKeepCapabilities:
-      if (argument.value > 1) return kEINVAL;
-      task.keeps_capabilities = argument.value == 1;
-      return 0;
     case kReadBoundingSet:
-      return argument.value < kCapabilityCount ? SyscallResult(1) : kEINVAL;
     case kDropFromBoundingSet:
-      return argument.value < kCapabilityCount ? kEPERM : kEINVAL;
+    case kGetSecureBits:
     case kSetSecureBits:
-      return argument.value == 0 && task.credentials.privileged() ? SyscallResult(0) : kEPERM;
+      return ControlCapabilities(task, option.value, argument.value);
     case kGetTimeStampCounter:
       return FromResult(task.memory().Write(GuestPtr<std::int32_t>{argument.value}, 1));
     case kSetTimeStampCounter:
@@ -550,12 +379,8 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, H
       return 0;
     case kGetHugePagesDisabled:
       return task.process.huge_pages_disabled ? 1 : 0;
-    case kAmbientCapabilities: {
-      enum Operation : std::uint64_t { kIsSet = 1, kRaise, kLower, kClearAll };
-      if (argument.value == kClearAll) return 0;
-      if (argument.value < kIsSet || argument.value > kClearAll) return kEINVAL;
-      return argument.value == kRaise ? kEPERM : SyscallResult(0);
-    }
+    case kAmbientCapabilities:
+      return ControlAmbient(task, argument.value, third.value, fourth.value, fifth.value);
     case kSetTracer:
       return 0;
     case kSetChildSubreaper:

@@ -37,7 +37,8 @@ Result<Task*, Errno> TaskOf(Task& task, int tid) {
 
 bool MayChange(const Task& task, const Task& other) {
   const Credentials& who = task.credentials;
-  return who.euid == 0 || who.euid == other.credentials.euid || who.euid == other.credentials.uid;
+  return who.Can(Capability::kSysNice) || who.euid == other.credentials.euid ||
+         who.euid == other.credentials.uid;
 }
 
 // kernel/sched/core.c, __sched_setscheduler.
@@ -46,7 +47,7 @@ SyscallResult SetPolicy(const Task& task, Task& to, int policy, bool resets, int
   const PolicyRow* const row = FindPolicy(policy);
   if (row == nullptr || policy == kDeadline || real_time < row->least || real_time > row->most)
     return kEINVAL;
-  const bool privileged = task.credentials.euid == 0;
+  const bool privileged = task.credentials.Can(Capability::kSysNice);
   Priority& priority = to.priority;
   if (!privileged) {
     const auto most =
@@ -96,7 +97,7 @@ bool ForEach(Task& task, int which, int first, int who, Do action) {
 
 // Whether a task may have this nice value: setpriority(2), "Notes".
 bool MayHaveNice(const Task& task, const Task& other, int nice) {
-  if (nice >= other.priority.nice || task.credentials.euid == 0) return true;
+  if (nice >= other.priority.nice || task.credentials.Can(Capability::kSysNice)) return true;
   return static_cast<std::uint64_t>(20 - nice) <= other.process.limits[kLimitNice].soft;
 }
 
@@ -276,7 +277,8 @@ bool IsIoPriority(int priority) {
 
 SyscallResult SysIoprioSet(Task& task, int which, int who, int priority) {
   if (!IsIoPriority(priority) || which < 1 || which > 3) return kEINVAL;
-  if (IoClassOf(priority) == kIoRealTime && task.credentials.euid != 0) return kEPERM;
+  if (IoClassOf(priority) == kIoRealTime && !task.credentials.Can(Capability::kSysNice))
+    return kEPERM;
   bool refused = false;
   if (!ForEach(task, which, 1, who, [&](Task& other) {
         if (MayChange(task, other)) {

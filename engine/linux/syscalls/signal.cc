@@ -66,7 +66,7 @@ SyscallResult ReturnFrom(Task& task, FrameKind kind) {
 
 bool MaySignal(const Task& task, const Process& to, int signal) {
   const Credentials& from = task.credentials;
-  if (from.euid == 0 || &to == &task.process) return true;
+  if (from.Can(Capability::kKill) || &to == &task.process) return true;
   if (signal == kSIGCONT && to.session == task.process.session) return true;
   const Credentials& target = to.threads.front()->credentials;
   return from.euid == target.uid || from.euid == target.suid || from.uid == target.uid ||
@@ -82,8 +82,9 @@ SyscallResult SendTo(Task& task, Process& to, const abi::Siginfo& info) {
 bool MayTrace(const Task& task, const Task& other) {
   const Credentials& to = other.credentials;
   const Credentials& who = task.credentials;
-  if (&task.process == &other.process || who.privileged()) return true;
-  return other.dumpable && who.fsuid == to.uid && who.fsuid == to.euid && who.fsuid == to.suid &&
+  if (&task.process == &other.process || who.Can(Capability::kSysPtrace)) return true;
+  return other.dumpable && IsSubset(to.capabilities.permitted, who.capabilities.effective) &&
+         who.fsuid == to.uid && who.fsuid == to.euid && who.fsuid == to.suid &&
          who.fsgid == to.gid && who.fsgid == to.egid && who.fsgid == to.sgid;
 }
 

@@ -48,7 +48,7 @@ bool IsNarrowTime(abi::Layout layout, int level, int name) {
 }  // namespace
 
 TaskCaller::TaskCaller(Task& task)
-    : Caller(EffectiveIds(task), task.credentials.euid == 0), task_(task) {}
+    : Caller(EffectiveIds(task), task.credentials.capabilities.effective), task_(task) {}
 
 Result<std::shared_ptr<net::SocketInode>, Errno> TaskCaller::MakeNode(const std::string& path) {
   ResolveOptions options;

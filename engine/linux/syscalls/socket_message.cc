@@ -52,13 +52,12 @@ Result<void, Errno> SetSender(Task& task, GuestAddr data, std::uint64_t bytes, n
   net::PeerIds ids;
   std::memcpy(&ids, raw.data(), sizeof(ids));
   const Credentials& who = task.credentials;
-  const bool root = who.euid == 0;
   const auto one_of = [](std::uint32_t id, std::initializer_list<std::uint32_t> ours) {
     return std::ranges::find(ours, id) != ours.end();
   };
-  if ((ids.pid != task.process.pid && !root) ||
-      (!one_of(ids.uid, {who.uid, who.euid, who.suid}) && !root) ||
-      (!one_of(ids.gid, {who.gid, who.egid, who.sgid}) && !root)) {
+  if ((ids.pid != task.process.pid && !who.Can(Capability::kSysAdmin)) ||
+      (!one_of(ids.uid, {who.uid, who.euid, who.suid}) && !who.Can(Capability::kSetuid)) ||
+      (!one_of(ids.gid, {who.gid, who.egid, who.sgid}) && !who.Can(Capability::kSetgid))) {
     return std::unexpected(kEPERM);
   }
   if (task.kernel.processes().FindProcess(static_cast<int>(ids.pid)) == nullptr)

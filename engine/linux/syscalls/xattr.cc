@@ -37,10 +37,13 @@ Errno MayUse(const Task& task, const Inode& inode, std::string_view name, bool w
   const Space space = SpaceOf(name);
   switch (space) {
     case Space::kTrusted:
-      if (who.privileged()) return Errno{};
+      if (who.Can(Capability::kSysAdmin)) return Errno{};
       return writes ? kEPERM : kENODATA;
     case Space::kSecurity:
-      return writes && !who.privileged() ? kEPERM : Errno{};
+      return writes && !who.Can(name == "security.capability" ? Capability::kSetfcap
+                                                              : Capability::kSysAdmin)
+                 ? kEPERM
+                 : Errno{};
     case Space::kUser:
       if (!inode.is(kTypeRegular) && !inode.is(kTypeDirectory)) return writes ? kEPERM : kENODATA;
       if (writes && inode.is(kTypeDirectory) && (inode.permissions & kSticky) != 0 &&
@@ -119,7 +122,7 @@ SyscallResult List(Task& task, Inode& inode, Address list, std::uint64_t size) {
   if (!HasAttributes(inode)) return kEOPNOTSUPP;
   std::string names;
   for (const auto& [name, value] : inode.attributes) {
-    if (SpaceOf(name) == Space::kTrusted && !task.credentials.privileged()) continue;
+    if (SpaceOf(name) == Space::kTrusted && !task.credentials.Can(Capability::kSysAdmin)) continue;
     names += name;
     names += '\0';
   }

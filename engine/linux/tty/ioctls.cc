@@ -167,7 +167,7 @@ SyscallResult BecomeControlling(const Request& request) {
   Process& process = task.process;
   Terminal& terminal = request.terminal;
   const bool leads = process.session == process.pid;
-  const bool privileged = task.credentials.euid == 0;
+  const bool privileged = task.credentials.Can(Capability::kSysAdmin);
   if (leads && terminal.session == process.session && process.terminal.get() == &terminal) return 0;
   if (!leads || process.terminal) return kEPERM;
   if (terminal.session != 0) {
@@ -223,7 +223,7 @@ SyscallResult GetSession(const Request& request) {
 }
 
 SyscallResult HangUp(const Request& request) {
-  if (request.task.credentials.euid != 0) return kEPERM;
+  if (!request.task.credentials.Can(Capability::kSysAdmin)) return kEPERM;
   request.terminal.HangUp();
   return 0;
 }
@@ -353,7 +353,7 @@ namespace glovebox::engine {
 
 // vhangup(2): of the caller's terminal.
 SyscallResult SysVhangup(Task& task) {
-  if (task.credentials.euid != 0) return kEPERM;
+  if (!task.credentials.Can(Capability::kSysTtyConfig)) return kEPERM;
   if (const auto terminal = task.process.terminal) terminal->HangUp();
   return 0;
 }

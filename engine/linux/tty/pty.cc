@@ -116,7 +116,7 @@ class SlaveInode : public Inode {
     Terminal& terminal = *terminal_;
     if (terminal.locked || terminal.other_end_closed()) return std::unexpected(kEIO);
     const Task* const task = terminal.kernel().scheduler.current();
-    if (terminal.exclusive && task != nullptr && !task->credentials.privileged())
+    if (terminal.exclusive && task != nullptr && !task->credentials.Can(Capability::kSysAdmin))
       return std::unexpected(kEBUSY);
     return std::make_shared<OpenSlave>(path, flags, terminal_);
   }

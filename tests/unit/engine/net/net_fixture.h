@@ -14,7 +14,7 @@ namespace glovebox::engine::net {
 
 class PathlessCaller : public Caller {
  public:
-  PathlessCaller() : Caller({7, 1000, 1000}, false) {}
+  PathlessCaller() : Caller({7, 1000, 1000}, CapabilitySet{0}) {}
   Result<std::shared_ptr<SocketInode>, Errno> MakeNode(const std::string&) override {
     return std::unexpected(kENOENT);
   }

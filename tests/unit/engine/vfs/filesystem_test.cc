@@ -81,7 +81,7 @@ TEST_F(FilesystemTest, RemovedDirectoryTakesNoEntries) {
 
 TEST_F(FilesystemTest, StickyDirectoryKeepsOthersFromDeleting) {
   MakeFile("/tmp/roots");
-  who.fsuid = who.uid = who.euid = 1000;
+  who = Credentials::Of(1000, 0);
   EXPECT_EQ(files->Unlink(*FindNew("/tmp/roots"), who).error(), kEPERM);
   MakeFile("/tmp/mine");
   EXPECT_EQ(Find("/tmp/mine")->ref.inode->uid, 1000u);

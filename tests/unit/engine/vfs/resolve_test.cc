@@ -69,10 +69,10 @@ TEST_F(ResolveTest, BeneathRefusesToLeaveItsStart) {
 }
 
 TEST_F(ResolveTest, SearchNeedsExecutePermission) {
-  who.fsuid = who.uid = who.euid = 1000;
+  who = Credentials::Of(1000, 0);
   EXPECT_EQ(ErrorOf("/private/x"), kEACCES);
   EXPECT_TRUE(Find("/private"));
-  who.fsuid = 0;
+  who.capabilities.effective = MaskOf(Capability::kDacReadSearch);
   EXPECT_EQ(ErrorOf("/private/x"), kENOENT);
 }
 

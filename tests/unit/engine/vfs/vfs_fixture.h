@@ -70,7 +70,7 @@ class VfsTest : public testing::Test {
   std::int64_t now_ns = 1'000'000'000;
   std::shared_ptr<VfsServices> services;
   std::unique_ptr<Filesystem> files;
-  Credentials who;  // root
+  Credentials who = Credentials::Of(0, 0);
 };
 
 }  // namespace glovebox::engine
