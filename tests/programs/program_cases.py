@@ -1,8 +1,9 @@
 """Cases of programs.json: real programs of Debian, and how Linux, Glovebox' engine and qemu-user run them.
 
-Fields of a case: name; program (for the table); `sh` (a script for bash) or `argv`; root ("full" unless it says "small"); stdin;
-limits (of boxrun); compare ("output" unless it says "status": for test suites whose output has times in it); qemu (true: a
-single process of its own, which qemu-user can run); tier ("ci" with the small root, else "long").
+Fields of a case: name; program (for the table); `sh` (a script for bash) or `argv`; root ("full" unless it says "small"); stdin, or
+source (a file of sources/ that is its stdin); limits (of boxrun); compare ("output" unless it says "status": for test suites
+whose output has times in it); qemu (true: a single process of its own, which qemu-user can run); tier ("ci" with the small
+root, else "long").
 
 Linux runs a case in name spaces of its own: the root under an overlay in memory, /proc, /dev, a loopback device. In the box it
 is boxrun --root. Both begin with the environment, the directory and the files of a box; neither changes the root.
@@ -51,14 +52,14 @@ class Case:
     """One row of programs.json."""
 
     def __init__(self, row):
-        unknown = set(row) - {"name", "program", "sh", "argv", "root", "stdin", "limits", "compare", "qemu", "tier"}
-        if unknown or ("sh" in row) == ("argv" in row):
-            raise ValueError(f"case {row.get('name')}: wants sh or argv; does not know {unknown}")
+        unknown = set(row) - {"name", "program", "sh", "argv", "root", "stdin", "source", "limits", "compare", "qemu", "tier"}
+        if unknown or ("sh" in row) == ("argv" in row) or ("stdin" in row and "source" in row):
+            raise ValueError(f"case {row.get('name')}: wants sh or argv, stdin or source; does not know {unknown}")
         self.name = row["name"]
         self.program = row["program"]
         self.argv = row.get("argv") or ["/bin/bash", "-c", row["sh"]]
         self.root = row.get("root", "full")
-        self.stdin = row.get("stdin", "").encode()
+        self.stdin = (HERE / "sources" / row["source"]).read_bytes() if "source" in row else row.get("stdin", "").encode()
         self.limits = row.get("limits", "")
         self.compare = row.get("compare", "output")
         self.qemu = row.get("qemu", False)

@@ -25,7 +25,7 @@ def run(boxrun, roots, qemu, seeds, case):
     native = program_cases.natively(case, root)
     first = program_cases.boxed(boxrun, case, root)
     second = program_cases.boxed(boxrun, case, root)
-    chaos = [program_cases.boxed(boxrun, case, root, ["--schedule", "chaos", "--seed", str(seed)]) for seed in range(1, seeds + 1)]
+    chaos = [program_cases.boxed(boxrun, case, root, ["--world", "scheduling=chaos", "--seed", str(seed)]) for seed in range(1, seeds + 1)]
     return Result(case, native, first, second, program_cases.by_qemu(case, root) if qemu and case.qemu else None, chaos)
 
 
