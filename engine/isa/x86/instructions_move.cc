@@ -90,34 +90,35 @@ bool LowerLeave(Emitter& emitter, const Instruction& in) {
   });
 }
 
-// imm: bytes of the frame; a: nesting level, 0 to 31. The whole new frame is asked for first.
+// imm: bytes of the frame; a: nesting level, 0 to 31. Everything is asked for first, in the order
+// of hardware; what that has pushed before a fault is pushed where the fault is seen
+// (memory_access.h).
 template <typename W, typename S>
 struct EnterFrame {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const unsigned level = c.uop->a;
     const S old_top = StackTop<S>(c.cpu);
     const S old_frame = ReadGpr<S>(c.cpu, kRbp * 8);
-    const std::uint32_t pushed = sizeof(W) * (level + 1);
-    const S lowest = old_top - pushed;
-    if (!c.Writable(lowest, pushed)) [[unlikely]]
-      return c.Missed();
-    const S top = lowest - static_cast<std::uint32_t>(c.uop->imm);
-    if (!c.Writable(top, sizeof(W))) [[unlikely]]  // as the SDM has it, although nothing is written
-      return c.Missed();
-    const auto link_at = [&](S from, unsigned i) -> GuestAddr {
+    const auto below = [](S from, unsigned i) -> GuestAddr {
       return static_cast<S>(from - sizeof(W) * i);
     };
-    for (unsigned i = 1; i < level; ++i) {
+    for (unsigned i = 0; i <= level; ++i) {
       W link;
-      if (!c.Load(link_at(old_frame, i), link)) [[unlikely]]
+      if (i != 0 && i != level && !c.Load(below(old_frame, i), link)) [[unlikely]]
+        return c.Missed();
+      if (!c.Writable(below(old_top, i + 1), sizeof(W))) [[unlikely]]
         return c.Missed();
     }
-    const S frame = old_top - sizeof(W);
+    const auto top =
+        static_cast<S>(below(old_top, level + 1) - static_cast<std::uint32_t>(c.uop->imm));
+    if (!c.Writable(top, sizeof(W))) [[unlikely]]  // as the SDM has it, although nothing is written
+      return c.Missed();
+    const auto frame = static_cast<S>(below(old_top, 1));
     c.template Commit<W>(frame, static_cast<W>(old_frame));
     for (unsigned i = 1; i < level; ++i) {
-      c.template Commit<W>(link_at(frame, i), c.template At<W>(link_at(old_frame, i)));
+      c.template Commit<W>(below(frame, i), c.template At<W>(below(old_frame, i)));
     }
-    if (level > 0) c.template Commit<W>(link_at(frame, level), static_cast<W>(frame));
+    if (level > 0) c.template Commit<W>(below(frame, level), static_cast<W>(frame));
     WriteGpr<W>(c.cpu, kRbp * 8, static_cast<W>(frame));
     SetStackTop<S>(c.cpu, top);
     return c.Next();

@@ -234,4 +234,28 @@ bool ChecksAlignmentInVain(const Cpu& cpu, AddressSpace& memory, const Instructi
   return false;
 }
 
+void StoreBeforeFault(const Cpu& cpu, AddressSpace& memory, const Instruction& instruction) {
+  if (instruction.decoded.mnemonic != ZYDIS_MNEMONIC_ENTER) return;
+  std::vector<MemoryAccess> accesses = AccessesOfEnter(cpu, instruction);
+  accesses.pop_back();  // where nothing is written
+  const std::uint64_t frame = accesses.front().address;
+  std::uint64_t value = cpu.gpr[kRbp];
+  for (std::size_t i = 0; i < accesses.size(); ++i) {
+    const MemoryAccess& access = accesses[i];
+    const bool is_misaligned =
+        (cpu.other_flags & kAc) != 0 && access.address % access.alignment != 0;
+    if (!IsCanonical(access.address) || access.beyond_limit || is_misaligned ||
+        memory.Resolve(access.address, access.size_bytes, access.access)) {
+      return;
+    }
+    if (i != 0 && i + 1 == accesses.size()) value = frame;
+    const auto bytes = std::as_writable_bytes(std::span(&value, 1)).first(access.size_bytes);
+    if (access.access == Access::kRead) {
+      memory.CopyIn(bytes, access.address);
+    } else {
+      memory.CopyOut(access.address, bytes);
+    }
+  }
+}
+
 }  // namespace glovebox::engine::x86

@@ -28,4 +28,8 @@ std::vector<MemoryAccess> AccessesOf(const Cpu& cpu, const Instruction& instruct
 // Intel SDM vol. 3A, 6.15, #AC, and table 6-7; what the table leaves open is as on Intel's CPUs.
 bool ChecksAlignmentInVain(const Cpu& cpu, AddressSpace& memory, const Instruction& instruction);
 
+// An instruction at which a fault was found, with nothing done of it: does what hardware has done to
+// memory by then. Of ENTER, that is what it has pushed.
+void StoreBeforeFault(const Cpu& cpu, AddressSpace& memory, const Instruction& instruction);
+
 }  // namespace glovebox::engine::x86

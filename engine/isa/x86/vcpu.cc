@@ -91,6 +91,7 @@ struct Vcpu::State {
   Stop RunStepping(std::uint64_t budget);
   MemoryAccess FaultingAccess(GuestAddr address);
   void JudgeAddress(Stop& stop);
+  void FinishFault(const Stop& stop);
 
   AddressSpace& memory;
   Cpu cpu;
@@ -183,12 +184,23 @@ void Vcpu::State::JudgeAddress(Stop& stop) {
   stop.exception = access.on_stack ? ExceptionKind::kStackFault : ExceptionKind::kGeneralProtection;
 }
 
+// Whatever is only known once an instruction has faulted.
+void Vcpu::State::FinishFault(const Stop& stop) {
+  Instruction instruction;
+  const bool is_fetch =
+      stop.kind == StopKind::kMemoryFault && stop.memory.access == Access::kExecute;
+  if (!is_fetch && decoder.DecodeAt(cpu.rip, instruction)) {
+    StoreBeforeFault(cpu, memory, instruction);
+  }
+}
+
 Stop Vcpu::Run(std::uint64_t budget) {
   Stop stop = state_->IsStepped() ? state_->RunStepping(budget) : state_->runner.Run(budget);
   const bool is_protection =
       stop.kind == StopKind::kException && stop.exception == ExceptionKind::kGeneralProtection;
   if (stop.kind == StopKind::kMemoryFault || is_protection) state_->JudgeAddress(stop);
   state_->cpu.resumes_fault = IsFault(stop);
+  if (state_->cpu.resumes_fault) state_->FinishFault(stop);
   const bool names_instruction =
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);

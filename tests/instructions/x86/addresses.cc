@@ -191,6 +191,30 @@ void TameCompareExchange(const DecodedInstruction& instruction, Scene& scene, Ra
   }
 }
 
+// Frames of up to 31 links: within memory, over each other, or so that a link or a push half way is
+// beyond a border.
+void TameEnter(Scene& scene, Random& random) {
+  constexpr std::uint64_t kFrame = 32 * 8;
+  const auto near_border = [&](std::uint64_t border) {
+    return border - kFrame / 2 + random.Below(kFrame);
+  };
+  const auto draw = [&] {
+    switch (random.Below(8)) {
+      case 0:
+        return near_border(kDataAddress + kFrame);
+      case 1:
+        return near_border(kDataAddress + kWritableBytes + kFrame / 2);
+      case 2:
+        return near_border(kDataEnd + kFrame / 2);
+      default:
+        return kDataAddress + 4096 + random.Below(512) * 8;
+    }
+  };
+  scene.gpr(kRbp) = draw();
+  if (random.Chance(50)) scene.gpr(kRsp) = draw();
+  if (random.Chance(25)) scene.gpr(kRbp) = scene.gpr(kRsp) - random.Below(kFrame);
+}
+
 // Which components an instruction is about; the upper half of RAX means nothing. Drawn one after
 // the other: compilers differ in which operand of an expression they evaluate first.
 void SetComponents(Scene& scene, Random& random) {
@@ -445,7 +469,7 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
       TameJump(instruction, scene, random);
       break;
     case ZYDIS_MNEMONIC_ENTER:
-      scene.gpr(kRbp) = kDataAddress + 4096 + random.Below(512) * 8;
+      TameEnter(scene, random);
       break;
     case ZYDIS_MNEMONIC_RET:
       scene.Store(scene.gpr(kRsp), RandomTarget(scene.rip(), random), scene.pointer_bytes());

@@ -48,9 +48,10 @@ Surroundings MakeSurroundings() {
   return Surroundings(random);
 }
 
-bool IsAllRegisters(ZydisMnemonic mnemonic) {
+bool PushesOrPopsMany(ZydisMnemonic mnemonic) {
   return mnemonic == ZYDIS_MNEMONIC_PUSHA || mnemonic == ZYDIS_MNEMONIC_PUSHAD ||
-         mnemonic == ZYDIS_MNEMONIC_POPA || mnemonic == ZYDIS_MNEMONIC_POPAD;
+         mnemonic == ZYDIS_MNEMONIC_POPA || mnemonic == ZYDIS_MNEMONIC_POPAD ||
+         mnemonic == ZYDIS_MNEMONIC_ENTER;
 }
 
 bool SameState(const MachineState& a, const MachineState& b) { return Same(a, b, Tolerance{}); }
@@ -260,9 +261,9 @@ bool FaultInjector::Try(const DecodedInstruction& instruction, std::span<const s
                         Random& random, InjectionReport& report) {
   text_ = fmt::format("{}[{:02x}] {}", mode_ == CpuMode::kLong64 ? "" : "32 ", fmt::join(code, " "),
                       Disassemble(mode_, code, kCodeAddress));
-  // A REP stops between iterations, a gather between elements; PUSHA and POPA, as hardware does,
-  // between registers, with SP where it was.
-  may_be_partial_ = IsAllRegisters(instruction.info.mnemonic) || instruction.Has(kRepeated) ||
+  // A REP stops between iterations, a gather between elements; PUSHA, POPA and ENTER, as
+  // hardware does, between pushes, with SP where it was.
+  may_be_partial_ = PushesOrPopsMany(instruction.info.mnemonic) || instruction.Has(kRepeated) ||
                     std::ranges::any_of(instruction.All(), [](const ZydisDecodedOperand& operand) {
                       return operand.type == ZYDIS_OPERAND_TYPE_MEMORY &&
                              operand.mem.type == ZYDIS_MEMOP_TYPE_VSIB;

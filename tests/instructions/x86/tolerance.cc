@@ -17,7 +17,6 @@ bool HasManyAccesses(const DecodedInstruction& instruction) {
       return true;
   }
   switch (instruction.info.mnemonic) {
-    case ZYDIS_MNEMONIC_ENTER:
     case ZYDIS_MNEMONIC_MASKMOVDQU:
     case ZYDIS_MNEMONIC_MASKMOVQ:
     case ZYDIS_MNEMONIC_VMASKMOVDQU:
