@@ -120,6 +120,16 @@ bool HasBitOffsetInAddress(const DecodedInstruction& instruction) {
   return number == GprNumber(memory.mem.base) || number == GprNumber(memory.mem.index);
 }
 
+// How far behind its address an instruction may access memory.
+std::uint64_t ReachOf(const DecodedInstruction& instruction, const ZydisDecodedOperand& operand) {
+  constexpr std::uint64_t kFar = 8192;
+  const bool goes_on = instruction.Has(kRepeated) ||
+                       instruction.info.meta.category == ZYDIS_CATEGORY_BITBYTE ||
+                       instruction.info.meta.category == ZYDIS_CATEGORY_XSAVE ||
+                       instruction.info.meta.category == ZYDIS_CATEGORY_XSAVEOPT;
+  return goes_on ? kFar : std::max<std::uint64_t>(operand.size / 8, 1);
+}
+
 // --- Tame: memory and registers of a case that is about to start ---
 
 class Scene {
@@ -551,10 +561,11 @@ bool AreInside(CpuMode mode, const DecodedInstruction& instruction, const Machin
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint64_t address = ElementAddress(mode, instruction, operand, state, i);
       const bool below = address < kLowEnd;
-      // All of the lower 4 GiB is the test's. What wraps around at their end, or at that of a
-      // segment whose base is not 0, is for the segment's limit, which ours do not have.
+      // All of the lower 4 GiB is the test's. What reaches over the end of a segment whose base is
+      // not 0 is for the segment's limit, which ours do not have.
+      const std::uint64_t offset = Cut(address - SegmentBase(operand, state), 32);
       const bool wraps = mode == CpuMode::kProtected32 &&
-                         Cut(address - SegmentBase(operand, state), 32) >= kLowEnd;
+                         offset + ReachOf(instruction, operand) > std::uint64_t{1} << 32;
       if (wraps) return false;
       if (!below && (mode == CpuMode::kProtected32 || !IsOutOfUsersReach(address))) return false;
       // The gate's two pages, and what reaches into them: by its size, or by an offset in bits.

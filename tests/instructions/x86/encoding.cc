@@ -72,7 +72,7 @@ void AddAcceptedPrefixes(ZydisEncoderRequest& request, ZydisInstructionAttribute
   } else if ((accepted & ZYDIS_ATTRIB_ACCEPTS_REPE) != 0 && random.Chance(70)) {
     request.prefixes |= random.Chance(50) ? ZYDIS_ATTRIB_HAS_REPE : ZYDIS_ATTRIB_HAS_REPNE;
   }
-  if ((accepted & ZYDIS_ATTRIB_ACCEPTS_SEGMENT) != 0 && random.Chance(6)) {
+  if ((accepted & ZYDIS_ATTRIB_ACCEPTS_SEGMENT) != 0 && random.Chance(12)) {
     request.prefixes |=
         random.Chance(50) ? ZYDIS_ATTRIB_HAS_SEGMENT_FS : ZYDIS_ATTRIB_HAS_SEGMENT_GS;
   }
