@@ -26,8 +26,10 @@ enum class StopKind : std::uint8_t {
 enum class SyscallEntry : std::uint8_t {
   kSyscall64,  // `syscall` in 64-bit code
   kInt80,      // `int 0x80` in 32-bit or 64-bit code: always the i386 table
-  kSysenter,   // `sysenter` in 32-bit code. rip is behind the instruction, but the guest does not
-               // expect to go on there: the kernel chooses (Linux: the landing pad of its vDSO)
+  // In 32-bit code. rip is behind the instruction, but the guest does not expect to go on there:
+  // the kernel chooses (Linux: the landing pad of its vDSO).
+  kSysenter,
+  kSyscall32,  // `syscall`: ecx holds the return address
 };
 
 enum class ExceptionKind : std::uint8_t {

@@ -104,14 +104,15 @@ SyscallResult Serve(Task& task) {
   return kENOSYS;
 }
 
-// What do_fast_syscall_32 does (arch/x86/entry/common.c): the stack pointer comes from ebp, the
-// sixth argument from there, and the way back leads into the return page. False: that word cannot
-// be read, and the call is over.
-bool EnterBySysenter(Task& task) {
+// What do_fast_syscall_32 does (arch/x86/entry/common.c): ebp holds the stack pointer, which
+// `sysenter` loses, or the second argument, in whose place `syscall` puts its return address; the
+// sixth argument is on the stack, and the way back leads into the return page. False: that word
+// cannot be read, and the call is over.
+bool EnterFast(Task& task, SyscallEntry entry) {
   x86::Vcpu& cpu = task.cpu();
-  const GuestAddr stack = cpu.gpr(x86::kRbp);
-  cpu.SetGpr(x86::kRsp, stack);
-  cpu.SetRip(task.program->return_page + OffsetOf(ReturnCode::kSysenter));
+  cpu.SetGpr(entry == SyscallEntry::kSysenter ? x86::kRsp : x86::kRcx, cpu.gpr(x86::kRbp));
+  const GuestAddr stack = cpu.gpr(x86::kRsp);
+  cpu.SetRip(task.program->return_page + OffsetOf(ReturnCode::kFastCall));
   const auto argument = task.memory().Read(GuestPtr<const std::uint32_t>{stack});
   if (argument) {
     cpu.SetGpr(x86::kRbp, *argument);
@@ -124,7 +125,8 @@ bool EnterBySysenter(Task& task) {
 }  // namespace
 
 void BeginCall(Task& task, SyscallEntry entry) {
-  if (entry == SyscallEntry::kSysenter && !EnterBySysenter(task)) return;
+  const bool is_fast = entry == SyscallEntry::kSysenter || entry == SyscallEntry::kSyscall32;
+  if (is_fast && !EnterFast(task, entry)) return;
   CallInFlight call;
   call.abi = entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
   const Convention& convention = kConventions[static_cast<std::size_t>(call.abi)];

@@ -1,10 +1,11 @@
 // System calls of i386 that C libraries hardly make any more: the first generation with its 16 and
 // 32-bit structures, multiplexers, calls whose 64-bit arguments take two registers, calls with
-// 64-bit times; thread areas; sysenter.
+// 64-bit times; thread areas; sysenter and syscall.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -531,6 +532,45 @@ static void Sysenter(void) {
   CHECK_EQ(result, getpid());
 }
 
+static sigjmp_buf no_such_instruction;
+static void OnIllegal(int number) { siglongjmp(no_such_instruction, number); }
+
+// The same on AMD's CPUs, whose Linux has `syscall` in its vDSO; on others it is no instruction of
+// 32-bit code.
+static void Syscall(void) {
+  unsigned a = 0, b, c, d;
+  __asm__("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+  const int is_amd = memcmp(&c, "cAMD", 4) == 0;
+  signal(SIGILL, OnIllegal);
+  const int caught = sigsetjmp(no_such_instruction, 1);
+  if (caught == 0) {
+    // mmap2: the second argument and the sixth are the ones that move.
+    const int page = memfd_create("pages", 0);
+    CHECK_EQ(ftruncate(page, 3 * 4096), 0);
+    CHECK_EQ(pwrite(page, "second", 6, 4096), 6);
+    const long ends[2] = {page, 1};
+    long result;
+    __asm__ volatile(
+        "push %%ebp\n\t"
+        "mov (%%eax), %%edi\n\tmov 4(%%eax), %%ebp\n\tmov $192, %%eax\n\t"
+        "call 1f\n\t"
+        "jmp 2f\n"
+        "1:\n\t"
+        "push %%ecx\n\tpush %%edx\n\tpush %%ebp\n\tmov %%ecx, %%ebp\n\tsyscall\n"
+        "2:\n\t"
+        "pop %%ebp"
+        : "=a"(result)
+        : "0"(ends), "b"(0), "c"(2 * 4096), "d"(PROT_READ), "S"(MAP_PRIVATE)
+        : "memory", "edi");
+    CHECK((unsigned long)result < -4096ul);
+    CHECK(memcmp((void*)result, "second", 6) == 0);
+    CHECK_EQ(munmap((void*)result, 2 * 4096), 0);
+    close(page);
+  }
+  CHECK_EQ(caught, is_amd ? 0 : SIGILL);
+  signal(SIGILL, SIG_DFL);
+}
+
 int main(void) {
   Stats();
   Offsets();
@@ -545,5 +585,6 @@ int main(void) {
   Others();
   ThreadAreas();
   Sysenter();
+  Syscall();
   REPORT();
 }

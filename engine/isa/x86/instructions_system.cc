@@ -114,10 +114,10 @@ template <SyscallEntry entry>
 struct SystemCall {
   [[gnu::always_inline]] static const Uop* Run(Context& c) {
     const GuestAddr next = c.Second<Wide>().immediate;
-    if constexpr (entry == SyscallEntry::kSyscall64) {
+    if constexpr (entry == SyscallEntry::kSyscall64 || entry == SyscallEntry::kSyscall32) {
       c.cpu.gpr[kRcx] = next;
-      c.cpu.gpr[kR11] = ReadRflags(c.cpu);
     }
+    if constexpr (entry == SyscallEntry::kSyscall64) c.cpu.gpr[kR11] = ReadRflags(c.cpu);
     c.cpu.syscall_entry = entry;
     c.cpu.budget -= c.uop->d;
     return c.LeaveAt(next, LeaveKind::kSyscall);
@@ -144,14 +144,15 @@ bool Raises(Emitter& emitter, const Instruction&) {
   return true;
 }
 
-// SYSCALL in 32-bit code is of AMD's CPUs; the model is Intel's. SYSENTER in 64-bit code would have
-// the kernel come back to 32-bit code: refused as with IA32_SYSENTER_CS = 0.
+// CPUID says that both are there. SYSCALL in 32-bit code is of AMD's CPUs, which have no SYSENTER
+// in long mode, of whatever code (AMD APM vol. 3); in 32-bit code ours has it for the programs that
+// know no other way.
 bool LowerSyscall(Emitter& emitter, const Instruction& in) {
-  if (Is32BitCode(in)) return Raises<ExceptionKind::kInvalidOpcode>(emitter, in);
-  return LeavesBehind<SystemCall<SyscallEntry::kSyscall64>>(emitter, in);
+  return Is32BitCode(in) ? LeavesBehind<SystemCall<SyscallEntry::kSyscall32>>(emitter, in)
+                         : LeavesBehind<SystemCall<SyscallEntry::kSyscall64>>(emitter, in);
 }
 bool LowerSysenter(Emitter& emitter, const Instruction& in) {
-  if (!Is32BitCode(in)) return Raises<ExceptionKind::kGeneralProtection>(emitter, in);
+  if (!Is32BitCode(in)) return Raises<ExceptionKind::kInvalidOpcode>(emitter, in);
   return LeavesBehind<SystemCall<SyscallEntry::kSysenter>>(emitter, in);
 }
 
@@ -163,12 +164,18 @@ struct RefuseInterrupt {
   }
 };
 bool SoftwareInterrupt(Emitter& emitter, const Instruction& in) {
-  constexpr std::uint64_t kSystemCalls = 0x80;
-  const std::uint64_t vector = in.operands[0].imm.value.u & 0xff;
-  if (vector == kSystemCalls) {
-    return LeavesBehind<SystemCall<SyscallEntry::kInt80>>(emitter, in);
-  }
   constexpr int kInDescriptorTable = 2;
+  const std::uint64_t vector = in.operands[0].imm.value.u & 0xff;
+  switch (vector) {
+    case 3:
+      return LeavesBehind<Trap<ExceptionKind::kBreakpoint>>(emitter, in);
+    case 4:
+      return LeavesBehind<Trap<ExceptionKind::kOverflow>>(emitter, in);
+    case 0x80:
+      return LeavesBehind<SystemCall<SyscallEntry::kInt80>>(emitter, in);
+    default:
+      break;
+  }
   emitter.Emit(kHandler<RefuseInterrupt>,
                {.imm = static_cast<std::int32_t>(vector << 3) | kInDescriptorTable});
   return true;

@@ -277,6 +277,17 @@ TEST(Fault, SoftwareInterruptsAndFarTransfersAreRefused) {
   }
 }
 
+TEST(Fault, InterruptsThatUserModeMayRaiseAreTraps) {
+  for (const auto& [vector, kind] : {std::pair{std::uint8_t{3}, ExceptionKind::kBreakpoint},
+                                     std::pair{std::uint8_t{4}, ExceptionKind::kOverflow}}) {
+    Machine machine;
+    machine.Code({0xcd, vector});
+    EXPECT_EQ(machine.Run().exception, kind);
+    EXPECT_EQ(machine.cpu->rip(), kCode + 2);
+    EXPECT_EQ(machine.cpu->icount(), 1u);
+  }
+}
+
 TEST(Fault, ABreakpointRetiresAndStopsBehindItself) {
   Machine machine;
   machine.Code({0x90, 0xcc});

@@ -117,14 +117,16 @@ TEST(ProtectedMode, SystemCallsSayHowTheyWereEntered) {
   EXPECT_EQ(machine.cpu->rip(), kCode + 2);
   machine.Code({0x0f, 0x05}, kCode + 2);
   stop = machine.Run();
-  EXPECT_EQ(stop.exception, ExceptionKind::kInvalidOpcode);
+  EXPECT_EQ(stop.entry, SyscallEntry::kSyscall32);
+  EXPECT_EQ(machine.cpu->rip(), kCode + 4);
+  EXPECT_EQ(machine[kRcx], kCode + 4);
 
   Machine wide;
   wide.Code({0xcd, 0x80, 0x0f, 0x05, 0x0f, 0x34});
   EXPECT_EQ(wide.Run().entry, SyscallEntry::kInt80);
   EXPECT_EQ(wide[kRcx], 0u);
   EXPECT_EQ(wide.Run().entry, SyscallEntry::kSyscall64);
-  EXPECT_EQ(wide.Run().exception, ExceptionKind::kGeneralProtection);
+  EXPECT_EQ(wide.Run().exception, ExceptionKind::kInvalidOpcode);
 }
 
 TEST(ProtectedMode, AProgramStartsWithTheSegmentsOfLinux) {
