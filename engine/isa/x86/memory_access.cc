@@ -85,6 +85,7 @@ std::uint32_t AlignmentOf(const Instruction& in, std::uint32_t size_bytes) {
   return row == std::end(kRows) ? 1 : row->alignment;
 }
 
+// Of a segment of 4 GiB that begins at 0, CPUs need not notice the end (Intel SDM vol. 3A, 5.3).
 constexpr std::uint64_t kSegmentBytes = std::uint64_t{1} << 32;
 
 MemoryAccess AccessOf(const Cpu& cpu, const Instruction& in, const ZydisDecodedOperand& operand) {
@@ -112,7 +113,8 @@ MemoryAccess AccessOf(const Cpu& cpu, const Instruction& in, const ZydisDecodedO
       .alignment = AlignmentOf(in, size_bytes),
       .access = writes ? Access::kWrite : Access::kRead,
       .on_stack = mem.segment == ZYDIS_REGISTER_SS,
-      .beyond_limit = (Is32BitCode(in) && offset + size_bytes > kSegmentBytes) ||
+      .beyond_limit = (Is32BitCode(in) && cpu.segment[segment].base != 0 &&
+                       offset + size_bytes > kSegmentBytes) ||
                       (WritesToCode(in, operand) && in.decoded.mnemonic != ZYDIS_MNEMONIC_ARPL)};
 }
 
@@ -129,8 +131,7 @@ std::vector<MemoryAccess> AccessesOfEnter(const Cpu& cpu, const Instruction& in)
                         .size_bytes = size_bytes,
                         .alignment = size_bytes,
                         .access = access,
-                        .on_stack = true,
-                        .beyond_limit = Is32BitCode(in) && address + size_bytes > kSegmentBytes});
+                        .on_stack = true});
   };
   std::uint64_t top = cpu.gpr[kRsp];
   const auto push = [&] { add(top -= size_bytes, Access::kWrite); };
@@ -145,7 +146,8 @@ std::vector<MemoryAccess> AccessesOfEnter(const Cpu& cpu, const Instruction& in)
 }
 
 // Do its operands in memory not count: hints, what is refused before it touches them, what CPUs
-// never check?
+// never check? And stores that an unmasked exception may keep from being done, which look at their
+// alignment themselves (x87_shapes.h).
 bool IsNeverChecked(const Instruction& in) {
   switch (in.decoded.meta.category) {
     case ZYDIS_CATEGORY_NOP:
@@ -161,6 +163,12 @@ bool IsNeverChecked(const Instruction& in) {
     case ZYDIS_MNEMONIC_UD1:
     case ZYDIS_MNEMONIC_LGDT:
     case ZYDIS_MNEMONIC_LIDT:
+    case ZYDIS_MNEMONIC_FST:
+    case ZYDIS_MNEMONIC_FSTP:
+    case ZYDIS_MNEMONIC_FIST:
+    case ZYDIS_MNEMONIC_FISTP:
+    case ZYDIS_MNEMONIC_FISTTP:
+    case ZYDIS_MNEMONIC_FBSTP:
       return true;
     default:
       return in.decoded.meta.isa_set == ZYDIS_ISA_SET_F16C ||

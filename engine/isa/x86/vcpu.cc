@@ -3,7 +3,10 @@
 #include <xmmintrin.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <span>
+#include <utility>
 
 #include "engine/cpu/host_float.h"
 #include "engine/cpu/runner.h"
@@ -87,6 +90,7 @@ struct Vcpu::State {
 
   bool IsStepped() const { return (cpu.other_flags & kSteppedFlags) != 0; }
   bool NextIsMisaligned();
+  bool HasGathered(const std::array<VectorRegister, 16>& before);
   Stop Step();
   Stop RunStepping(std::uint64_t budget);
   MemoryAccess FaultingAccess(GuestAddr address);
@@ -99,6 +103,7 @@ struct Vcpu::State {
   FloatEnvironment float_environment;
   Runner runner;
   const std::uint64_t width_mask;  // of the general registers
+  bool traps_in_part = false;      // the single step that is about to be told left its instruction
 };
 
 struct ThreadContext::State {
@@ -125,6 +130,25 @@ bool Vcpu::State::NextIsMisaligned() {
   return true;
 }
 
+// Has the instruction, a gather that faults, taken elements since the registers were those of
+// `before`? Its mask loses the sign of each (vex_gather.h).
+bool Vcpu::State::HasGathered(const std::array<VectorRegister, 16>& before) {
+  Instruction instruction;
+  if (!decoder.DecodeAt(cpu.rip, instruction)) return false;
+  const ZydisDecodedOperand& indexed = instruction.operands[1];
+  const bool is_gather = IsMemory(indexed) && indexed.mem.type == ZYDIS_MEMOP_TYPE_VSIB;
+  if (!is_gather) return false;
+  const std::uint8_t mask = VectorIndex(instruction.operands[2].reg.value);
+  const std::size_t element_bytes = instruction.operands[0].element_size / 8;
+  for (std::size_t i = element_bytes - 1; i < instruction.operands[0].size / 8;
+       i += element_bytes) {
+    constexpr std::byte kSign{0x80};
+    const std::byte lost = before[mask].bytes[i] & ~cpu.vector[mask].bytes[i];
+    if ((lost & kSign) != std::byte{0}) return true;
+  }
+  return false;
+}
+
 // One instruction, with what TF and AC ask for: Intel SDM vol. 3B, 17.3.1.4, and vol. 3A, 6.15,
 // #AC.
 Stop Vcpu::State::Step() {
@@ -134,7 +158,14 @@ Stop Vcpu::State::Step() {
   const bool traps = (cpu.other_flags & kTf) != 0;
   const Icount before = runner.icount();
   cpu.stack_segment_loaded = false;
+  const std::array<VectorRegister, 16> vectors_before = cpu.vector;
   const Stop stop = runner.Run(1);
+  // What a gather has loaded before it faults is trapped instead of the fault, and RF is set as by
+  // that (vol. 2C, VGATHERDPS).
+  traps_in_part = traps && stop.kind == StopKind::kMemoryFault && HasGathered(vectors_before);
+  if (traps_in_part) {
+    return Stop{.kind = StopKind::kException, .exception = ExceptionKind::kSingleStep};
+  }
   const bool went_on = stop.kind == StopKind::kBudget || stop.kind == StopKind::kYield;
   if (!traps || !went_on || runner.icount() == before) return stop;
   // Whoever loads SS may load RSP before a trap; of several in a row only the first (vol.
@@ -199,8 +230,8 @@ Stop Vcpu::Run(std::uint64_t budget) {
   const bool is_protection =
       stop.kind == StopKind::kException && stop.exception == ExceptionKind::kGeneralProtection;
   if (stop.kind == StopKind::kMemoryFault || is_protection) state_->JudgeAddress(stop);
-  state_->cpu.resumes_fault = IsFault(stop);
-  if (state_->cpu.resumes_fault) state_->FinishFault(stop);
+  state_->cpu.resumes_fault = IsFault(stop) || std::exchange(state_->traps_in_part, false);
+  if (IsFault(stop)) state_->FinishFault(stop);
   const bool names_instruction =
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);

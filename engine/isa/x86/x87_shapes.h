@@ -5,6 +5,7 @@
 // that are written and read, `c` is how many are popped; with memory, `a` is how many are popped.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -141,6 +142,15 @@ struct X87RestoreShape {
   };
 };
 
+// Alignment checks of a store that is really done: memory_access.h leaves them to it.
+template <typename Destination>
+[[gnu::always_inline]] inline bool IsMisalignedStore(const Cpu& cpu, GuestAddr address) {
+  constexpr std::size_t kAlignment = sizeof(Destination) == 10 ? 8 : sizeof(Destination);
+  if ((cpu.other_flags & kAc) == 0 || address % kAlignment == 0) [[likely]]
+    return false;
+  return IsCanonical(address);
+}
+
 // A store of type Destination: Compute(cpu) gives the value and what was raised, Finish is for the
 // registers.
 template <typename Destination, X87Outcome<Destination> (*Compute)(const Cpu& cpu)>
@@ -154,7 +164,10 @@ struct X87StoreShape {
       const auto outcome = Compute(c.cpu);
       X87Stack stack(c.cpu.x87);
       if (stack.AllowsStore(outcome.status)) {
-        if (!c.Store(Address::Of(c), outcome.value)) [[unlikely]]
+        const GuestAddr address = Address::Of(c);
+        if (IsMisalignedStore<Destination>(c.cpu, address)) [[unlikely]]
+          return c.Raise(ExceptionKind::kAlignmentCheck);
+        if (!c.Store(address, outcome.value)) [[unlikely]]
           return c.Missed();
         stack.Record(outcome.status, kX87C1);
         stack.Pop(c.uop->a);

@@ -9,6 +9,7 @@ namespace {
 constexpr std::uint64_t kDataEnd = kDataAddress + kDataBytes;
 // Where nothing of ours lies in 64-bit mode; a margin for elements of a gather and long operands.
 constexpr std::uint64_t kLowEnd = 0xF0000000;
+constexpr std::uint64_t k4GiB = std::uint64_t{1} << 32;
 
 std::uint64_t Cut(std::uint64_t value, unsigned width) {
   return width >= 64 ? value : value & ((std::uint64_t{1} << width) - 1);
@@ -120,14 +121,16 @@ bool HasBitOffsetInAddress(const DecodedInstruction& instruction) {
   return number == GprNumber(memory.mem.base) || number == GprNumber(memory.mem.index);
 }
 
+// Does it access more than its operands say?
+bool GoesOn(const DecodedInstruction& instruction) {
+  return instruction.Has(kRepeated) || instruction.info.meta.category == ZYDIS_CATEGORY_BITBYTE ||
+         instruction.info.meta.category == ZYDIS_CATEGORY_XSAVE ||
+         instruction.info.meta.category == ZYDIS_CATEGORY_XSAVEOPT;
+}
 // How far behind its address an instruction may access memory.
 std::uint64_t ReachOf(const DecodedInstruction& instruction, const ZydisDecodedOperand& operand) {
   constexpr std::uint64_t kFar = 8192;
-  const bool goes_on = instruction.Has(kRepeated) ||
-                       instruction.info.meta.category == ZYDIS_CATEGORY_BITBYTE ||
-                       instruction.info.meta.category == ZYDIS_CATEGORY_XSAVE ||
-                       instruction.info.meta.category == ZYDIS_CATEGORY_XSAVEOPT;
-  return goes_on ? kFar : std::max<std::uint64_t>(operand.size / 8, 1);
+  return GoesOn(instruction) ? kFar : std::max<std::uint64_t>(operand.size / 8, 1);
 }
 
 // --- Tame: memory and registers of a case that is about to start ---
@@ -361,25 +364,10 @@ void TameInspection(CpuMode mode, const DecodedInstruction& instruction, Scene& 
   }
 }
 
-// An x87 store that an unmasked exception keeps from storing touches no memory, and checks no
-// alignment. Ours looks at the alignment before it computes.
-bool MayStoreNothing(const DecodedInstruction& instruction, const MachineState& state) {
-  const ZydisDecodedOperand* const memory = instruction.FirstMemory();
-  constexpr std::uint16_t kMasks = 0x3F;
-  return memory != nullptr &&
-         (instruction.info.meta.category == ZYDIS_CATEGORY_X87_ALU ||
-          instruction.info.mnemonic == ZYDIS_MNEMONIC_FISTTP) &&
-         (memory->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0 &&
-         (state.fx.control & kMasks) != kMasks;
-}
-
-// Behind these a trap waits for the next instruction, which natively is another one; or it goes, as
-// of a gather that has made its way to an element that faults, before the fault.
+// Behind these a trap waits for the next instruction, which natively is another one.
 bool DefersTraps(const DecodedInstruction& instruction) {
   const ZydisDecodedOperand& first = instruction.operands[0];
-  const ZydisDecodedOperand* const memory = instruction.FirstMemory();
-  return (memory != nullptr && IsVsibOperand(*memory)) ||
-         instruction.info.mnemonic == ZYDIS_MNEMONIC_LSS ||
+  return instruction.info.mnemonic == ZYDIS_MNEMONIC_LSS ||
          (first.type == ZYDIS_OPERAND_TYPE_REGISTER && first.reg.value == ZYDIS_REGISTER_SS);
 }
 
@@ -459,6 +447,8 @@ void AimAddresses(CpuMode mode, const DecodedInstruction& instruction, Start& st
       target = kDataAddress + 2048 + random.Below(1024) * 8;
     } else if (mode == CpuMode::kLong64 && random.Below(64) == 0) {
       target = random.Next() | std::uint64_t{1} << 63;  // mostly not canonical
+    } else if (mode == CpuMode::kProtected32 && random.Below(64) == 0) {
+      target = k4GiB - random.Below(operand.size / 8 + 16);
     }
     AimAt(mode, instruction, operand, target, start.state, random);
   }
@@ -532,7 +522,6 @@ void Tame(CpuMode mode, const DecodedInstruction& instruction, const DataImage& 
   }
   TameSegmentLoad(mode, instruction, scene, random);
   TameInspection(mode, instruction, scene, random);
-  if (MayStoreNothing(instruction, start.state)) start.state.rflags &= ~std::uint64_t{kAc};
   if (DefersTraps(instruction)) start.state.rflags &= ~std::uint64_t{kTf};
   TameFarPointer(mode, instruction, scene, random);
   // Few enough iterations to stay inside; the last ones sometimes reach a border.
@@ -560,14 +549,15 @@ bool AreInside(CpuMode mode, const DecodedInstruction& instruction, const Machin
     const std::size_t count = IsVsibOperand(operand) ? IndexCount(instruction, operand) : 1;
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint64_t address = ElementAddress(mode, instruction, operand, state, i);
-      const bool below = address < kLowEnd;
-      // All of the lower 4 GiB is the test's. What reaches over the end of a segment whose base is
-      // not 0 is for the segment's limit, which ours do not have.
-      const std::uint64_t offset = Cut(address - SegmentBase(operand, state), 32);
-      const bool wraps = mode == CpuMode::kProtected32 &&
-                         offset + ReachOf(instruction, operand) > std::uint64_t{1} << 32;
-      if (wraps) return false;
-      if (!below && (mode == CpuMode::kProtected32 || !IsOutOfUsersReach(address))) return false;
+      // All of the lower 4 GiB is the test's, and nothing is behind them. What reaches over the end
+      // of a segment whose base is not 0 is for the segment's limit, which ours do not have.
+      if (mode == CpuMode::kProtected32) {
+        const std::uint64_t base = SegmentBase(operand, state);
+        const std::uint64_t end = Cut(address - base, 32) + ReachOf(instruction, operand);
+        if (end > k4GiB && (base != 0 || GoesOn(instruction))) return false;
+      } else if (address >= kLowEnd && !IsOutOfUsersReach(address)) {
+        return false;
+      }
       // The gate's two pages, and what reaches into them: by its size, or by an offset in bits.
       if (address - (kGateAddress - 4096) < 4 * 4096) return false;
       // Code is not the same on both sides: ours ends in INT3, the host's in a jump to the gate.

@@ -145,6 +145,9 @@ class Worker {
     if (!test->is_sequence) ++tally_.single_cases;
     Comparison& comparison = *comparisons_[IndexOf(mode)];
     comparison.Begin(*test);
+    const bool is_single = !test->is_sequence && !test->instructions.empty();
+    std::uint64_t* const form_count =
+        is_single ? &tally_.forms[FormName(test->instructions.front())][IndexOf(mode)] : nullptr;
     for (unsigned i = 0; i < options_.states; ++i) {
       const auto start = generator.StateFor(*test, *around_, random);
       if (!start) continue;
@@ -154,6 +157,7 @@ class Worker {
         return;
       }
       Count(*test, comparison);
+      if (form_count != nullptr) ++*form_count;
       if (outcome == Outcome::kDifferent) {
         Fail(seed, *test, comparison);
         return;
@@ -256,9 +260,42 @@ void PrintCoverage(const Tally& tally, const Plan& plan) {
     fmt::print("{:20} {:>12} {:>12} {:>14} {:>14}\n", ZydisMnemonicGetString(mnemonic),
                row.single[0], row.single[1], row.in_sequences[0], row.in_sequences[1]);
   }
+  fmt::print("{:48} {:>12} {:>12}\n", "form", "64-bit", "32-bit");
+  for (const auto& [name, counts] : tally.forms) {
+    fmt::print("{:48} {:>12} {:>12}\n", name, counts[0], counts[1]);
+  }
   for (const UncomparedRow& row : UncomparedRows()) {
     fmt::print("{:20} not compared: {}\n", ZydisMnemonicGetString(row.mnemonic), row.reason);
   }
+}
+
+// Says how often the least compared form was, and names those that should have been and were not.
+bool FormsAreWhole(const Tally& tally, const Plan& plan, std::span<const CpuMode> modes) {
+  bool whole = true;
+  for (const CpuMode mode : modes) {
+    const CaseGenerator generator(mode, plan.repertoire(mode), plan.forms(), false);
+    const std::set<std::string> known = generator.KnownForms(plan.wanted(mode));
+    // Rows are drawn alike, and some have as many forms as this; operands that are refused are
+    // drawn again.
+    constexpr std::uint64_t kLeastCases = 400;
+    const bool is_long = tally.single_cases / modes.size() >= kLeastCases * known.size();
+    std::uint64_t least = ~std::uint64_t{0};
+    std::string least_name;
+    for (const std::string& name : known) {
+      const auto found = tally.forms.find(name);
+      const std::uint64_t count = found == tally.forms.end() ? 0 : found->second[IndexOf(mode)];
+      if (count < least) {
+        least = count;
+        least_name = name;
+      }
+      if (count != 0 || !is_long) continue;
+      fmt::print("never compared in {} code: {}\n", kModeNames[IndexOf(mode)], name);
+      whole = false;
+    }
+    fmt::print("{} forms in {} code, each compared at least {} times ({})\n", known.size(),
+               kModeNames[IndexOf(mode)], least, least_name);
+  }
+  return whole;
 }
 
 // Short runs, as replays, cannot reach every row.
@@ -280,7 +317,7 @@ bool CoverageIsWhole(const Tally& tally, const Plan& plan, std::span<const CpuMo
       whole = false;
     }
   }
-  return whole;
+  return whole && FormsAreWhole(tally, plan, modes);
 }
 
 }  // namespace
@@ -293,7 +330,10 @@ void Tally::Add(const Tally& other) {
       sum.in_sequences[mode] += row.in_sequences[mode];
     }
   }
-  for (const auto& [mnemonic, forms] : other.not_implemented) not_implemented[mnemonic] += forms;
+  for (const auto& [name, counts] : other.forms) {
+    for (const std::size_t mode : {0U, 1U}) forms[name][mode] += counts[mode];
+  }
+  for (const auto& [mnemonic, count] : other.not_implemented) not_implemented[mnemonic] += count;
   comparisons += other.comparisons;
   sequences += other.sequences;
   for (std::size_t i = 0; i < kEndings; ++i) endings[i] += other.endings[i];
@@ -312,8 +352,12 @@ std::string Tally::Write() const {
     text += fmt::format("{} {} {} {} {}\n", static_cast<int>(mnemonic), row.single[0],
                         row.single[1], row.in_sequences[0], row.in_sequences[1]);
   }
-  for (const auto& [mnemonic, forms] : not_implemented) {
-    text += fmt::format("{} {}\n", mnemonic, forms);
+  text += fmt::format("{}\n", forms.size());
+  for (const auto& [name, counts] : forms) {
+    text += fmt::format("{} {} {}\n", counts[0], counts[1], name);
+  }
+  for (const auto& [mnemonic, count] : not_implemented) {
+    text += fmt::format("{} {}\n", mnemonic, count);
   }
   return text;
 }
@@ -332,9 +376,18 @@ Tally Tally::Read(const std::string& text) {
     in >> mnemonic >> row.single[0] >> row.single[1] >> row.in_sequences[0] >> row.in_sequences[1];
     tally.rows[static_cast<ZydisMnemonic>(mnemonic)] = row;
   }
+  std::size_t forms = 0;
+  in >> forms;
+  for (; forms > 0 && in; --forms) {
+    std::array<std::uint64_t, 2> counts{};
+    std::string name;
+    in >> counts[0] >> counts[1] >> std::ws;
+    std::getline(in, name);
+    tally.forms[name] = counts;
+  }
   std::string mnemonic;
-  std::uint64_t forms = 0;
-  while (in >> mnemonic >> forms) tally.not_implemented[mnemonic] += forms;
+  std::uint64_t cases = 0;
+  while (in >> mnemonic >> cases) tally.not_implemented[mnemonic] += cases;
   return tally;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/isa/x86/registers.h"
+#include "tests/instructions/x86/form_coverage.h"
 #include "tests/instructions/x86/test_case.h"
 
 namespace glovebox::engine::x86 {
@@ -34,6 +35,7 @@ struct Tally {
     std::uint64_t in_sequences[2] = {};
   };
   std::map<ZydisMnemonic, Row> rows;
+  FormCounts forms;                                      // of single instructions
   std::map<std::string, std::uint64_t> not_implemented;  // forms, by mnemonic
   std::uint64_t comparisons = 0;
   std::uint64_t sequences = 0;

@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   app.add_option("--states", options.states, "states that each case is run from")
       ->check(CLI::Range(1, 1000));
   app.add_option("--failures", options.failures, "differences after which a job stops");
-  app.add_flag("--coverage", options.coverage, "print comparisons per instruction");
+  app.add_flag("--coverage", options.coverage, "print comparisons per instruction and form");
   CLI11_PARSE(app, argc, argv);
   return glovebox::engine::x86::RunDifferential(options);
 }

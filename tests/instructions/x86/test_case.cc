@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/instructions/x86/encoding.h"
+#include "tests/instructions/x86/form_coverage.h"
 #include "tests/instructions/x86/sequence.h"
 #include "tests/instructions/x86/tolerance.h"
 
@@ -82,6 +83,25 @@ std::optional<TestCase> CaseGenerator::Single(ZydisMnemonic mnemonic, unsigned m
     return test;
   }
   return {};
+}
+
+std::set<std::string> CaseGenerator::KnownForms(std::span<const ZydisMnemonic> mnemonics) const {
+  // Prefixes that may stand before a form are drawn, so each is encoded so often.
+  constexpr int kTriesPerForm = 24;
+  Random random(1);
+  std::set<std::string> names;
+  for (const ZydisMnemonic mnemonic : mnemonics) {
+    for (const Form& form : forms_.Of(mnemonic, mode_)) {
+      for (int i = 0; i < kTriesPerForm; ++i) {
+        const auto code = EncodeRandom(mode_, mnemonic, form, RandomMemory, random);
+        const auto decoded = code ? Decode(mode_, *code) : std::nullopt;
+        const bool is_drawn = decoded && decoded->info.mnemonic == mnemonic && MayRun(*decoded) &&
+                              !LeadsIntoExit(*decoded);
+        if (is_drawn) names.insert(FormName(*decoded));
+      }
+    }
+  }
+  return names;
 }
 
 std::optional<TestCase> CaseGenerator::Sequence(Random& random) {

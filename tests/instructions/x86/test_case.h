@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "tests/instructions/x86/addresses.h"
@@ -42,6 +44,8 @@ class CaseGenerator {
   // One instruction of `mnemonic`, or what changing some of its bits has made of it. Empty where it
   // has no form that can be tried.
   std::optional<TestCase> Single(ZydisMnemonic mnemonic, unsigned mutate_percent, Random& random);
+  // The forms of `mnemonics` that Single may draw without a mutation (form_coverage.h).
+  std::set<std::string> KnownForms(std::span<const ZydisMnemonic> mnemonics) const;
   // Several instructions in a row, for what one leaves to the next: lazy flags, fusion, chaining,
   // faults in the middle of a block. Branches lead forwards; a loop is counted.
   std::optional<TestCase> Sequence(Random& random);

@@ -58,6 +58,27 @@ TEST(Avx, AGatherThatFaultsKeepsWhatItHasAndGoesOnBehindIt) {
   EXPECT_EQ(GetVector<std::uint32_t>(machine, 2), Dwords{});
 }
 
+TEST(Avx, AGatherThatFaultsHalfWayIsTrappedFirst) {
+  Machine machine;
+  constexpr std::uint32_t kFar = (kHole - kData) / 4;
+  SetVector<std::uint32_t>(machine, 1, {0, kFar, 0, 0, 0, 0, 0, 0});
+  SetVector<std::uint32_t>(machine, 2, {kOn, kOn, 0, 0, 0, 0, 0, 0});
+  Registers registers = machine.cpu->Get();
+  registers.gpr[kRbx] = kData;
+  registers.rflags |= kTf;
+  machine.cpu->Set(registers);
+  machine.Code({0xc4, 0xe2, 0x6d, 0x90, 0x1c, 0x8b});  // vpgatherdd ymm3,[rbx+ymm1*4],ymm2
+  const Stop trap = machine.Run();
+  EXPECT_EQ(trap.kind, StopKind::kException);
+  EXPECT_EQ(trap.exception, ExceptionKind::kSingleStep);
+  EXPECT_EQ(machine.cpu->rip(), kCode);
+  EXPECT_EQ(machine.cpu->icount(), 0u);
+  EXPECT_NE(machine.cpu->Get().rflags & kRf, 0u);
+  EXPECT_EQ(GetVector<std::uint32_t>(machine, 2), (Dwords{0, ~0u}));
+  // Nothing more to take: the fault.
+  EXPECT_EQ(machine.Run().kind, StopKind::kMemoryFault);
+}
+
 TEST(Avx, AMaskedMoveTouchesNothingBehindItsMask) {
   Machine machine;
   const std::uint64_t value = 0x1122334455667788;
