@@ -108,11 +108,15 @@ bool IsSimdException(const x86::Vcpu& cpu) {
   return (mxcsr & ~(mxcsr >> 7) & 0x3f) != 0;
 }
 
-// The error code of a page fault: Intel SDM vol. 3A, 4.7.
+// The error code of a page fault: Intel SDM vol. 3A, 4.7. The kernel's half always looks as if it
+// were there: arch/x86/mm/fault.c, sanitize_error_code.
 std::uint64_t PageFaultError(const MemoryFault& fault) {
   enum ErrorBit : std::uint64_t { kPresent = 1, kWrite = 2, kUser = 4, kFetch = 16 };
+  constexpr GuestAddr kTaskSizeMax = 0x7fff'ffff'f000;
   std::uint64_t error = kUser;
-  if (fault.kind == MemoryFaultKind::kProtection) error |= kPresent;
+  if (fault.kind == MemoryFaultKind::kProtection || fault.address >= kTaskSizeMax) {
+    error |= kPresent;
+  }
   if (fault.access == Access::kWrite) error |= kWrite;
   if (fault.access == Access::kExecute) error |= kFetch;
   return error;
