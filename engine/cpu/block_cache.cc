@@ -23,6 +23,16 @@ Block* BlockCache::Find(GuestAddr rip, bool single) const {
   return it != blocks.end() ? it->second.get() : nullptr;
 }
 
+void BlockCache::NoteJump(const Block& target) {
+  const JumpCacheEntry entry{target.start, target.uops.data()};
+  core_.jump_cache[JumpCacheIndex(target.start)] = entry;
+  if (wide_jumps_.empty()) {
+    if (blocks_.size() < kBlocksForWideJumps) return;
+    wide_jumps_.resize(kWideJumps);
+  }
+  wide_jumps_[WideJumpIndex(target.start)] = entry;
+}
+
 // A block spans two pages at most.
 bool BlockCache::ChecksItself(GuestAddr rip) const { return PatienceWith(rip) != 0; }
 
@@ -168,6 +178,15 @@ void BlockCache::InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr l
   }
 }
 
+void BlockCache::ForgetJump(GuestAddr rip) {
+  const std::size_t index = JumpCacheIndex(rip);
+  JumpCacheEntry& entry = core_.jump_cache[index];
+  if (entry.rip == rip) entry = EmptyJumpCacheEntry(index);
+  if (!wide_jumps_.empty() && wide_jumps_[WideJumpIndex(rip)].rip == rip) {
+    wide_jumps_[WideJumpIndex(rip)] = {};
+  }
+}
+
 void BlockCache::Drop(Block& block) {
   ++generation_;
   block.dead = true;
@@ -188,9 +207,7 @@ void BlockCache::Drop(Block& block) {
     pages_.erase(it);
     memory_.UnmarkCode(page);
   }
-  const std::size_t index = JumpCacheIndex(block.start);
-  JumpCacheEntry& entry = core_.jump_cache[index];
-  if (!block.single && entry.rip == block.start) entry = EmptyJumpCacheEntry(index);
+  if (!block.single) ForgetJump(block.start);
   auto& blocks = block.single ? single_blocks_ : blocks_;
   const auto it = blocks.find(block.start);
   dropped_.push_back(std::move(it->second));

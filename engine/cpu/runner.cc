@@ -124,9 +124,13 @@ const Uop* Runner::LinkExit(Exit& exit) {
 }
 
 const Uop* Runner::LookupTarget() {
+  if (const Uop* const target = cache_.FindJump(core_.rip)) {
+    core_.jump_cache[JumpCacheIndex(core_.rip)] = {core_.rip, target};
+    return target;
+  }
   const HostFloatScope host_float;
-  if (Block* const target = FindOrTranslate(core_.rip, /*single=*/false)) {
-    core_.jump_cache[JumpCacheIndex(core_.rip)] = {core_.rip, target->uops.data()};
+  if (const Block* const target = FindOrTranslate(core_.rip, /*single=*/false)) {
+    cache_.NoteJump(*target);
     return target->uops.data();
   }
   core_.leave_kind = LeaveKind::kNextBlock;

@@ -238,5 +238,34 @@ TEST(SelfModifying, CodeThatStaysForLongAndChangesAfterAllIsObeyed) {
   }
 }
 
+// So many that the targets of jumps are remembered in the second of two caches.
+TEST(SelfModifying, OneOfManyFunctionsThatAreCalledByAddressChangesAndIsObeyed) {
+  constexpr std::uint32_t kFunctions = 10'000;
+  constexpr GuestAddr kFunctionsAt = 0x100000;
+  constexpr std::uint64_t kSpacing = 16;
+  Machine machine;
+  machine.Map(kFunctionsAt, PageCeil(kFunctions * kSpacing), kReadWrite | kProtExec);
+  const auto define = [&](std::uint32_t index, std::uint8_t result) {
+    const std::uint8_t function[] = {0xb8, result, 0, 0, 0, 0xc3};  // mov eax, result; ret
+    machine.Poke(kFunctionsAt + index * kSpacing, function);
+  };
+  for (std::uint32_t i = 0; i < kFunctions; ++i) define(i, 1);
+  // 1: call rbx; add rdx, rax; add rbx, 16; dec ecx; jnz 1; syscall
+  machine.Code(
+      {0xff, 0xd3, 0x48, 0x01, 0xc2, 0x48, 0x83, 0xc3, 0x10, 0xff, 0xc9, 0x75, 0xf3, 0x0f, 0x05});
+  std::uint64_t expected = kFunctions;
+  for (std::uint32_t round = 0; round < 6; ++round) {
+    machine.cpu->SetGpr(kRbx, kFunctionsAt);
+    machine.cpu->SetGpr(kRdx, 0);
+    machine.cpu->SetGpr(kRcx, kFunctions);
+    machine.cpu->SetRip(kCode);
+    EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+    EXPECT_EQ(machine[kRdx], expected) << "round " << round;
+    if (round < 2) continue;  // until here the caches fill
+    define(round * 1999, 101);
+    expected += 100;
+  }
+}
+
 }  // namespace
 }  // namespace glovebox::engine::x86
