@@ -45,6 +45,13 @@ class FdTable {
     Put(static_cast<int>(fd), {std::move(file), close_on_exec});
     return static_cast<int>(fd);
   }
+  // Whether Add would find one.
+  bool HasFree(std::uint64_t limit) const {
+    for (std::size_t fd = 0; fd < limit; ++fd) {
+      if (fd >= slots_.size() || !slots_[fd].file) return true;
+    }
+    return false;
+  }
   void Put(int fd, Slot slot) {
     if (static_cast<std::size_t>(fd) >= slots_.size())
       slots_.resize(static_cast<std::size_t>(fd) + 1);

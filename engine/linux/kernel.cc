@@ -37,9 +37,9 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
       network_(services_),
       ipc_(std::make_unique<Ipc>()),
       processes_(std::make_unique<ProcessTable>()) {
-  std::optional<SeededRandom> chaos;
-  if (world.Text(WorldId::kScheduling) == "chaos") chaos.emplace(spec.seed, kScheduleStream);
-  scheduler.SetPolicy(world.Number(WorldId::kQuantum), chaos);
+  const bool chaos = world.Text(WorldId::kScheduling) == "chaos";
+  scheduler.SetPolicy(chaos ? Scheduler::Policy::kChaos : Scheduler::Policy::kRoundRobin,
+                      world.Number(WorldId::kQuantum), SeededRandom(spec.seed, kScheduleStream));
 }
 
 // What files tell while they go finds nobody who waits or listens.

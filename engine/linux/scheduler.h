@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "engine/base/random.h"
@@ -34,11 +33,14 @@ class Scheduler {
   // What tasks that wait for more than one thing wait on: every event of a file wakes them.
   static const void* AnyFile();
 
-  // `quantum`: instructions of a turn, at least 1. With `chaos` that is the most, and it draws who
-  // is next and for how long.
-  void SetPolicy(std::uint64_t quantum, std::optional<SeededRandom> chaos) {
+  enum class Policy : std::uint8_t { kRoundRobin, kChaos };
+
+  // `quantum`: the most instructions of a turn, at least 1. `random` draws how long each turn is,
+  // and with chaos whose it is.
+  void SetPolicy(Policy policy, std::uint64_t quantum, SeededRandom random) {
+    policy_ = policy;
     quantum_ = quantum;
-    chaos_ = chaos;
+    random_ = random;
   }
 
   // A new task: ready, behind all others.
@@ -88,7 +90,8 @@ class Scheduler {
   std::uint64_t turn_ = 0;
   std::uint64_t quantum_ = 1;
   std::uint64_t turn_length_ = 1;
-  std::optional<SeededRandom> chaos_;
+  Policy policy_ = Policy::kRoundRobin;
+  SeededRandom random_{0, 0};
 };
 
 }  // namespace glovebox::engine

@@ -82,8 +82,9 @@ inline constexpr std::array kWorld{
              "gets somewhere"},
     WorldRow{WorldId::kByteTime, "bytes_per_ns", "4", WorldKind::kNumber, 1, 1'000'000,
              "bytes that a system call moves in one nanosecond of virtual time"},
-    WorldRow{WorldId::kQuantum, "quantum_insns", "100000", WorldKind::kNumber, 1, 1'000'000'000,
-             "instructions of a task's turn while others are ready: a tenth of a millisecond"},
+    WorldRow{
+        WorldId::kQuantum, "quantum_insns", "100000", WorldKind::kNumber, 1, 1'000'000'000,
+        "the most instructions of a task's turn while others are ready: a tenth of a millisecond"},
     WorldRow{WorldId::kHostname, "hostname", "glovebox", WorldKind::kText, 0, 0,
              "uname(2); says where one is"},
     WorldRow{WorldId::kDomainname, "domainname", "(none)", WorldKind::kText, 0, 0,
@@ -156,7 +157,9 @@ inline constexpr std::array kWorld{
              "every host has room for"},
     WorldRow{
         WorldId::kScheduling, "scheduling", "round-robin", WorldKind::kChoice, 0, 0,
-        "tasks take turns of quantum_insns instructions; a wait, sched_yield(2) and the end "
+        "tasks take turns of quantum_insns instructions, or up to a quarter less as the seed "
+        "draws, "
+        "so that no loop keeps step with them; a wait, sched_yield(2) and the end "
         "give up the rest of a turn; when every task waits, time jumps to the next timer: "
         "sleeps are free. \"chaos\" draws from the seed whose turn it is and how long, at most "
         "quantum_insns: races come to light, and each seed repeats them exactly",

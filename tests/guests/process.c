@@ -66,6 +66,14 @@ static void Limits(void) {
   CHECK(opened > 0 && opened <= 17);
   for (int i = 3; i < 20; ++i) close(i);
   CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  // The limit is of numbers, not of how many there are: those above it do not count.
+  for (int i = 40; i < 70; ++i) CHECK_EQ(dup2(1, i), i);
+  CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  fd = open("/dev/null", O_RDONLY);
+  CHECK(fd >= 0 && fd < 20);
+  close(fd);
+  for (int i = 40; i < 70; ++i) CHECK_EQ(close(i), 0);
+  CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
   CHECK_ERRNO(getrlimit(99, &limit), EINVAL);
   limit.rlim_cur = 10;
   limit.rlim_max = 5;

@@ -110,12 +110,8 @@ SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   ResolveOptions options = request.options;
   options.follow_last = (flags & kOpenNoFollow) == 0 && !(creates && (flags & kOpenExclusive) != 0);
   options.may_be_missing = creates;
-  if (task.fds().size() >= static_cast<int>(task.open_file_limit())) {
-    // The descriptor is reserved before the path is looked at: EMFILE wins over ENOENT.
-    int open = 0;
-    for (int fd = 0; fd < task.fds().size(); ++fd) open += task.fds().IsOpen(fd) ? 1 : 0;
-    if (static_cast<std::uint64_t>(open) >= task.open_file_limit()) return kEMFILE;
-  }
+  // The descriptor is reserved before the path is looked at: EMFILE wins over ENOENT.
+  if (!task.fds().HasFree(task.open_file_limit())) return kEMFILE;
   auto resolved = task.ResolveGuest(dirfd, path, options);
   if (!resolved) return resolved.error();
   const std::uint32_t mode = request.mode & 07777 & ~task.fs().umask;

@@ -31,14 +31,6 @@ Result<int, Errno> Install(Task& task, const std::shared_ptr<net::Socket>& socke
   return task.fds().Add(socket, (flags & kOpenCloseOnExec) != 0, task.open_file_limit());
 }
 
-bool HasFreeDescriptor(const Task& task) {
-  const auto limit = static_cast<int>(std::min<std::uint64_t>(task.open_file_limit(), 1u << 30));
-  for (int fd = 0; fd < limit; ++fd) {
-    if (!task.fds().IsOpen(fd)) return true;
-  }
-  return false;
-}
-
 // SO_RCVTIMEO and SO_SNDTIMEO of old have the ABI's own timeval; sockets know that of 64 bits.
 bool IsNarrowTime(abi::Layout layout, int level, int name) {
   return abi::IsI386(layout) && level == net::kLevelSocket &&
@@ -175,7 +167,7 @@ SyscallResult SysAccept4(Task& task, Fd fd, OutSocketAddress address, GuestPtr<S
   const auto socket = SocketOf(task, fd);
   if (!socket) return socket.error();
   // Before a connection is taken from the queue: it would be lost.
-  if (!HasFreeDescriptor(task)) return kEMFILE;
+  if (!task.fds().HasFree(task.open_file_limit())) return kEMFILE;
   const auto accepted = (*socket)->Accept();
   if (!accepted) {
     return WaitOrFail(task, accepted.error(),

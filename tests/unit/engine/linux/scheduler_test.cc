@@ -133,7 +133,7 @@ TEST_F(SchedulerTest, ChaosDrawsTurnsFromItsSeedAlone) {
   for (int i = 0; i < 4; ++i) tasks.push_back(kernel.processes().AddProcess(kernel, nullptr));
   const auto draw = [&](std::uint64_t seed) {
     Scheduler chaos;
-    chaos.SetPolicy(kQuantum, SeededRandom(seed, 1));
+    chaos.SetPolicy(Scheduler::Policy::kChaos, kQuantum, SeededRandom(seed, 1));
     for (const auto& task : tasks) chaos.Add(*task);
     return DrawTurns(chaos, kTurns);
   };
@@ -154,11 +154,22 @@ TEST_F(SchedulerTest, ChaosDrawsTurnsFromItsSeedAlone) {
   EXPECT_EQ(shortest, 1u);
 }
 
-TEST_F(SchedulerTest, TurnsOfRoundRobinAreAllAsLong) {
+TEST_F(SchedulerTest, TurnsOfRoundRobinAreUpToAQuarterShorterThanTheQuantum) {
+  const std::uint32_t first = Make().tid;
   Make();
-  Make();
-  scheduler.SetPolicy(500, std::nullopt);
-  for (const auto& [tid, length] : DrawTurns(scheduler, 6)) EXPECT_EQ(length, 500u);
+  scheduler.SetPolicy(Scheduler::Policy::kRoundRobin, 1000, SeededRandom(7, 1));
+  std::uint64_t longest = 0, shortest = 1000;
+  std::uint32_t expected = first;
+  for (const auto& [tid, length] : DrawTurns(scheduler, 200)) {
+    EXPECT_EQ(tid == first, expected == first);
+    expected = expected == first ? 0 : first;
+    longest = std::max(longest, length);
+    shortest = std::min(shortest, length);
+  }
+  EXPECT_LE(longest, 1000u);
+  EXPECT_GT(longest, 980u);
+  EXPECT_LT(shortest, 770u);
+  EXPECT_GE(shortest, 750u);
 }
 
 }  // namespace
