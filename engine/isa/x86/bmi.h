@@ -7,6 +7,7 @@
 #include "engine/isa/x86/alu.h"
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/source_bodies.h"
 #include "engine/isa/x86/wide_integer.h"
 
 namespace glovebox::engine::x86 {
@@ -248,7 +249,7 @@ struct AddWithOneFlag {
 // --- CRC32: into 32 bits, whose upper half is cleared; the source is 8 to 64 bits wide ---
 
 template <typename From>
-struct CrcBodies {
+struct CrcWork {
   [[gnu::always_inline]] static void Finish(Context& c, From source) {
     const auto crc = ReadGpr<std::uint32_t>(c.cpu, c.uop->a);
     std::uint64_t value = 0;
@@ -258,32 +259,16 @@ struct CrcBodies {
     if constexpr (sizeof(From) == 8) value = _mm_crc32_u64(crc, source);
     WriteGpr<std::uint64_t>(c.cpu, c.uop->a, value);
   }
-  struct Register {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      Finish(c, ReadGpr<From>(c.cpu, c.uop->b));
-      return c.Next();
-    }
-  };
-  template <typename Address>
-  struct Memory {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      From source;
-      if (!c.Load(Address::Of(c), source)) [[unlikely]]
-        return c.Missed();
-      Finish(c, source);
-      return c.template Next<Address::kUnits>();
-    }
-  };
 };
 inline bool LowerCrc32(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& from = in.operands[1];
   const std::uint8_t to = GprSlot(in.operands[0].reg.value);
   return ForWidth(from.size, [&]<typename From>(From) {
+    using Bodies = SourceBodies<CrcWork<From>, From>;
     if (IsMemory(from)) {
-      emitter.EmitMemory(kGeneralHandler<CrcBodies<From>::template Memory>, in, from, to);
+      emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, from, to);
     } else {
-      emitter.Emit(kHandler<typename CrcBodies<From>::Register>,
-                   {.a = to, .b = GprSlot(from.reg.value)});
+      emitter.Emit(kHandler<typename Bodies::Register>, {.a = to, .b = GprSlot(from.reg.value)});
     }
     return true;
   });

@@ -4,6 +4,7 @@
 #include "engine/isa/x86/conditions.h"
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/source_bodies.h"
 
 namespace glovebox::engine::x86 {
 
@@ -149,33 +150,17 @@ bool RegisterAndAny(Emitter& emitter, const Instruction& in) {
 // --- CMOVcc: the source is always read; a 32-bit destination loses its upper half either way ---
 
 template <Condition condition, typename W>
-struct ConditionalMoveBodies {
+struct ConditionalMoveWork {
   [[gnu::always_inline]] static void Finish(Context& c, W source) {
     const W old = ReadGpr<W>(c.cpu, c.uop->a);
     WriteGpr<W>(c.cpu, c.uop->a, Holds<condition>(c.cpu.lazy) ? source : old);
   }
-  struct Register {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      Finish(c, ReadGpr<W>(c.cpu, c.uop->b));
-      return c.Next();
-    }
-  };
-  template <typename Address>
-  struct Memory {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      W source;
-      if (!c.Load(Address::Of(c), source)) [[unlikely]]
-        return c.Missed();
-      Finish(c, source);
-      return c.template Next<Address::kUnits>();
-    }
-  };
 };
 
 template <Condition condition>
 bool ConditionalMove(Emitter& emitter, const Instruction& in) {
   return ForWideWidth(in.operands[0].size, [&]<typename W>(W) {
-    using Bodies = ConditionalMoveBodies<condition, W>;
+    using Bodies = SourceBodies<ConditionalMoveWork<condition, W>, W>;
     const std::uint8_t to = GprSlot(in.operands[0].reg.value);
     if (IsMemory(in.operands[1])) {
       emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, in.operands[1], to);

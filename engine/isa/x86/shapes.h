@@ -4,6 +4,7 @@
 
 #include "engine/isa/x86/cpu_state.h"
 #include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/source_bodies.h"
 
 namespace glovebox::engine::x86 {
 
@@ -186,28 +187,12 @@ bool Convert(Emitter& emitter, const Instruction& in) {
 // source) ---
 
 template <typename Op, typename W, bool kFlags>
-struct ScanBodies {
+struct ScanWork {
   [[gnu::always_inline]] static void Finish(Context& c, W source) {
     const W value = Op::template Apply<kFlags, W>(c.cpu.lazy, source);
     if (Op::kKeepsOnZero && source == 0) return;
     WriteGpr<W>(c.cpu, c.uop->a, value);
   }
-  struct Register {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      Finish(c, ReadGpr<W>(c.cpu, c.uop->b));
-      return c.Next();
-    }
-  };
-  template <typename Address>
-  struct Memory {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      W source;
-      if (!c.Load(Address::Of(c), source)) [[unlikely]]
-        return c.Missed();
-      Finish(c, source);
-      return c.template Next<Address::kUnits>();
-    }
-  };
 };
 
 template <typename Op>
@@ -215,7 +200,7 @@ bool Scan(Emitter& emitter, const Instruction& in) {
   const ZydisDecodedOperand& from = in.operands[1];
   return ForWideWidth(in.operands[0].size, [&]<typename W>(W) {
     return ForBool(in.flags_live, [&](auto flags) {
-      using Bodies = ScanBodies<Op, W, flags.value>;
+      using Bodies = SourceBodies<ScanWork<Op, W, flags.value>, W>;
       const std::uint8_t slot = GprSlot(in.operands[0].reg.value);
       if (IsMemory(from)) {
         emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, from, slot);
