@@ -2,6 +2,8 @@
 // changing protections and mappings, by stores and by system calls. What runs is always what was
 // written last.
 #define _GNU_SOURCE
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -133,6 +135,69 @@ static void string_instructions_write_code(unsigned char* code) {
   }
 }
 
+static sigjmp_buf back;
+static int fault_code;
+static void* fault_address;
+static void on_fault(int signal, siginfo_t* info, void* context) {
+  (void)context;
+  fault_code = info->si_code;
+  fault_address = info->si_addr;
+  siglongjmp(back, signal);
+}
+static int signal_of_call(const unsigned char* code) {
+  const int signal = sigsetjmp(back, 1);
+  if (signal == 0) call(code);
+  return signal;
+}
+
+// Code that has run, and may not any more or is gone; then it may again.
+static void code_that_is_taken_away_faults(void) {
+  struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+  sigaction(SIGSEGV, &action, NULL);
+  sigaction(SIGBUS, &action, NULL);
+  unsigned char* code = map(NULL, 2 * kPage, PROT_READ | PROT_WRITE | PROT_EXEC);
+  unsigned char* across = code + kPage - 3;
+  for (int i = 0; i < 20; ++i) {
+    write_constant(code, i);
+    write_constant(across, i);
+    CHECK_EQ(signal_of_call(code), 0);
+    CHECK_EQ(signal_of_call(across), 0);
+    CHECK_EQ(mprotect(code, kPage, i % 2 ? PROT_NONE : PROT_READ | PROT_WRITE), 0);
+    CHECK_EQ(signal_of_call(code), SIGSEGV);
+    CHECK_EQ(fault_code, SEGV_ACCERR);
+    CHECK(fault_address == code);
+    CHECK_EQ(mprotect(code, kPage, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
+    CHECK_EQ(call(code), i);
+    // The second page of an instruction.
+    CHECK_EQ(munmap(code + kPage, kPage), 0);
+    CHECK_EQ(signal_of_call(across), SIGSEGV);
+    CHECK_EQ(fault_code, SEGV_MAPERR);
+    CHECK(fault_address == code + kPage);
+    map(code + kPage, kPage, PROT_READ | PROT_WRITE | PROT_EXEC);
+    CHECK_EQ(munmap(code, kPage), 0);
+    CHECK_EQ(signal_of_call(code), SIGSEGV);
+    CHECK_EQ(fault_code, SEGV_MAPERR);
+    CHECK(fault_address == code);
+    map(code, kPage, PROT_READ | PROT_WRITE | PROT_EXEC);
+  }
+  munmap(code, 2 * kPage);
+  // A file that becomes shorter than the code in it.
+  const int file = (int)syscall(SYS_memfd_create, "code", 0);
+  CHECK_EQ(ftruncate(file, kPage), 0);
+  code = mmap(NULL, kPage, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, file, 0);
+  write_constant(code, 11);
+  CHECK_EQ(call(code), 11);
+  CHECK_EQ(ftruncate(file, 0), 0);
+  CHECK_EQ(signal_of_call(code), SIGBUS);
+  CHECK_EQ(fault_code, BUS_ADRERR);
+  CHECK(fault_address == code);
+  CHECK_EQ(ftruncate(file, kPage), 0);
+  write_constant(code, 12);
+  CHECK_EQ(call(code), 12);
+  munmap(code, kPage);
+  close(file);
+}
+
 int main(void) {
   unsigned char* code = map(NULL, 2 * kPage, PROT_READ | PROT_WRITE | PROT_EXEC);
   functions_are_called_as_they_were_written_last(code);
@@ -143,6 +208,7 @@ int main(void) {
   mappings_change_under_code();
   system_calls_write_code(code);
   string_instructions_write_code(code);
+  code_that_is_taken_away_faults();
   // On a page that was never written often, too.
   a_store_changes_the_instruction_behind_it(map(NULL, kPage, PROT_READ | PROT_WRITE | PROT_EXEC));
   REPORT();
