@@ -159,7 +159,7 @@ Stop Vcpu::State::Step() {
   const Icount before = runner.icount();
   cpu.stack_segment_loaded = false;
   const std::array<VectorRegister, 16> vectors_before = cpu.vector;
-  const Stop stop = runner.Run(1);
+  Stop stop = runner.Run(1);
   // What a gather has loaded before it faults is trapped instead of the fault, and RF is set as by
   // that (vol. 2C, VGATHERDPS).
   traps_in_part = traps && stop.kind == StopKind::kMemoryFault && HasGathered(vectors_before);
@@ -313,13 +313,15 @@ bool Vcpu::RestoreFx(const FxsaveArea& area) { return RestoreFxImage(state_->cpu
 
 VectorRegisters Vcpu::GetVectors() const {
   VectorRegisters vectors;
-  for (std::uint8_t i = 0; i < vectors.size(); ++i) {
-    vectors[i] = ReadVector<VectorRegisters::value_type>(state_->cpu, i);
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    vectors[i] = ReadVector<VectorRegisters::value_type>(state_->cpu, static_cast<std::uint8_t>(i));
   }
   return vectors;
 }
 void Vcpu::SetVectors(const VectorRegisters& vectors) {
-  for (std::uint8_t i = 0; i < vectors.size(); ++i) WriteVector(state_->cpu, i, vectors[i]);
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    WriteVector(state_->cpu, static_cast<std::uint8_t>(i), vectors[i]);
+  }
 }
 
 void Vcpu::SaveXstate(XsaveArea& area) const {
