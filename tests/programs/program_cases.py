@@ -1,7 +1,7 @@
 """Cases of programs.json: real programs of Debian, and how Linux, Glovebox' engine and qemu-user run them.
 
 Fields of a case: name; program (for the table); `sh` (a script for bash) or `argv`; root ("full" unless it says "small"); stdin, or
-source (a file of sources/ that is its stdin); limits (of boxrun); compare ("output" unless it says "status": for test suites
+source (a file of sources/ that is its stdin), or archive (one of make_source.py that is); limits (of boxrun); compare ("output" unless it says "status": for test suites
 whose output has times in it); qemu (true: a single process of its own, which qemu-user can run); tier ("ci" with the small
 root, else "long").
 
@@ -23,6 +23,7 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "guests"))
 import guest_cases  # noqa: E402
+import make_source  # noqa: E402
 
 PATIENCE_S = 3600  # --patience
 LIMITS = "mem=1G,disk=1G,output=16M,tasks=2000"
@@ -52,18 +53,23 @@ class Case:
     """One row of programs.json."""
 
     def __init__(self, row):
-        unknown = set(row) - {"name", "program", "sh", "argv", "root", "stdin", "source", "limits", "compare", "qemu", "tier"}
+        unknown = set(row) - {"name", "program", "sh", "argv", "root", "stdin", "source", "archive", "limits", "compare", "qemu", "tier"}
         if unknown or ("sh" in row) == ("argv" in row) or ("stdin" in row and "source" in row):
             raise ValueError(f"case {row.get('name')}: wants sh or argv, stdin or source; does not know {unknown}")
         self.name = row["name"]
         self.program = row["program"]
         self.argv = row.get("argv") or ["/bin/bash", "-c", row["sh"]]
         self.root = row.get("root", "full")
-        self.stdin = (HERE / "sources" / row["source"]).read_bytes() if "source" in row else row.get("stdin", "").encode()
+        self.archive = row.get("archive")
+        self.text = (HERE / "sources" / row["source"]).read_bytes() if "source" in row else row.get("stdin", "").encode()
         self.limits = row.get("limits", "")
         self.compare = row.get("compare", "output")
         self.qemu = row.get("qemu", False)
         self.tier = row.get("tier", "ci" if self.root == "small" else "long")
+
+    @property
+    def stdin(self):
+        return make_source.make(self.archive).read_bytes() if self.archive else self.text
 
     def key(self, run):
         """What has to be equal."""
