@@ -8,6 +8,7 @@
 #include "engine/linux/deadlock.h"
 #include "engine/linux/deliver.h"
 #include "engine/linux/exec.h"
+#include "engine/linux/exit.h"
 #include "engine/linux/kernel.h"
 #include "engine/linux/live_input.h"
 #include "engine/linux/proc.h"
@@ -136,6 +137,7 @@ class LinuxBox : public Box {
         turn_end_ = kernel_.icount() + scheduler.TurnLength();
         ++step_;
       }
+      if (task->tracing && !GoesOn(*task)) continue;
       if (task->call) {
         if (At() >= until) return RunState::kRunning;
         const CallProgress progress = AdvanceCall(*task);
@@ -162,6 +164,19 @@ class LinuxBox : public Box {
       Serve(*task, stop);
     }
     return kernel_.ended() ? RunState::kEnded : RunState::kRunning;
+  }
+
+  // What is left to do of a stop for a tracer. False: it is done, and the task has ended or stands
+  // still.
+  bool GoesOn(Task& task) {
+    if (const auto& dying = task.tracing->dying) {
+      task.call.reset();
+      EndProcess(task.process, ExitStatus(*dying));
+      return false;
+    }
+    if (!task.tracing->entry) return true;
+    ResumeEntry(task);
+    return !ptrace::InStop(task);
   }
 
   // Every task waits: for the next deadline or timer, or for something else that cannot come.
@@ -305,7 +320,9 @@ class LinuxBox : public Box {
     const Icount before = cpu.icount();
     cpu.SetTscOffset(kernel_.time_offset() + now - before);
     running_.store(&cpu, std::memory_order_relaxed);
-    Stop stop = cpu.Run(budget);
+    const bool steps = ptrace::IsTraced(task) && task.tracing->mode == ResumeMode::kStep;
+    if (task.tracing) task.tracing->original = -1;
+    Stop stop = steps ? cpu.Step() : cpu.Run(budget);
     running_.store(nullptr, std::memory_order_relaxed);
     kernel_.SetIcount(now + (cpu.icount() - before));
     if (cpu.icount() != before) step_ = 0;

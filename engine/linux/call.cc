@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/linux/deliver.h"
 #include "engine/linux/return_page.h"
@@ -11,9 +12,6 @@
 namespace glovebox::engine {
 namespace {
 
-// What the trace and the hash hold for a call that starts again after a handler: ERESTARTSYS,
-// include/linux/errno.h.
-constexpr std::int64_t kRestarts = -512;
 constexpr std::uint64_t kSyscallInstructionBytes = 2;  // of each of them
 
 // Where a call's number and arguments are. Sources: System V ABI x86-64, A.2.1; syscall(2),
@@ -29,7 +27,11 @@ constexpr Convention kConventions[] = {
 
 std::string ResultText(const SyscallRow* row, const SyscallResult& result) {
   if (result.kind() == SyscallResult::Kind::kNoReturn) return "?";
-  if (result.value() == kRestarts) return "? ERESTARTSYS (To be restarted if SA_RESTART is set)";
+  if (result.value() == kRestartIfAskedCode)
+    return "? ERESTARTSYS (To be restarted if SA_RESTART is set)";
+  if (result.value() == kRestartNoHandlerCode)
+    return "? ERESTARTNOHAND (To be restarted if no handler)";
+  if (result.value() == kRestartBlockCode) return "? ERESTART_RESTARTBLOCK (Interrupted by signal)";
   if (result.value() < 0) {
     const ErrnoRow* error = FindErrno(static_cast<int>(-result.value()));
     if (error != nullptr) return fmt::format("-1 {} ({})", error->name, error->message);
@@ -62,12 +64,18 @@ void Record(Task& task, CallInFlight& call, const SyscallResult& result) {
   kernel.host().OnTrace(event);
 }
 
+// Did a signal end the call?
+bool IsInterrupted(std::int64_t value) {
+  return value == -static_cast<std::int64_t>(kEINTR) || value == kRestartIfAskedCode ||
+         value == kRestartNoHandlerCode || value == kRestartBlockCode;
+}
+
 void Finish(Task& task, const SyscallResult& result) {
   task.kernel.futexes.Forget(task);
   task.signals.awaited = 0;
   // A mask for the length of the call holds for the handler that ends it, and for nothing later:
   // kernel/signal.c, restore_saved_sigmask_unless.
-  if (task.signals.saved_mask && result.value() != -static_cast<std::int64_t>(kEINTR)) {
+  if (task.signals.saved_mask && !IsInterrupted(result.value())) {
     task.signals.SetBlocked(*task.signals.saved_mask);
     task.signals.saved_mask.reset();
   }
@@ -77,6 +85,21 @@ void Finish(Task& task, const SyscallResult& result) {
     task.cpu().SetGpr(x86::kRax, static_cast<std::uint64_t>(result.value()) & mask);
   }
   task.call.reset();
+  if (task.tracing) ptrace::ReportExit(task);
+}
+
+// As Interrupt, for who is traced: what becomes of the call is settled once its tracer has seen
+// that it was interrupted, and by what.
+void InterruptTraced(Task& task, const BlockOn& block) {
+  if (block.partial != 0) return Finish(task, block.partial);
+  std::int64_t code = kRestartIfAskedCode;
+  if (block.on_signal != OnSignal::kRestartIfAsked) {
+    const bool has_deadline = task.call->deadline && *task.call->deadline != kNever;
+    code = has_deadline ? kRestartBlockCode : kRestartNoHandlerCode;
+  }
+  if (code == kRestartBlockCode) task.tracing->restart = std::make_shared<CallInFlight>(*task.call);
+  task.tracing->interrupted = true;
+  Finish(task, code);
 }
 
 // A signal has come while the call waited.
@@ -86,7 +109,7 @@ void Interrupt(Task& task, const BlockOn& block) {
   const bool handled = action.handler > kHandlerIgnore;
   if (block.on_signal == OnSignal::kRestartIfAsked && handled && (action.flags & kSaRestart) != 0) {
     const std::uint64_t number = task.call->number;
-    Record(task, *task.call, kRestarts);
+    Record(task, *task.call, kRestartIfAskedCode);
     task.call.reset();
     task.cpu().SetGpr(x86::kRax, number);
     task.cpu().SetRip(task.cpu().rip() - kSyscallInstructionBytes);
@@ -102,6 +125,11 @@ SyscallResult Serve(Task& task) {
   task.kernel.CountAbsent(call.row != nullptr ? call.row->name
                                               : task.kernel.NameUnknown(call.abi, call.number));
   return kENOSYS;
+}
+
+// Whose conventions the instruction's registers follow.
+abi::AbiId AbiOf(SyscallEntry entry) {
+  return entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
 }
 
 // What do_fast_syscall_32 does (arch/x86/entry/common.c): ebp holds the stack pointer, which
@@ -122,17 +150,21 @@ bool EnterFast(Task& task, SyscallEntry entry) {
   return argument.has_value();
 }
 
-}  // namespace
-
-void BeginCall(Task& task, SyscallEntry entry) {
-  const bool is_fast = entry == SyscallEntry::kSysenter || entry == SyscallEntry::kSyscall32;
-  if (is_fast && !EnterFast(task, entry)) return;
+void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
   CallInFlight call;
-  call.abi = entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
+  call.abi = AbiOf(entry);
   const Convention& convention = kConventions[static_cast<std::size_t>(call.abi)];
   const auto value = [&](x86::Gpr gpr) { return task.cpu().gpr(gpr) & convention.mask; };
-  call.number = value(x86::kRax);
+  call.number = number;
   call.row = FindSyscall(call.abi, call.number);
+  const bool restarts = task.tracing && task.tracing->restart && call.row != nullptr &&
+                        call.row->name == "restart_syscall";
+  if (restarts) {
+    task.kernel.CountSyscall();
+    task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));
+    task.call = std::move(*std::exchange(task.tracing->restart, nullptr));
+    return;
+  }
   if (call.row != nullptr && call.row->entry.call != nullptr) {
     RawArguments registers;
     std::ranges::transform(convention.arguments, registers.begin(), value);
@@ -144,6 +176,27 @@ void BeginCall(Task& task, SyscallEntry entry) {
   task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));
   if (task.kernel.spec.trace_syscalls) Print(task, call, false, 0);
   task.call = std::move(call);
+}
+
+}  // namespace
+
+void BeginCall(Task& task, SyscallEntry entry) {
+  const bool is_fast = entry == SyscallEntry::kSysenter || entry == SyscallEntry::kSyscall32;
+  if (is_fast && !EnterFast(task, entry)) return;
+  const Convention& convention = kConventions[static_cast<std::size_t>(AbiOf(entry))];
+  const std::uint64_t number = task.cpu().gpr(x86::kRax) & convention.mask;
+  if (task.tracing && ptrace::ReportEntry(task, entry, number)) return;
+  StartCall(task, entry, number);
+}
+
+void ResumeEntry(Task& task) {
+  const SyscallEntry entry = *task.tracing->entry;
+  task.tracing->entry.reset();
+  const Convention& convention = kConventions[static_cast<std::size_t>(AbiOf(entry))];
+  // The tracer may have chosen another call, or none.
+  const auto number = static_cast<std::uint64_t>(task.tracing->original) & convention.mask;
+  if (number == convention.mask) return ptrace::ReportExit(task);
+  StartCall(task, entry, number);
 }
 
 CallProgress AdvanceCall(Task& task) {
@@ -159,7 +212,12 @@ CallProgress AdvanceCall(Task& task) {
       break;
   }
   if (task.kernel.ended() || task.kernel.failure()) return CallProgress::kDone;
-  if (result.block().on_signal != OnSignal::kNothing) {
+  if (result.block().on_signal != OnSignal::kNothing && ptrace::IsTraced(task)) {
+    if (ptrace::HasAttention(task)) {
+      InterruptTraced(task, result.block());
+      return CallProgress::kDone;
+    }
+  } else if (result.block().on_signal != OnSignal::kNothing) {
     task.signals.DiscardIgnored();
     // Stops in mid-call: who is continued waits on, and has not noticed.
     StopByDefault(task);

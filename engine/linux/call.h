@@ -18,5 +18,7 @@ void BeginCall(Task& task, SyscallEntry entry);
 
 // Serves the call, or goes on serving it.
 CallProgress AdvanceCall(Task& task);
+// A tracer lets a call begin that it was shown: BeginCall had stopped the task.
+void ResumeEntry(Task& task);
 
 }  // namespace glovebox::engine

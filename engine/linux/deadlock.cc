@@ -35,6 +35,10 @@ std::string DescribeCall(Task& task, const CallInFlight& call) {
 
 std::string DescribeTask(Task& task) {
   const std::string name = "task " + std::to_string(task.tid) + " (" + task.command + ")";
+  if (ptrace::InStop(task)) {
+    const Task* const tracer = task.tracing->tracer;
+    return name + " is stopped for its tracer, task " + std::to_string(tracer->tid);
+  }
   if (task.process.stop_signal != 0)
     return name + " was stopped by " + SignalName(task.process.stop_signal);
   return name + " waits in " + (task.call ? DescribeCall(task, *task.call) : "?");

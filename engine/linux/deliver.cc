@@ -37,13 +37,17 @@ void ActByDefault(Task& task, int signal) {
     case DefaultAction::kContinue:
       return;
     case DefaultAction::kTerminate:
-    case DefaultAction::kCore:
-      EndProcess(
-          task.process,
-          {.code = 0, .signal = signal, .core = DefaultActionOf(signal) == DefaultAction::kCore});
+    case DefaultAction::kCore: {
+      const ExitStatus status{
+          .code = 0, .signal = signal, .core = DefaultActionOf(signal) == DefaultAction::kCore};
+      if (!ptrace::StopBeforeExit(task, status)) EndProcess(task.process, status);
       return;
+    }
     case DefaultAction::kStop:
-      if (Stops(task, signal)) StopProcess(task.process, signal);
+      if (!Stops(task, signal)) return;
+      StopProcess(task.process, signal);
+      // One whose process is stopped already, and which its tracer let run.
+      if (ptrace::IsTraced(task)) ptrace::NoteGroupStop(task);
       return;
   }
 }
@@ -147,7 +151,8 @@ void StopByDefault(Task& task) {
 
 void DeliverSignals(Task& task) {
   while (!HasEnded(task) && !task.scheduling.stopped) {
-    const auto info = task.TakeSignal(~task.signals.blocked());
+    const auto info =
+        task.tracing ? ptrace::TakeSignal(task) : task.TakeSignal(~task.signals.blocked());
     if (!info) break;
     const Sigaction action = task.signals.action(info->signal);
     if (action.handler == kHandlerIgnore) continue;
@@ -160,14 +165,18 @@ void DeliverSignals(Task& task) {
       task.signals.handlers().Set(
           info->signal, Sigaction{kHandlerDefault, action.flags, action.restorer, action.mask});
     }
+    if (task.tracing) ptrace::SettleRestart(task, action.flags);
     if (!PushSignalFrame(task, action, *info)) {
       // The default action where it is SIGSEGV's own frame that does not fit: kernel/signal.c,
       // force_sigsegv.
       if (info->signal == kSIGSEGV) task.signals.handlers().Set(kSIGSEGV, Sigaction{});
       task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
+    } else if (task.tracing) {
+      ptrace::ReportHandler(task);
     }
   }
-  if (HasEnded(task)) return;
+  if (HasEnded(task) || ptrace::InStop(task)) return;
+  if (task.tracing) ptrace::SettleRestart(task, std::nullopt);
   if (task.signals.saved_mask) {
     task.signals.SetBlocked(*task.signals.saved_mask);
     task.signals.saved_mask.reset();

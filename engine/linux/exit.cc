@@ -6,6 +6,7 @@
 #include "engine/linux/futex.h"
 #include "engine/linux/ipc/ipc.h"
 #include "engine/linux/process_table.h"
+#include "engine/linux/task.h"
 #include "engine/linux/tty/job_control.h"
 
 namespace glovebox::engine {
@@ -46,10 +47,12 @@ void TellEnd(Process& child) {
 }
 
 // SIGCHLD that is ignored, and SA_NOCLDWAIT, leave no zombies.
-bool LeavesNoZombie(const Process& child) {
-  if (child.exit_signal != kSIGCHLD) return false;
-  const Sigaction& action = child.parent->threads.front()->signals.handlers().action(kSIGCHLD);
+bool WaitsForNobody(const Process& process) {
+  const Sigaction& action = process.threads.front()->signals.handlers().action(kSIGCHLD);
   return action.handler == kHandlerIgnore || (action.flags & kSaNoChildWait) != 0;
+}
+bool LeavesNoZombie(const Process& child) {
+  return child.exit_signal == kSIGCHLD && WaitsForNobody(*child.parent);
 }
 
 void WakeWaiters(Process& child) {
@@ -74,6 +77,7 @@ void LeaveMemory(Task& task) {
 
 // Takes a thread away from everything but the table of processes.
 void Detach(Task& task) {
+  if (!task.process.tracees.empty()) ptrace::EndTracer(task);
   LeaveMemory(task);
   // Of the current one, the call that ends it is still to be recorded.
   if (task.kernel.scheduler.current() != &task) task.call.reset();
@@ -98,15 +102,15 @@ void GiveAwayChildren(Process& process) {
     heir->children.push_back(child);
     // Whatever it had asked for: nobody is to end the heir so. kernel/exit.c, reparent_leader.
     child->exit_signal = kSIGCHLD;
-    if (child->ended) {
+    if (IsWaitable(*child)) {
       TellEnd(*child);
-    } else {
+    } else if (!child->ended) {
       tty::NoteNewParent(*child, process);
     }
   }
   // Reaping takes from the heir's list.
   for (Process* const child : std::exchange(process.children, {})) {
-    if (child->ended && LeavesNoZombie(*child)) Reap(*child);
+    if (IsWaitable(*child) && LeavesNoZombie(*child)) Reap(*child);
   }
   process.kernel.scheduler.WakeAll(&heir->children);
 }
@@ -117,6 +121,22 @@ void EndBox(Kernel& kernel, const ExitStatus& status) {
   termination.code = status.signal != 0 ? status.signal : status.code;
   termination.core_dumped = status.core;
   kernel.End(std::move(termination));
+}
+
+// Tells of the end of a process whose threads are gone, also for their tracers: first its own
+// tracer, and the parent once that has waited for it.
+void AnnounceEnd(Process& process) {
+  if (process.unreaped_threads > 0) return;
+  Task& leader = *process.threads.front();
+  if (ptrace::IsTraced(leader) && !ptrace::IsTracedBy(leader, *process.parent)) {
+    const bool waited_for = !WaitsForNobody(leader.tracing->tracer->process);
+    if (waited_for) return ptrace::TellTracerOfEnd(leader, process.status);
+    ptrace::Unlink(leader);
+  }
+  const bool leaves_no_zombie = LeavesNoZombie(process);
+  TellEnd(process);
+  WakeWaiters(process);
+  if (leaves_no_zombie) Reap(process);
 }
 
 // No thread is left: the parent gets to know.
@@ -133,10 +153,24 @@ void BecomeZombie(Process& process) {
   if (process.session == process.pid) tty::Disassociate(process, true);
   GiveAwayChildren(process);
   tty::NoteEnd(process);
-  const bool leaves_no_zombie = LeavesNoZombie(process);
-  TellEnd(process);
-  WakeWaiters(process);
-  if (leaves_no_zombie) Reap(process);
+  AnnounceEnd(process);
+}
+
+// The last of a thread that is no leader: where it is traced, it stays until its tracer has waited
+// for it.
+void LetGo(Task& thread, const ExitStatus& status) {
+  Process& process = thread.process;
+  std::erase(process.threads, &thread);
+  const bool waited_for =
+      ptrace::IsTraced(thread) && !WaitsForNobody(thread.tracing->tracer->process);
+  if (!waited_for) {
+    ptrace::Unlink(thread);
+    thread.kernel.processes().Forget(thread);
+    return;
+  }
+  thread.tracing->ended = status;
+  ++process.unreaped_threads;
+  ptrace::TellTracerOfEnd(thread, status);
 }
 
 }  // namespace
@@ -150,10 +184,7 @@ void EndThread(Task& task, const ExitStatus& status) {
   if (process.threads.front() == &task) process.status = status;
   if (last) return EndProcess(process, ExitStatus(process.status));
   Detach(task);
-  if (process.threads.front() != &task) {
-    std::erase(process.threads, &task);
-    task.kernel.processes().Forget(task);
-  }
+  if (process.threads.front() != &task) LetGo(task, status);
 }
 
 void EndProcess(Process& process, const ExitStatus& status) {
@@ -164,8 +195,7 @@ void EndProcess(Process& process, const ExitStatus& status) {
   while (process.threads.size() > 1) {
     Task& task = *process.threads.back();
     Detach(task);
-    process.threads.pop_back();
-    process.kernel.processes().Forget(task);
+    LetGo(task, status);
   }
   Detach(*process.threads.front());
   BecomeZombie(process);
@@ -175,8 +205,11 @@ void EndOtherThreads(Task& task) {
   Process& process = task.process;
   for (Task* const other : std::vector(process.threads)) {
     if (other == &task) continue;
+    const bool is_leader = other->tid == process.pid;
     Detach(*other);
-    process.kernel.processes().Forget(*other);
+    // Its number is needed: nobody hears of its end.
+    if (is_leader) ptrace::Unlink(*other);
+    LetGo(*other, {});
   }
   process.threads = {&task};
   process.kernel.processes().Rename(task, process.pid);
@@ -186,7 +219,13 @@ void StopProcess(Process& process, int signal) {
   if (process.ended || process.stop_signal != 0) return;
   process.stop_signal = signal;
   process.stop_seen = false;
-  for (Task* const thread : process.threads) process.kernel.scheduler.Stop(*thread);
+  for (Task* const thread : process.threads) {
+    if (ptrace::IsTraced(*thread)) {
+      ptrace::NoteGroupStop(*thread);
+    } else {
+      process.kernel.scheduler.Stop(*thread);
+    }
+  }
   if (process.parent == nullptr) return;
   const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
   if ((handlers.action(kSIGCHLD).flags & kSaNoChildStop) == 0)
@@ -198,7 +237,9 @@ void ContinueProcess(Process& process) {
   if (process.ended || process.stop_signal == 0) return;
   process.stop_signal = 0;
   process.continued = true;
-  for (Task* const thread : process.threads) process.kernel.scheduler.Continue(*thread);
+  for (Task* const thread : process.threads) {
+    if (!ptrace::InStop(*thread)) process.kernel.scheduler.Continue(*thread);
+  }
   if (process.parent == nullptr) return;
   const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
   if ((handlers.action(kSIGCHLD).flags & kSaNoChildStop) == 0)
@@ -210,8 +251,27 @@ int WaitStatusOf(const ExitStatus& status) {
   return status.signal != 0 ? status.signal : status.code << 8;
 }
 
+bool IsWaitable(const Process& process) {
+  if (!process.ended || process.unreaped_threads > 0) return false;
+  const Task& leader = *process.threads.front();
+  return !ptrace::IsTraced(leader) || ptrace::IsTracedBy(leader, *process.parent);
+}
+
+void ReleaseTracee(Task& task) {
+  Process& process = task.process;
+  const bool is_leader = !task.tracing->ended;
+  const bool is_own = process.parent != nullptr && ptrace::IsTracedBy(task, *process.parent);
+  ptrace::Unlink(task);
+  if (!is_leader) {
+    --process.unreaped_threads;
+    process.kernel.processes().Forget(task);
+  }
+  if (process.ended && (!is_leader || !is_own)) AnnounceEnd(process);
+}
+
 void Reap(Process& process) {
   Process& parent = *process.parent;
+  ptrace::Unlink(*process.threads.front());
   process.reaped = true;
   std::erase(parent.children, &process);
   parent.children_cpu_ns += process.cpu_ns + process.children_cpu_ns;

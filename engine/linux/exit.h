@@ -22,5 +22,9 @@ void ContinueProcess(Process& process);
 int WaitStatusOf(const ExitStatus& status);
 // wait(2) has seen a zombie: takes its number from it.
 void Reap(Process& process);
+// Has it ended, and may its parent hear of it? Tracers come first.
+bool IsWaitable(const Process& process);
+// A thread or process that has ended loses its tracer, which has waited for it or is gone.
+void ReleaseTracee(Task& task);
 
 }  // namespace glovebox::engine

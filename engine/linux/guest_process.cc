@@ -43,10 +43,12 @@ void Process::NoteStopOrContinue(int signal) {
   if (signal == kSIGCONT) {
     for (const int stop : {kSIGSTOP, kSIGTSTP, kSIGTTIN, kSIGTTOU}) Drop(stop);
     ContinueProcess(*this);
+    for (Task* const thread : threads) ptrace::NoteContinued(*thread);
   } else if (DefaultActionOf(signal) == DefaultAction::kStop) {
     Drop(kSIGCONT);
   } else if (signal == kSIGKILL) {
     ContinueProcess(*this);
+    for (Task* const thread : threads) ptrace::NoteKilled(*thread);
   }
 }
 
@@ -56,7 +58,7 @@ bool Process::Send(const abi::Siginfo& info) {
   // A signal that the leader blocks stays pending even where it is ignored: it may be waited for.
   const SignalState& leader = threads.front()->signals;
   const bool blocked = (leader.blocked() & SetOf(info.signal)) != 0;
-  if (leader.IsIgnored(info.signal) && !blocked) return true;
+  if (leader.Discards(info.signal) && !blocked) return true;
   if (!pending.Add(info, limits[kLimitSigPending].soft)) return false;
   kernel.TellSignalFiles(leader.handlers());
   WakeFor(info.signal);
@@ -67,7 +69,7 @@ bool Process::SendOfTimer(const abi::Siginfo& info, Task* thread) {
   if (ended) return true;
   SignalState& signals = (thread != nullptr ? thread : threads.front())->signals;
   const bool blocked = (signals.blocked() & SetOf(info.signal)) != 0;
-  if (signals.IsIgnored(info.signal) && !blocked) return false;
+  if (signals.Discards(info.signal) && !blocked) return false;
   NoteStopOrContinue(info.signal);
   if (thread == nullptr) {
     pending.AddOfTimer(info);

@@ -95,6 +95,8 @@ class Process {
   const std::uint32_t pid;
   Process* parent;
   std::vector<Process*> children;  // in the order of their making, zombies too
+  std::uint32_t maker = 0;         // the thread of the parent that made it
+  std::vector<Task*> tracees;      // of its threads: ptrace(2)
   std::uint32_t group;
   std::uint32_t session;
   std::shared_ptr<tty::Terminal> terminal;  // that controls it, if any
@@ -117,6 +119,7 @@ class Process {
   Nanoseconds children_cpu_ns = 0;
 
   bool ended = false;   // a zombie, once its threads are gone
+  int unreaped_threads = 0;  // that have ended, but their tracers have not waited for them
   bool reaped = false;  // somebody has waited for it: its threads are no more
   ExitStatus status;
   int stop_signal = 0;     // not 0: stopped by it

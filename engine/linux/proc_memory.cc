@@ -2,6 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "engine/linux/syscalls/sending.h"
+#include "engine/vfs/open_file.h"
+
 namespace glovebox::engine {
 namespace {
 
@@ -180,6 +186,66 @@ std::string LimitsText(const Task& task) {
                         value(limit.hard), row.unit);
   }
   return text;
+}
+
+namespace {
+
+// Goes on showing the program that was there when it was opened, if that is still there.
+class OpenMemory : public OpenFile {
+ public:
+  OpenMemory(PathRef path, int flags, Kernel& kernel, std::weak_ptr<Program> program)
+      : OpenFile(std::move(path), flags), kernel_(kernel), program_(std::move(program)) {}
+
+  IoResult Read(std::uint64_t from, std::span<std::byte> out) override {
+    const auto program = program_.lock();
+    if (!program || out.empty()) return 0;
+    const std::size_t done = program->space->Peek(out, from);
+    if (done == 0) return std::unexpected(kEIO);
+    return done;
+  }
+  // Shared memory that may not be written stays as it is; permissions else do not matter.
+  IoResult Write(std::uint64_t to, std::span<const std::byte> bytes) override {
+    const auto program = program_.lock();
+    if (!program || bytes.empty()) return 0;
+    AddressSpace& space = *program->space;
+    const Mapping* const mapping = space.Find(to);
+    if (mapping == nullptr || (mapping->shared && (mapping->protection & kProtWrite) == 0))
+      return std::unexpected(kEIO);
+    const std::uint64_t room = mapping->end - to;
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), room));
+    const std::size_t done = space.Poke(to, bytes.first(count));
+    if (done == 0 && space.LastFault().kind == MemoryFaultKind::kMemoryLimit)
+      kernel_.EndByLimit(LimitId::kMemory);
+    if (done == 0) return std::unexpected(kEIO);
+    return done;
+  }
+  bool seekable() const override { return true; }
+
+ private:
+  Kernel& kernel_;
+  const std::weak_ptr<Program> program_;
+};
+
+class MemoryFile : public Inode {
+ public:
+  MemoryFile(std::shared_ptr<VfsServices> services, std::shared_ptr<Task> task)
+      : Inode(std::move(services), kTypeRegular, 0600, kProcDevice), task_(std::move(task)) {}
+
+  Result<std::shared_ptr<OpenFile>, IoFailure> Open(const PathRef& path, int flags) override {
+    const Task* const opener = task_->kernel.scheduler.current();
+    if (opener != nullptr && !MayTrace(*opener, *task_)) return std::unexpected(kEACCES);
+    return std::make_shared<OpenMemory>(path, flags, task_->kernel, task_->program);
+  }
+
+ private:
+  const std::shared_ptr<Task> task_;
+};
+
+}  // namespace
+
+std::shared_ptr<Inode> MakeMemoryFile(std::shared_ptr<VfsServices> services,
+                                      std::shared_ptr<Task> task) {
+  return std::make_shared<MemoryFile>(std::move(services), std::move(task));
 }
 
 }  // namespace glovebox::engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "engine/linux/task.h"
@@ -17,5 +18,9 @@ std::string MapsText(Task& task);
 std::string SmapsText(Task& task);
 std::string SmapsRollupText(Task& task);
 std::string LimitsText(const Task& task);
+
+// /proc/PID/mem: the memory itself, for who may trace the task.
+std::shared_ptr<Inode> MakeMemoryFile(std::shared_ptr<VfsServices> services,
+                                      std::shared_ptr<Task> task);
 
 }  // namespace glovebox::engine

@@ -117,6 +117,7 @@ struct StateName {
 };
 StateName StateOf(const Task& task) {
   if (task.scheduling.state == Scheduling::State::kEnded) return {'Z', "zombie"};
+  if (ptrace::InStop(task)) return {'t', "tracing stop"};
   if (task.scheduling.stopped) return {'T', "stopped"};
   if (task.scheduling.state == Scheduling::State::kWaiting) return {'S', "sleeping"};
   return {'R', "running"};
@@ -165,7 +166,7 @@ std::string Status(Task& task) {
   const std::uint64_t locked_kib = task.program ? task.space().LockedBytes() / 1024 : 0;
   return fmt::format(
       "Name:\t{}\nUmask:\t{:04o}\nState:\t{} "
-      "({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n"
+      "({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n"
       "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t{}\nVmPeak:\t{:8} "
       "kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\n"
       "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
@@ -175,7 +176,7 @@ std::string Status(Task& task) {
       "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
       task.command, task.fs_context ? task.fs().umask : 0, StateOf(task).letter, StateOf(task).name,
-      task.process.pid, task.tid, ParentOf(task), who.uid, who.euid, who.suid, who.fsuid, who.gid,
+      task.process.pid, task.tid, ParentOf(task), ptrace::IsTraced(task) ? task.tracing->tracer->tid : 0, who.uid, who.euid, who.suid, who.fsuid, who.gid,
       who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib, locked_kib, rss_kib, rss_kib,
       task.process.threads.size(), PendingSignals::kMaxQueued, task.signals.own_pending(),
       task.process.pending.set(), task.signals.blocked(), ignored, caught, has.inheritable,
@@ -262,6 +263,7 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
     const std::uint64_t resident = ResidentBytesOf(of) / kPageSize;
     return fmt::format("{} {} 0 0 0 {} 0\n", MappedBytesOf(of) / kPageSize, resident, resident);
   });
+  static_cast<void>(directory.Insert("mem", MakeMemoryFile(directory.services(), task)));
   AddSettings(directory, task);
   AddFile(directory, "limits", 0444, [task] { return LimitsText(*task); });
   AddFile(directory, "io", 0400, [] {

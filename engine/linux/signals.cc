@@ -82,7 +82,7 @@ void SignalState::Inherit(const SignalState& from, bool share_handlers) {
 
 bool SignalState::Send(const abi::Siginfo& info, std::uint64_t most) {
   // A blocked signal stays pending even where it is ignored: it may be waited for.
-  if (IsIgnored(info.signal) && (blocked_ & SetOf(info.signal)) == 0) return true;
+  if (Discards(info.signal) && (blocked_ & SetOf(info.signal)) == 0) return true;
   return own_.Add(info, most);
 }
 
@@ -121,7 +121,7 @@ int SignalState::NextDeliverable() const {
 void SignalState::DiscardIgnored() {
   for (SignalSet left = pending() & ~blocked_; left != 0; left &= left - 1) {
     const int signal = std::countr_zero(left) + 1;
-    if (IsIgnored(signal)) Drop(signal);
+    if (Discards(signal)) Drop(signal);
   }
 }
 

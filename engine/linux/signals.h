@@ -160,6 +160,7 @@ class PendingSignals {
     set_ |= SetOf(info.signal);
     queue_.push_back(info);
   }
+  const std::deque<abi::Siginfo>& queue() const { return queue_; }
   // The oldest one of `signal`; only where set() holds it.
   abi::Siginfo Take(int signal);
   void Drop(int signal);
@@ -206,6 +207,7 @@ class SignalState {
   // Of the thread and of its process.
   SignalSet pending() const { return own_.set() | shared_.set(); }
   SignalSet own_pending() const { return own_.set(); }
+  const PendingSignals& own() const { return own_; }
   bool HasDeliverable() const { return (pending() & ~blocked_) != 0; }
   // The number that Take(~blocked()) would give; 0 for none.
   int NextDeliverable() const;
@@ -221,12 +223,17 @@ class SignalState {
   const std::shared_ptr<SignalHandlers>& shared_handlers() const { return handlers_; }
   const Sigaction& action(int signal) const { return handlers_->action(signal); }
   bool IsIgnored(int signal) const { return handlers_->IsIgnored(signal); }
+  // Is it lost when it is sent? Tracers see ignored ones too: kernel/signal.c, sig_ignored.
+  bool Discards(int signal) const {
+    return IsIgnored(signal) && (!keeps_ignored || signal == kSIGKILL);
+  }
   // execve(2): handlers of its own, the default ones; no alternate stack.
   void ResetHandlers();
 
   // sigsuspend, ppoll: the mask to come back to once the call is over.
   std::optional<SignalSet> saved_mask;
   SignalSet awaited = 0;  // what sigtimedwait waits for
+  bool keeps_ignored = false;  // it is traced
   abi::SignalStack alternate{0, 2 /* SS_DISABLE */, 0, 0};
 
  private:

@@ -19,6 +19,7 @@
 #include "engine/linux/signals.h"
 #include "engine/linux/syscall_result.h"
 #include "engine/linux/trace.h"
+#include "engine/linux/tracing.h"
 #include "engine/loader/image.h"
 #include "engine/loader/stack.h"
 #include "engine/vfs/credentials.h"
@@ -88,6 +89,7 @@ class Task {
   Priority priority;
   LastTrap last_trap;
   std::optional<CallInFlight> call;
+  std::unique_ptr<Tracing> tracing;  // null: nobody has ever traced it
   Scheduling scheduling;
   FutexWait futex;             // what it waits for
   x86::ThreadContext context;  // while another task has the CPU of its address space

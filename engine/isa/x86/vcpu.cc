@@ -91,7 +91,8 @@ struct Vcpu::State {
   bool IsStepped() const { return (cpu.other_flags & kSteppedFlags) != 0; }
   bool NextIsMisaligned();
   bool HasGathered(const std::array<VectorRegister, 16>& before);
-  Stop Step();
+  Stop Step(bool traps);
+  Stop Finish(Stop stop);
   Stop RunStepping(std::uint64_t budget);
   MemoryAccess FaultingAccess(GuestAddr address);
   void JudgeAddress(Stop& stop);
@@ -151,11 +152,10 @@ bool Vcpu::State::HasGathered(const std::array<VectorRegister, 16>& before) {
 
 // One instruction, with what TF and AC ask for: Intel SDM vol. 3B, 17.3.1.4, and vol. 3A, 6.15,
 // #AC.
-Stop Vcpu::State::Step() {
+Stop Vcpu::State::Step(bool traps) {
   if ((cpu.other_flags & kAc) != 0 && NextIsMisaligned()) {
     return Stop{.kind = StopKind::kException, .exception = ExceptionKind::kAlignmentCheck};
   }
-  const bool traps = (cpu.other_flags & kTf) != 0;
   const Icount before = runner.icount();
   cpu.stack_segment_loaded = false;
   const std::array<VectorRegister, 16> vectors_before = cpu.vector;
@@ -179,7 +179,7 @@ Stop Vcpu::State::RunStepping(std::uint64_t budget) {
   const Icount end = runner.icount() + budget;
   for (int i = 0; i < kStepsPerRun; ++i) {
     if (runner.icount() == end) return Stop{.kind = StopKind::kBudget};
-    const Stop stop = Step();
+    const Stop stop = Step((cpu.other_flags & kTf) != 0);
     if (stop.kind != StopKind::kBudget) return stop;
     if (!IsStepped()) break;
   }
@@ -225,19 +225,26 @@ void Vcpu::State::FinishFault(const Stop& stop) {
   }
 }
 
-Stop Vcpu::Run(std::uint64_t budget) {
-  Stop stop = state_->IsStepped() ? state_->RunStepping(budget) : state_->runner.Run(budget);
+// What has to be said of a stop before others see it.
+Stop Vcpu::State::Finish(Stop stop) {
   const bool is_protection =
       stop.kind == StopKind::kException && stop.exception == ExceptionKind::kGeneralProtection;
-  if (stop.kind == StopKind::kMemoryFault || is_protection) state_->JudgeAddress(stop);
-  state_->cpu.resumes_fault = IsFault(stop) || std::exchange(state_->traps_in_part, false);
-  if (IsFault(stop)) state_->FinishFault(stop);
+  if (stop.kind == StopKind::kMemoryFault || is_protection) JudgeAddress(stop);
+  cpu.resumes_fault = IsFault(stop) || std::exchange(traps_in_part, false);
+  if (IsFault(stop)) FinishFault(stop);
   const bool names_instruction =
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);
-  if (names_instruction) stop.instruction = state_->decoder.Describe(state_->cpu.rip);
+  if (names_instruction) stop.instruction = decoder.Describe(cpu.rip);
   return stop;
 }
+
+Stop Vcpu::Run(std::uint64_t budget) {
+  return state_->Finish(state_->IsStepped() ? state_->RunStepping(budget)
+                                            : state_->runner.Run(budget));
+}
+
+Stop Vcpu::Step() { return state_->Finish(state_->Step(/*traps=*/true)); }
 
 void Vcpu::Nudge() { state_->runner.Nudge(); }
 

@@ -37,7 +37,8 @@ constexpr std::uint64_t kAnswered = kCloneVm | kCloneFs | kCloneFiles | kCloneSi
                                     kClonePidfd | kCloneVfork | kCloneParent | kCloneThread |
                                     kCloneSettls | kCloneParentSettid | kCloneChildCleartid |
                                     kCloneChildSettid | kCloneClearSighand;
-// Nothing follows from them: no tracer, no I/O scheduler; semaphore adjustments are not kept.
+// Nothing follows from them, or only for tracers: no I/O scheduler; semaphore adjustments are not
+// kept.
 constexpr std::uint64_t kWithoutEffect =
     kClonePtrace | kCloneUntraced | kCloneDetached | kCloneIo | kCloneSysvsem;
 
@@ -139,10 +140,16 @@ void Share(Task& task, Task& child, std::uint64_t flags) {
 }
 
 // A parent that called vfork(2) waits until the child has another program or is gone.
-SyscallResult AwaitVfork(const Task& task) {
+SyscallResult AwaitVfork(Task& task) {
   const auto tid = static_cast<int>(task.call->progress);
   Task* const child = task.kernel.processes().FindTask(tid);
-  if (child == nullptr || child->program != task.program) return static_cast<std::int64_t>(tid);
+  if (child == nullptr || child->program != task.program) {
+    const bool told = std::exchange(task.call->total, 1).has_value();
+    const auto number = static_cast<std::uint64_t>(tid);
+    if (!told && ptrace::StopForEvent(task, TraceEventId::kVforkDone, number))
+      return SyscallResult::Again();
+    return static_cast<std::int64_t>(tid);
+  }
   return SyscallResult::Block({kNever, Wait::kEvent, OnSignal::kNothing, 0, child});
 }
 
@@ -156,8 +163,19 @@ SyscallResult Undo(Task& child, const SyscallResult& error) {
   return error;
 }
 
+// kernel/fork.c, kernel_clone.
+TraceEventId EventOf(const Request& request) {
+  if ((request.flags & kCloneVfork) != 0) return TraceEventId::kVfork;
+  return request.exit_signal != static_cast<std::uint64_t>(kSIGCHLD) ? TraceEventId::kClone
+                                                                     : TraceEventId::kFork;
+}
+
 SyscallResult Clone(Task& task, Request request) {
-  if (task.call->progress != 0) return AwaitVfork(task);
+  const auto finish = [&task, &request]() -> SyscallResult {
+    if ((request.flags & kCloneVfork) != 0) return AwaitVfork(task);
+    return static_cast<std::int64_t>(task.call->progress);
+  };
+  if (task.call->progress != 0) return finish();
   if (const Errno error = Check(task, request); error != Errno{}) return error;
   if ((request.flags & kCloneSettls) != 0 && task.program->abi == abi::AbiId::kI386) {
     const auto descriptor = ReadThreadDescriptor(task, {request.tls});
@@ -191,6 +209,7 @@ SyscallResult Clone(Task& task, Request request) {
     // A sibling tells the common parent as its maker does: kernel/fork.c, copy_process.
     child->process.exit_signal =
         has(kCloneParent) ? task.process.exit_signal : static_cast<int>(request.exit_signal);
+    child->process.maker = has(kCloneParent) ? task.process.maker : task.tid;
     child->process.limits = task.process.limits;
     child->process.group = task.process.group;
     child->process.session = task.process.session;
@@ -214,10 +233,13 @@ SyscallResult Clone(Task& task, Request request) {
     }
   }
   if (has(kCloneChildCleartid)) child->clear_child_tid = request.child_tid;
+  const TraceEventId event = EventOf(request);
+  const bool is_event = ptrace::WantsEvent(task, event) && !has(kCloneUntraced);
+  ptrace::InheritTracer(task, *child, is_event || has(kClonePtrace));
   task.kernel.scheduler.Add(*child);
-  if (!has(kCloneVfork)) return tid;
   task.call->progress = child->tid;
-  return AwaitVfork(task);
+  if (is_event && ptrace::StopForEvent(task, event, child->tid)) return SyscallResult::Again();
+  return finish();
 }
 
 }  // namespace

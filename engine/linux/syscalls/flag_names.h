@@ -36,6 +36,46 @@ enum AtFlag : std::uint64_t {
   kAtStatxSync = 0x6000,
 };
 
+inline constexpr BitName kPtraceNames[] = {{~0ull, 0, "PTRACE_TRACEME"},
+                                           {~0ull, 1, "PTRACE_PEEKTEXT"},
+                                           {~0ull, 2, "PTRACE_PEEKDATA"},
+                                           {~0ull, 3, "PTRACE_PEEKUSER"},
+                                           {~0ull, 4, "PTRACE_POKETEXT"},
+                                           {~0ull, 5, "PTRACE_POKEDATA"},
+                                           {~0ull, 6, "PTRACE_POKEUSER"},
+                                           {~0ull, 7, "PTRACE_CONT"},
+                                           {~0ull, 8, "PTRACE_KILL"},
+                                           {~0ull, 9, "PTRACE_SINGLESTEP"},
+                                           {~0ull, 12, "PTRACE_GETREGS"},
+                                           {~0ull, 13, "PTRACE_SETREGS"},
+                                           {~0ull, 14, "PTRACE_GETFPREGS"},
+                                           {~0ull, 15, "PTRACE_SETFPREGS"},
+                                           {~0ull, 16, "PTRACE_ATTACH"},
+                                           {~0ull, 17, "PTRACE_DETACH"},
+                                           {~0ull, 18, "PTRACE_GETFPXREGS"},
+                                           {~0ull, 19, "PTRACE_SETFPXREGS"},
+                                           {~0ull, 24, "PTRACE_SYSCALL"},
+                                           {~0ull, 25, "PTRACE_GET_THREAD_AREA"},
+                                           {~0ull, 26, "PTRACE_SET_THREAD_AREA"},
+                                           {~0ull, 30, "PTRACE_ARCH_PRCTL"},
+                                           {~0ull, 31, "PTRACE_SYSEMU"},
+                                           {~0ull, 32, "PTRACE_SYSEMU_SINGLESTEP"},
+                                           {~0ull, 33, "PTRACE_SINGLEBLOCK"},
+                                           {~0ull, 0x4200, "PTRACE_SETOPTIONS"},
+                                           {~0ull, 0x4201, "PTRACE_GETEVENTMSG"},
+                                           {~0ull, 0x4202, "PTRACE_GETSIGINFO"},
+                                           {~0ull, 0x4203, "PTRACE_SETSIGINFO"},
+                                           {~0ull, 0x4204, "PTRACE_GETREGSET"},
+                                           {~0ull, 0x4205, "PTRACE_SETREGSET"},
+                                           {~0ull, 0x4206, "PTRACE_SEIZE"},
+                                           {~0ull, 0x4207, "PTRACE_INTERRUPT"},
+                                           {~0ull, 0x4208, "PTRACE_LISTEN"},
+                                           {~0ull, 0x4209, "PTRACE_PEEKSIGINFO"},
+                                           {~0ull, 0x420a, "PTRACE_GETSIGMASK"},
+                                           {~0ull, 0x420b, "PTRACE_SETSIGMASK"},
+                                           {~0ull, 0x420e, "PTRACE_GET_SYSCALL_INFO"}};
+using PtraceRequest = Choice<kPtraceNames>;
+
 inline constexpr BitName kAccessNames[] = {
     {~0ull, 0, "F_OK"}, Bit(4, "R_OK"), Bit(2, "W_OK"), Bit(1, "X_OK")};
 using AccessMode = Flags<kAccessNames>;

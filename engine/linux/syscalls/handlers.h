@@ -356,6 +356,9 @@ SyscallResult SysSocketcall(Task& task, int number, GuestPtr<const abi::Word> ar
 SyscallResult SysIpc(Task& task, std::uint32_t call, Hex first, Hex second, Hex third, Hex pointer,
                      Hex fifth);
 
+// ptrace.cc
+SyscallResult SysPtrace(Task& task, PtraceRequest request, Pid pid, Hex address, Hex data);
+
 // thread_area.cc: thread-local storage of i386 programs.
 SyscallResult SysSetThreadArea(Task& task, GuestPtr<abi::i386::UserDescriptor> descriptor);
 SyscallResult SysGetThreadArea(Task& task, GuestPtr<abi::i386::UserDescriptor> descriptor);

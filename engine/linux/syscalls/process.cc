@@ -37,9 +37,16 @@ SyscallResult Exec(Task& task, PathRef file, std::string filename, StringArray a
   if (!arguments) return arguments.error();
   auto environment = ReadStrings(task, env);
   if (!environment) return environment.error();
+  const std::uint32_t tid = task.tid;
   const auto done = Execute(
       task, {std::move(file), std::move(filename), std::move(*arguments), std::move(*environment)});
-  if (done) return SyscallResult::NoReturn();
+  if (done) {
+    if (!ptrace::IsTraced(task)) return SyscallResult::NoReturn();
+    task.call->progress = 1;
+    if (ptrace::StopForEvent(task, TraceEventId::kExec, tid)) return SyscallResult::Again();
+    if (!task.tracing->seized) task.Send(kSIGTRAP, kSiUser);
+    return SyscallResult::NoReturn();
+  }
   if (done.error().memory_limit) task.kernel.EndByLimit(LimitId::kMemory);
   return done.error().error;
 }
@@ -65,6 +72,14 @@ SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
   return 0;
 }
 
+// Once for each call.
+bool StopsBeforeExit(Task& task, int status) {
+  if (task.call->progress != 0) return false;
+  task.call->progress = 1;
+  return ptrace::StopForEvent(task, TraceEventId::kExit,
+                              static_cast<std::uint64_t>(WaitStatusOf({.code = status & 0xff})));
+}
+
 abi::Timeval ToTimeval(Nanoseconds ns) {
   return {static_cast<std::int64_t>(ns / 1'000'000'000),
           static_cast<std::int64_t>(ns % 1'000'000'000 / 1000)};
@@ -78,15 +93,20 @@ void Fill(std::array<char, kSize>& field, const std::string& text) {
 }  // namespace
 
 SyscallResult SysExit(Task& task, int status) {
+  // A tracer may want to see it before: kernel/exit.c, do_exit.
+  if (StopsBeforeExit(task, status)) return SyscallResult::Again();
   EndThread(task, {.code = status & 0xff});
   return SyscallResult::NoReturn();
 }
 SyscallResult SysExitGroup(Task& task, int status) {
+  if (StopsBeforeExit(task, status)) return SyscallResult::Again();
   EndProcess(task.process, {.code = status & 0xff});
   return SyscallResult::NoReturn();
 }
 
 SyscallResult SysExecve(Task& task, PathPtr path, StringArray argv, StringArray env) {
+  // The tracer has been told of the new program.
+  if (task.call->progress != 0) return SyscallResult::NoReturn();
   auto name = task.memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
   if (!name) return name.error();
   auto resolved = task.Resolve(kAtFdCwd, *name, {});
@@ -96,6 +116,7 @@ SyscallResult SysExecve(Task& task, PathPtr path, StringArray argv, StringArray 
 
 SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray argv, StringArray env,
                           AtFlags flags) {
+  if (task.call->progress != 0) return SyscallResult::NoReturn();
   if (flags.HasOther(kAtEmptyPath | kAtNoFollow)) return kEINVAL;
   auto name = task.memory().ReadString(path.address, kPathMaxBytes, kENAMETOOLONG);
   if (!name) return name.error();

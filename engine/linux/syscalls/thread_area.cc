@@ -134,12 +134,16 @@ SyscallResult SysSetThreadArea(Task& task, GuestPtr<UserDescriptor> descriptor) 
   return 0;
 }
 
+std::optional<UserDescriptor> ReadThreadArea(const x86::Vcpu& cpu, std::uint32_t entry) {
+  if (!IsEntry(entry)) return std::nullopt;
+  return FromDescriptor(entry, cpu.TlsDescriptor(entry - kFirstEntry));
+}
+
 SyscallResult SysGetThreadArea(Task& task, GuestPtr<UserDescriptor> descriptor) {
   const auto asked = task.memory().Read(GuestPtr<const std::uint32_t>{descriptor.address});
   if (!asked) return asked.error();
-  if (!IsEntry(*asked)) return kEINVAL;
-  const std::uint64_t held = task.cpu().TlsDescriptor(*asked - kFirstEntry);
-  return FromResult(task.memory().Write(descriptor, FromDescriptor(*asked, held)));
+  const auto held = ReadThreadArea(task.cpu(), *asked);
+  return held ? FromResult(task.memory().Write(descriptor, *held)) : SyscallResult(kEINVAL);
 }
 
 }  // namespace glovebox::engine

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "engine/isa/x86/vcpu.h"
 #include "engine/linux/abi/i386.h"
@@ -21,6 +22,9 @@ struct ThreadDescriptor {
 // Reads and checks what clone(2) is given; it names its entry. Errors: EFAULT, EINVAL.
 Result<ThreadDescriptor, Errno> ReadThreadDescriptor(Task& task,
                                                      GuestPtr<abi::i386::UserDescriptor> from);
+
+// An entry of the thread's as programs know it, by its number in the table. Empty: it has no such.
+std::optional<abi::i386::UserDescriptor> ReadThreadArea(const x86::Vcpu& cpu, std::uint32_t entry);
 
 // Selectors that are loaded already take the new descriptor at once.
 void SetThreadDescriptor(x86::Vcpu& cpu, const ThreadDescriptor& descriptor);
