@@ -141,7 +141,7 @@ class LinuxBox : public Box {
       if (task->call) {
         if (At() >= until) return RunState::kRunning;
         const CallProgress progress = AdvanceCall(*task);
-        Account(*task);
+        Account(*task, Share::kSystem);
         if (progress == CallProgress::kWaitsForInput) return RunState::kWaitsForInput;
         if (progress == CallProgress::kMoreToDo) return RunState::kRunning;
         ++step_;
@@ -160,7 +160,7 @@ class LinuxBox : public Box {
         continue;
       }
       const Stop stop = RunCpu(*task, until.icount);
-      Account(*task);
+      Account(*task, Share::kUser);
       Serve(*task, stop);
     }
     return kernel_.ended() ? RunState::kEnded : RunState::kRunning;
@@ -212,12 +212,17 @@ class LinuxBox : public Box {
     }
   }
 
+  // Whose time it is: that of instructions, or of a system call.
+  enum class Share : std::uint8_t { kUser, kSystem };
   // Adds the time since the last call to the CPU time of a task.
-  void Account(Task& task) {
+  void Account(Task& task, Share share) {
     const Nanoseconds spent = kernel_.CpuTime() - accounted_;
     accounted_ += spent;
     task.cpu_ns += spent;
     task.process.cpu_ns += spent;
+    if (share == Share::kUser) return;
+    task.system_ns += spent;
+    task.process.system_ns += spent;
   }
 
   void Start() {

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "engine/linux/deliver.h"
+#include "engine/linux/exit.h"
 #include "engine/linux/return_page.h"
+#include "engine/linux/seccomp.h"
 #include "engine/linux/syscalls/table.h"
 
 namespace glovebox::engine {
@@ -132,6 +134,59 @@ abi::AbiId AbiOf(SyscallEntry entry) {
   return entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
 }
 
+// Of tasks that programs of seccomp(2) watch: lets the call go on, or ends it before it has begun.
+// kernel/seccomp.c, __seccomp_filter and __secure_computing_strict.
+void Judge(Task& task) {
+  constexpr std::uint32_t kArchitectures[] = {0xc000003e, 0x40000003};
+  constexpr std::uint32_t kMostErrno = 4095;
+  const CallInFlight& call = *task.call;
+  const auto abi = static_cast<std::size_t>(call.abi);
+  const ExitStatus bad_call{.code = 0, .signal = kSIGSYS, .core = true};
+  if (task.seccomp->strict) {
+    // read, write, exit, sigreturn.
+    constexpr std::uint64_t kAllowed[2][4] = {{0, 1, 60, 15}, {3, 4, 1, 119}};
+    if (std::ranges::find(kAllowed[abi], call.number) == std::end(kAllowed[abi])) {
+      EndThread(task, {.code = 0, .signal = kSIGKILL});
+      Finish(task, SyscallResult::NoReturn());
+    }
+    return;
+  }
+  SeccompData data{
+      static_cast<std::int32_t>(call.number), kArchitectures[abi], task.cpu().rip(), {}};
+  const Convention& convention = kConventions[abi];
+  std::ranges::transform(convention.arguments, data.arguments,
+                         [&](x86::Gpr gpr) { return task.cpu().gpr(gpr) & convention.mask; });
+  const std::uint32_t answer = RunSeccomp(*task.seccomp, data);
+  const std::uint32_t detail = answer & ~kSeccompActionMask;
+  switch (answer & kSeccompActionMask) {
+    case kSeccompAllow:
+    case kSeccompLog:
+      return;
+    case kSeccompErrno:
+      return Finish(task, -static_cast<std::int64_t>(std::min(detail, kMostErrno)));
+    case kSeccompTrace:
+    case kSeccompNotify:
+      return Finish(task, kENOSYS);
+    case kSeccompTrap: {
+      constexpr int kCodeSeccomp = 1;
+      abi::Siginfo info{};
+      info.signal = kSIGSYS;
+      info.error = static_cast<std::int32_t>(detail);
+      info.code = kCodeSeccomp;
+      info.system = {data.instruction_pointer, data.number, data.architecture};
+      task.cpu().SetGpr(x86::kRax, call.number);
+      task.signals.Force(info);
+      return Finish(task, SyscallResult::NoReturn());
+    }
+    case kSeccompKillThread:
+      EndThread(task, bad_call);
+      return Finish(task, SyscallResult::NoReturn());
+    default:
+      EndProcess(task.process, bad_call);
+      return Finish(task, SyscallResult::NoReturn());
+  }
+}
+
 // What do_fast_syscall_32 does (arch/x86/entry/common.c): ebp holds the stack pointer, which
 // `sysenter` loses, or the second argument, in whose place `syscall` puts its return address; the
 // sixth argument is on the stack, and the way back leads into the return page. False: that word
@@ -176,6 +231,7 @@ void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
   task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));
   if (task.kernel.spec.trace_syscalls) Print(task, call, false, 0);
   task.call = std::move(call);
+  if (task.seccomp) Judge(task);
 }
 
 }  // namespace

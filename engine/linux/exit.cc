@@ -31,8 +31,8 @@ void TellParent(Process& child, int signal, int code, int status) {
                 child.threads.front()->credentials.uid,
                 status,
                 0,
-                static_cast<std::int64_t>(child.cpu_ns) / kNanosecondsPerTick,
-                0};
+                static_cast<std::int64_t>(child.cpu_ns - child.system_ns) / kNanosecondsPerTick,
+                static_cast<std::int64_t>(child.system_ns) / kNanosecondsPerTick};
   parent->Send(info);
 }
 
@@ -81,6 +81,7 @@ void Detach(Task& task) {
   LeaveMemory(task);
   // Of the current one, the call that ends it is still to be recorded.
   if (task.kernel.scheduler.current() != &task) task.call.reset();
+  if (task.tracing) task.tracing->restart.reset();
   task.fd_table.reset();
   task.fs_context.reset();
   task.kernel.scheduler.Remove(task);
@@ -145,6 +146,7 @@ void BecomeZombie(Process& process) {
   process.ended = true;
   kernel.services()->file_event(&process, kPollIn);  // pidfd_open(2)
   process.timers.RemoveAll();
+  process.timers.cpu_limit().Cancel();
   for (const TimerId which : {kTimerReal, kTimerVirtual, kTimerProfile})
     process.timers.interval(which).Set(0, 0);
   kernel.timed_processes.erase(process.pid);
@@ -275,6 +277,7 @@ void Reap(Process& process) {
   process.reaped = true;
   std::erase(parent.children, &process);
   parent.children_cpu_ns += process.cpu_ns + process.children_cpu_ns;
+  parent.children_system_ns += process.system_ns + process.children_system_ns;
   process.kernel.processes().Forget(*process.threads.front());
 }
 

@@ -114,9 +114,12 @@ class Process {
   int oom_score_adjustment = 0;      // /proc/PID/oom_score_adj; children inherit it
   bool huge_pages_disabled = false;  // prctl(2): kept, there are none
   bool has_executed = false;  // execve(2) after fork(2): setpgid(2) of the parent comes too late
-  // CPU time in virtual nanoseconds: of all its threads, and of children that were waited for.
+  // CPU time in virtual nanoseconds: of all its threads, and of children that were waited for; and
+  // the part of it that system calls have taken.
   Nanoseconds cpu_ns = 0;
   Nanoseconds children_cpu_ns = 0;
+  Nanoseconds system_ns = 0;
+  Nanoseconds children_system_ns = 0;
 
   bool ended = false;   // a zombie, once its threads are gone
   int unreaped_threads = 0;  // that have ended, but their tracers have not waited for them

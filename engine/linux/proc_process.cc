@@ -8,6 +8,8 @@
 #include "engine/linux/proc_memory.h"
 #include "engine/linux/proc_setting.h"
 #include "engine/linux/process_table.h"
+#include "engine/linux/seccomp.h"
+#include "engine/linux/syscalls/seccomp.h"
 #include "engine/linux/tty/pty.h"
 #include "engine/vfs/resolve.h"
 
@@ -137,16 +139,19 @@ std::string Stat(Task& task) {
   const std::uint64_t mapped = task.program ? MappedBytesOf(task) : 0;
   const std::uint64_t rss = task.program ? ResidentBytesOf(task) / kPageSize : 0;
   return fmt::format(
-      "{} ({}) {} {} {} {} {} {} 4194304 0 0 0 0 {} 0 {} 0 20 0 {} 0 0 {} {} {} {} {} {} 0 0 0 0 0 "
+      "{} ({}) {} {} {} {} {} {} 4194304 0 0 0 0 {} {} {} {} 20 0 {} 0 0 {} {} {} {} {} {} 0 0 0 0 "
+      "0 "
       "0 0 0 0 17 0 0 0 0 0 0 {} {} {} {} {} {} {} 0\n",
       task.tid, task.command, StateOf(task).letter, ParentOf(task), process.group, process.session,
       process.terminal ? tty::DeviceOf(*process.terminal) : 0,
       process.terminal ? static_cast<std::int64_t>(process.terminal->foreground) : -1,
-      process.cpu_ns / kNanosecondsPerTick, process.children_cpu_ns / kNanosecondsPerTick,
-      process.threads.size(), mapped, rss, ~std::uint64_t{0}, image.code_start, image.code_end,
-      stack.stack_pointer, image.data_start, image.data_end,
-      task.program ? task.program->brk_start : 0, stack.argv_start, stack.argv_end, stack.env_start,
-      stack.env_end);
+      (process.cpu_ns - process.system_ns) / kNanosecondsPerTick,
+      process.system_ns / kNanosecondsPerTick,
+      (process.children_cpu_ns - process.children_system_ns) / kNanosecondsPerTick,
+      process.children_system_ns / kNanosecondsPerTick, process.threads.size(), mapped, rss,
+      ~std::uint64_t{0}, image.code_start, image.code_end, stack.stack_pointer, image.data_start,
+      image.data_end, task.program ? task.program->brk_start : 0, stack.argv_start, stack.argv_end,
+      stack.env_start, stack.env_end);
 }
 
 std::string Status(Task& task) {
@@ -172,7 +177,7 @@ std::string Status(Task& task) {
       "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
       "kB\nVmSwap:\t       0 kB\nThreads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
       "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}"
-      "\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_"
+      "\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\nCpus_"
       "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
       task.command, task.fs_context ? task.fs().umask : 0, StateOf(task).letter, StateOf(task).name,
@@ -180,7 +185,7 @@ std::string Status(Task& task) {
       who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib, locked_kib, rss_kib, rss_kib,
       task.process.threads.size(), PendingSignals::kMaxQueued, task.signals.own_pending(),
       task.process.pending.set(), task.signals.blocked(), ignored, caught, has.inheritable,
-      has.permitted, has.effective, has.bounding, has.ambient, task.no_new_privileges ? 1 : 0);
+      has.permitted, has.effective, has.bounding, has.ambient, task.no_new_privileges ? 1 : 0, SeccompModeOf(task), SeccompModeOf(task) == 2 ? task.seccomp->count : 0);
 }
 
 // What can be written: the name, and how much a process is worth to Linux' out-of-memory killer,
@@ -215,6 +220,23 @@ void AddSettings(Directory& directory, const std::shared_ptr<Task>& task) {
   AddSetting(
       directory, "coredump_filter", 0644, [] { return "00000033\n"; },
       [](std::string_view) { return Errno{}; });
+}
+
+// Of what mount(2) has mounted: fstab(5), and proc(5), /proc/PID/mountinfo.
+std::string MountLine(const MountRow& row, const std::string& path) {
+  return fmt::format("{} {} {} {} 0 0\n", row.source, path, row.type, row.options);
+}
+std::string MountInfoLine(const MountRow& row, const std::string& path) {
+  return fmt::format("{} 1 0:{} / {} {} - {} {} rw\n", row.id, row.root->device & 0xff, path,
+                     row.options, row.type, row.source);
+}
+std::string MountsText(Kernel& kernel,
+                       std::string (*line)(const MountRow& row, const std::string& path)) {
+  std::string text;
+  for (const MountRow& row : kernel.files().mounts.rows()) {
+    if (const auto path = PathOf(kernel.files().root(), row.root)) text += line(row, *path);
+  }
+  return text;
 }
 
 void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
@@ -280,16 +302,21 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   AddFile(directory, "schedstat", 0444, [task] { return fmt::format("{} 0 1\n", task->cpu_ns); });
   AddFile(directory, "stat", 0444, [task] { return Stat(*task); });
   AddFile(directory, "status", 0444, [task] { return Status(*task); });
-  AddFile(directory, "mounts", 0444, [] {
-    return "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n"
-           "devpts /dev/pts devpts rw,gid=5,mode=620 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
-           "proc /proc proc rw 0 0\nsysfs /sys sysfs ro 0 0\n";
+  AddFile(directory, "mounts", 0444, [task] {
+    return std::string(
+               "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n"
+               "devpts /dev/pts devpts rw,gid=5,mode=620 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
+               "proc /proc proc rw 0 0\nsysfs /sys sysfs ro 0 0\n") +
+           MountsText(task->kernel, &MountLine);
   });
-  AddFile(directory, "mountinfo", 0444, [] {
-    return "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs rw\n"
-           "3 2 0:22 / /dev/pts rw - devpts devpts rw,gid=5,mode=620\n"
-           "4 1 0:21 / /proc rw - proc proc rw\n5 2 0:24 / /dev/shm rw - tmpfs tmpfs rw\n"
-           "6 1 0:23 / /sys ro - sysfs sysfs ro\n";
+  AddFile(directory, "mountinfo", 0444, [task] {
+    return std::string(
+               "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs "
+               "rw\n"
+               "3 2 0:22 / /dev/pts rw - devpts devpts rw,gid=5,mode=620\n"
+               "4 1 0:21 / /proc rw - proc proc rw\n5 2 0:24 / /dev/shm rw - tmpfs tmpfs rw\n"
+               "6 1 0:23 / /sys ro - sysfs sysfs ro\n") +
+           MountsText(task->kernel, &MountInfoLine);
   });
 }
 

@@ -5,6 +5,7 @@ namespace glovebox::engine {
 ProcessTable::~ProcessTable() {
   for (const auto& [id, task] : tasks_) {
     task->call.reset();
+    task->tracing.reset();
     task->fd_table.reset();
     task->fs_context.reset();
     task->program.reset();

@@ -21,7 +21,8 @@ std::int64_t After(std::int64_t now, std::int64_t duration) {
 AlarmClock ClockOf(Process& process, TimerId which) {
   if (which == kTimerReal) return {};
   // Of the process that holds the timer, which therefore does not share in it.
-  return {0, CpuClock{std::shared_ptr<Process>(std::shared_ptr<Process>{}, &process), 0}};
+  return {0, CpuClock{std::shared_ptr<Process>(std::shared_ptr<Process>{}, &process), 0,
+                      which == kTimerVirtual}};
 }
 
 // Periods from `next` up to and with `now`.
@@ -32,7 +33,8 @@ std::int64_t PeriodsUntil(std::int64_t next, std::int64_t now, std::int64_t inte
 }  // namespace
 
 std::int64_t CpuClock::Now() const {
-  if (thread == 0) return static_cast<std::int64_t>(process->cpu_ns);
+  if (thread == 0)
+    return static_cast<std::int64_t>(process->cpu_ns - (user_only ? process->system_ns : 0));
   const Task* const task = process->kernel.processes().FindTask(static_cast<int>(thread));
   return task == nullptr ? 0 : static_cast<std::int64_t>(task->cpu_ns);
 }
@@ -99,6 +101,37 @@ void IntervalTimer::OnAlarm() {
 
 void IntervalTimer::OnSignalTaken() {
   if (std::exchange(goes_on_when_taken_, false)) Forward();
+}
+
+// --- CpuLimit: kernel/time/posix-cpu-timers.c, check_process_timers ---
+
+namespace {
+
+std::int64_t SecondsToNanoseconds(std::uint64_t seconds) {
+  constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+  const auto most = static_cast<std::uint64_t>(kFar / kNanosecondsPerSecond);
+  return static_cast<std::int64_t>(std::min(seconds, most)) * kNanosecondsPerSecond;
+}
+
+}  // namespace
+
+CpuLimit::CpuLimit(Process& process)
+    : ClockAlarm(process.kernel, ClockOf(process, kTimerProfile)), process_(process) {}
+
+void CpuLimit::Arm() {
+  Cancel();
+  const abi::Rlimit& limit = process_.limits[kLimitCpu];
+  if (limit.soft != kNoLimit) Set(SecondsToNanoseconds(limit.soft));
+}
+
+void CpuLimit::OnAlarm() {
+  abi::Rlimit& limit = process_.limits[kLimitCpu];
+  const bool is_hard = limit.hard != kNoLimit && ClockNow() >= SecondsToNanoseconds(limit.hard);
+  if (!is_hard) {
+    ++limit.soft;
+    Arm();
+  }
+  process_.Send(SenderInfo(is_hard ? kSIGKILL : kSIGXCPU, kSiKernel, 0, 0));
 }
 
 // --- PosixTimer ---
@@ -175,7 +208,7 @@ void PosixTimer::OnNoticed() {
 
 // --- ProcessTimers ---
 
-ProcessTimers::ProcessTimers(Process& process) : process_(process) {
+ProcessTimers::ProcessTimers(Process& process) : process_(process), cpu_limit_(process) {
   for (const TimerId which : {kTimerReal, kTimerVirtual, kTimerProfile})
     intervals_[which] = std::make_unique<IntervalTimer>(process, which);
 }

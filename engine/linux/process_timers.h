@@ -22,6 +22,7 @@ class Task;
 struct CpuClock {
   std::shared_ptr<Process> process;
   std::uint32_t thread = 0;  // its number; 0: of the process
+  bool user_only = false;    // of the process: without the time of its calls
 
   std::int64_t Now() const;
 };
@@ -86,6 +87,18 @@ class IntervalTimer final : public ClockAlarm {
   std::int64_t interval_ = 0;
 };
 
+// RLIMIT_CPU: SIGXCPU at the soft limit, which then is a second later, and SIGKILL at the hard one.
+class CpuLimit final : public ClockAlarm {
+ public:
+  explicit CpuLimit(Process& process);
+  // Where the limit has changed, or is new.
+  void Arm();
+  void OnAlarm() override;
+
+ private:
+  Process& process_;
+};
+
 // One of timer_create(2).
 class PosixTimer final : public ClockAlarm {
  public:
@@ -132,6 +145,8 @@ class ProcessTimers {
 
   IntervalTimer& interval(TimerId which) { return *intervals_[which]; }
 
+  CpuLimit& cpu_limit() { return cpu_limit_; }
+
   // Null: there is none of that number.
   PosixTimer* Find(int id);
   // The number of a new one.
@@ -147,6 +162,7 @@ class ProcessTimers {
  private:
   Process& process_;
   std::array<std::unique_ptr<IntervalTimer>, kTimerCount> intervals_;
+  CpuLimit cpu_limit_;
   std::map<int, std::unique_ptr<PosixTimer>> posix_;
   int next_id_ = 0;
 };

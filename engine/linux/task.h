@@ -26,6 +26,7 @@
 
 namespace glovebox::engine {
 
+struct SeccompFilter;
 struct SyscallRow;
 
 // A system call between its instruction and its result.
@@ -94,6 +95,8 @@ class Task {
   FutexWait futex;             // what it waits for
   x86::ThreadContext context;  // while another task has the CPU of its address space
   Nanoseconds cpu_ns = 0;      // of this thread
+  Nanoseconds system_ns = 0;   // the part of it in system calls
+  std::shared_ptr<const SeccompFilter> seccomp;  // null: every call is allowed
 
   const std::shared_ptr<Process>& shared_process() const { return process_; }
   // Makes the CPU of its address space that of the task.

@@ -35,12 +35,13 @@ void TellTracer(const Task& task, int why) {
   abi::Siginfo info{};
   info.signal = kSIGCHLD;
   info.code = why;
-  info.child = {static_cast<std::int32_t>(task.tid),
-                task.credentials.uid,
-                why == kChildStopped ? task.process.stop_signal : tracing.stop->code & 0x7f,
-                0,
-                static_cast<std::int64_t>(task.process.cpu_ns) / kNanosecondsPerTick,
-                0};
+  info.child = {
+      static_cast<std::int32_t>(task.tid),
+      task.credentials.uid,
+      why == kChildStopped ? task.process.stop_signal : tracing.stop->code & 0x7f,
+      0,
+      static_cast<std::int64_t>(task.process.cpu_ns - task.process.system_ns) / kNanosecondsPerTick,
+      static_cast<std::int64_t>(task.process.system_ns) / kNanosecondsPerTick};
   const Sigaction& action = process.threads.front()->signals.handlers().action(kSIGCHLD);
   if (action.handler != kHandlerIgnore && (action.flags & kSaNoChildStop) == 0) process.Send(info);
   process.kernel.scheduler.WakeAll(&process.children);
@@ -72,7 +73,8 @@ void EnterTrap(Task& task) {
               {.kind = TraceStop::Kind::kEvent, .code = code, .info = InfoOf(task, signal, code)},
               kChildStopped);
   } else if (group_signal != 0) {
-    EnterStop(task, {.kind = TraceStop::Kind::kGroup, .code = group_signal}, kChildStopped);
+    EnterStop(task, {.kind = TraceStop::Kind::kGroup, .code = group_signal, .info = std::nullopt},
+              kChildStopped);
   } else {
     task.tracing->trap_pending = false;
   }
@@ -113,6 +115,7 @@ void Link(Task& task, Task& tracer, bool seized, std::uint32_t options) {
   tracing.options = options;
   tracing.mode = ResumeMode::kContinue;
   tracing.message = 0;
+  if (task.call) tracing.original = static_cast<std::int64_t>(task.call->number);
   task.signals.keeps_ignored = true;
   // The newest first, as wait(2) finds them: __ptrace_link.
   tracer.process.tracees.insert(tracer.process.tracees.begin(), &task);

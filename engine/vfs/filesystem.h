@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/vfs/mount_table.h"
 #include "engine/vfs/resolve.h"
 
 namespace glovebox::engine {
@@ -22,6 +23,8 @@ class Filesystem {
 
   const std::shared_ptr<Directory>& root() const { return root_; }
   const std::shared_ptr<VfsServices>& services() const { return services_; }
+
+  MountTable mounts;
 
   // Puts `directory` at "/name" whatever the root has there.
   Result<void, Errno> Mount(const std::string& name, const std::shared_ptr<Directory>& directory);

@@ -225,6 +225,8 @@ class Directory : public Inode {
   bool removed() const { return removed_; }
   // rmdir and rename of it answer EBUSY.
   bool is_mount_point = false;
+  // What mount(2) has put over it; mount_table.h.
+  std::shared_ptr<Directory> mounted;
 
   std::shared_ptr<Directory> SharedDirectory();
 

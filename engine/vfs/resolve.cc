@@ -92,8 +92,10 @@ class Walk {
 
   Result<void, Errno> Enter(PathRef ref, bool is_last) {
     if (ref.inode->is(kTypeDirectory)) {
-      if (LeavesDevice(*ref.inode)) return std::unexpected(kEXDEV);
       at_ = std::static_pointer_cast<Directory>(ref.inode);
+      while (at_->mounted) at_ = at_->mounted;
+      ref.inode = at_;
+      if (LeavesDevice(*at_)) return std::unexpected(kEXDEV);
       if (is_last) Finish(std::move(ref));
       return {};
     }

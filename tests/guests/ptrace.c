@@ -40,7 +40,7 @@ static void TestMemory(void) {
   CHECK_EQ(pread(fd, &value, 4, (off_t)(unsigned long)&ExitWithWord), 4);
   CHECK_EQ(pwrite(fd, &value, 4, (off_t)(unsigned long)&ExitWithWord), 4);
   long more = 44;
-  struct iovec own = {&more, sizeof more}, other = {(void *)&word, sizeof more};
+  struct iovec own = {&more, sizeof more}, other = {(void*)&word, sizeof more};
   CHECK_EQ(process_vm_writev(pid, &own, 1, &other, 1, 0), sizeof more);
   CHECK_EQ(TRACE(kCont, pid, 0, 0), 0);
   CHECK_EQ(ExitOf(pid), 44);
@@ -67,15 +67,15 @@ static void TestRegisters(void) {
   CHECK_EQ(REG_AX(regs), 7);
   CHECK_EQ(REG_NR(regs), -1);
   unsigned char byte = 0;
-  struct iovec own = {&byte, 1}, other = {(void *)(unsigned long)(REG_IP(regs) - 1), 1};
+  struct iovec own = {&byte, 1}, other = {(void*)(unsigned long)(REG_IP(regs) - 1), 1};
   CHECK_EQ(process_vm_readv(pid, &own, 1, &other, 1, 0), 1);
   CHECK_EQ(byte, 0xcc);
   long value = 0;
-  CHECK_EQ(TRACE(kPeekUser, pid, (char *)&REG_IP(regs) - (char *)&regs, &value), 0);
+  CHECK_EQ(TRACE(kPeekUser, pid, (char*)&REG_IP(regs) - (char*)&regs, &value), 0);
   CHECK_EQ((unsigned long)value, (unsigned long)REG_IP(regs));
   CHECK_ERRNO(TRACE(kPeekUser, pid, 1, &value), EIO);
   CHECK_ERRNO(TRACE(kPeekUser, pid, 4096, &value), EIO);
-  CHECK_EQ(TRACE(kPokeUser, pid, (char *)&REG_AX(regs) - (char *)&regs, 21), 0);
+  CHECK_EQ(TRACE(kPokeUser, pid, (char*)&REG_AX(regs) - (char*)&regs, 21), 0);
   CHECK_ERRNO(TRACE(kPokeUser, pid, 400, 1), EIO);
   struct iovec vector = {&regs, sizeof regs};
   memset(&regs, 0, sizeof regs);
@@ -100,7 +100,10 @@ static void TestRegisters(void) {
 
 static void FloatBody(void) {
   double x = 1.5;
-  __asm__ volatile("movsd %0, %%xmm3\n\tfldl %0\n\tint3\n\tmovsd %%xmm3, %0\n\tfstp %%st(0)" : "+m"(x) : : "xmm3");
+  __asm__ volatile("movsd %0, %%xmm3\n\tfldl %0\n\tint3\n\tmovsd %%xmm3, %0\n\tfstp %%st(0)"
+                   : "+m"(x)
+                   :
+                   : "xmm3");
   _exit((int)x);
 }
 
@@ -113,7 +116,7 @@ static void TestFloat(void) {
 #ifdef __x86_64__
   CHECK_EQ(fp.cwd, 0x37f);
   double seen;
-  memcpy(&seen, (char *)&fp + 160 + 3 * 16, 8);
+  memcpy(&seen, (char*)&fp + 160 + 3 * 16, 8);
   CHECK(seen == 1.5);
 #else
   CHECK_EQ(fp.cwd & 0xffff, 0x37f);
@@ -126,7 +129,7 @@ static void TestFloat(void) {
   CHECK(vector.iov_len >= 832);
   CHECK_EQ(area[464 / 8] & 7, 7);
   const double to = 77;
-  memcpy((char *)area + 160 + 3 * 16, &to, 8);
+  memcpy((char*)area + 160 + 3 * 16, &to, 8);
   CHECK_EQ(TRACE(kSetRegset, pid, 0x202, &vector), 0);
   vector.iov_len = 576;
   CHECK_ERRNO(TRACE(kSetRegset, pid, 0x202, &vector), EFAULT);
@@ -264,7 +267,7 @@ static void TestBreakpoint(void) {
 }
 
 static volatile int caught, caught_code, caught_value;
-static void OnSignal(int signal, siginfo_t *info, void *context) {
+static void OnSignal(int signal, siginfo_t* info, void* context) {
   (void)context;
   caught = signal;
   caught_code = info->si_code;
@@ -371,7 +374,9 @@ static void TestRestart(void) {
       CHECK_EQ(NextStop(pid), SIGTRAP | 0x80);
       CHECK_EQ(TRACE(kGetRegs, pid, 0, &regs), 0);
       // Some libraries sleep by another call.
-      if (i == 1 && (long)REG_AX(regs) == -ENOSYS && ++calls > 0 && REG_NR(regs) != SYS_rt_sigprocmask) break;
+      if (i == 1 && (long)REG_AX(regs) == -ENOSYS && ++calls > 0 &&
+          REG_NR(regs) != SYS_rt_sigprocmask)
+        break;
     } while ((unsigned long)REG_NR(regs) != number && calls < 20);
     const unsigned long made = (unsigned long)REG_NR(regs);
     CHECK_EQ(kill(pid, SIGWINCH), 0);
@@ -411,10 +416,10 @@ static void TestErrors(void) {
   CHECK_ERRNO(TRACE(kCont, pid, 0, 0), ESRCH);
 }
 
-static char State(pid_t pid, int *tracer) {
+static char State(pid_t pid, int* tracer) {
   char path[64], line[256], state = 0;
   snprintf(path, sizeof path, "/proc/%d/status", pid);
-  FILE *const file = fopen(path, "r");
+  FILE* const file = fopen(path, "r");
   if (file == NULL) return 0;
   while (fgets(line, sizeof line, file) != NULL) {
     sscanf(line, "State:\t%c", &state);

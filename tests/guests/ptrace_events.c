@@ -68,9 +68,9 @@ static void TestForkEvents(void) {
   CHECK_EQ(ExitOf(pid), 5);
 }
 
-static const char *self;
+static const char* self;
 static void Executes(void) {
-  execl(self, self, "child", (char *)NULL);
+  execl(self, self, "child", (char*)NULL);
   _exit(99);
 }
 
@@ -100,7 +100,7 @@ static void TestExec(void) {
   CHECK_EQ(ExitOf(pid), 12);
 }
 
-static void *ThreadBody(void *argument) { return argument; }
+static void* ThreadBody(void* argument) { return argument; }
 static void Threads(void) {
   pthread_t thread;
   pthread_create(&thread, NULL, ThreadBody, NULL);
@@ -326,7 +326,7 @@ static void TestPermissions(void) {
   CHECK_EQ(ExitOf(pid), -SIGKILL);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc == 2 && strcmp(argv[1], "child") == 0) return 12;
   self = argv[0];
   TestForkEvents();

@@ -53,7 +53,15 @@ enum Option {
   kExit = 64,
   kExitKill = 0x100000,
 };
-enum Event { kEventFork = 1, kEventVfork, kEventClone, kEventExec, kEventVforkDone, kEventExit, kEventStop = 128 };
+enum Event {
+  kEventFork = 1,
+  kEventVfork,
+  kEventClone,
+  kEventExec,
+  kEventVforkDone,
+  kEventExit,
+  kEventStop = 128
+};
 
 #define WALL 0x40000000
 

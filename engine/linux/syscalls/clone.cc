@@ -128,6 +128,7 @@ void Share(Task& task, Task& child, std::uint64_t flags) {
   child.credentials = task.credentials;
   child.command = task.command;
   child.no_new_privileges = task.no_new_privileges;
+  child.seccomp = task.seccomp;
   child.dumpable = task.dumpable;
   child.personality = task.personality;
   child.timer_slack_ns = task.timer_slack_ns;
@@ -211,6 +212,7 @@ SyscallResult Clone(Task& task, Request request) {
         has(kCloneParent) ? task.process.exit_signal : static_cast<int>(request.exit_signal);
     child->process.maker = has(kCloneParent) ? task.process.maker : task.tid;
     child->process.limits = task.process.limits;
+    child->process.timers.cpu_limit().Arm();
     child->process.group = task.process.group;
     child->process.session = task.process.session;
   }

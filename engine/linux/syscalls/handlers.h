@@ -356,6 +356,12 @@ SyscallResult SysSocketcall(Task& task, int number, GuestPtr<const abi::Word> ar
 SyscallResult SysIpc(Task& task, std::uint32_t call, Hex first, Hex second, Hex third, Hex pointer,
                      Hex fifth);
 
+// mount.cc
+SyscallResult SysMount(Task& task, PathPtr source, PathPtr target, PathPtr type, Hex flags,
+                       PathPtr data);
+SyscallResult SysUmount2(Task& task, PathPtr target, Hex flags);
+SyscallResult SysOldUmount(Task& task, PathPtr target);
+
 // ptrace.cc
 SyscallResult SysPtrace(Task& task, PtraceRequest request, Pid pid, Hex address, Hex data);
 

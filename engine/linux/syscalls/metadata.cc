@@ -181,10 +181,12 @@ SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> o
       {kShmDevice, kTmpfsMagic}, {kMemoryDevice, kTmpfsMagic}, {kPipeDevice, kPipeMagic}};
   const auto* const magic =
       std::ranges::find(kMagics, inode.device, &std::pair<std::uint64_t, std::int64_t>::first);
-  info.type = magic != std::end(kMagics) ? magic->second : kExt4Magic;
+  const bool is_mounted =
+      magic == std::end(kMagics) && task.kernel.files().mounts.FindDevice(inode.device) != nullptr;
+  info.type = magic != std::end(kMagics) ? magic->second : is_mounted ? kTmpfsMagic : kExt4Magic;
   info.block_size = info.fragment_size = static_cast<std::int64_t>(kPageSize);
   info.name_length = static_cast<std::int64_t>(kNameMaxBytes);
-  if (inode.device == kRootDevice || inode.device == kShmDevice) {
+  if (inode.device == kRootDevice || inode.device == kShmDevice || is_mounted) {
     info.blocks = disk.limit_bytes() / kPageSize;
     info.free_blocks = info.available_blocks = (disk.limit_bytes() - disk.used_bytes()) / kPageSize;
     info.files = disk.limit_bytes() / VfsServices::kInodeBytes;

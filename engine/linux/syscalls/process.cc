@@ -9,6 +9,7 @@
 #include "engine/linux/syscalls/capabilities.h"
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/linux/syscalls/seccomp.h"
 
 namespace glovebox::engine {
 namespace {
@@ -68,6 +69,7 @@ SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
       (resource == kLimitOpenFiles || !task.credentials.Can(Capability::kSysResource)))
     return kEPERM;
   now = to;
+  if (resource == kLimitCpu) task.process.timers.cpu_limit().Arm();
   if (resource == kLimitStack && task.program) task.space().SetStackLimit(to.soft);
   return 0;
 }
@@ -206,9 +208,14 @@ SyscallResult SysGetrusage(Task& task, RusageWho who, GuestPtr<abi::Rusage> out)
   if (who.value < kChildren || who.value > kThread) return kEINVAL;
   const Process& process = task.process;
   abi::Rusage usage{};
-  usage.user = ToTimeval(who.value == kChildren ? process.children_cpu_ns
-                         : who.value == kThread ? task.cpu_ns
-                                                : process.cpu_ns);
+  const Nanoseconds total = who.value == kChildren ? process.children_cpu_ns
+                            : who.value == kThread ? task.cpu_ns
+                                                   : process.cpu_ns;
+  const Nanoseconds system = who.value == kChildren ? process.children_system_ns
+                             : who.value == kThread ? task.system_ns
+                                                    : process.system_ns;
+  usage.user = ToTimeval(total - system);
+  usage.system = ToTimeval(system);
   if (who.value != kChildren) {
     usage.max_rss_kib = static_cast<std::int64_t>(task.kernel.memory_meter.peak_bytes() / 1024);
   }
@@ -370,6 +377,9 @@ SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex third, 
       return FromResult(task.memory().WriteBytes(argument.value, std::as_bytes(std::span(name))));
     }
     case kGetSeccomp:
+      return SeccompModeOf(task);
+    case kSetSeccomp:
+      return SetSeccomp(task, argument.value, third.value);
     case kGetTiming:
     case kDisableCounters:
     case kEnableCounters:

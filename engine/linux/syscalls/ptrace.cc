@@ -141,7 +141,8 @@ SyscallResult TransferSet(const Request& r, bool writes) {
   } else if (const auto ok = r.tracer.memory().WriteBytes(vector->base, bytes); !ok) {
     return ok.error();
   }
-  return FromResult(r.tracer.memory().Write(r.DataPointer<abi::Iovec>(), *vector));
+  const GuestPtr<abi::Word> length{r.data + abi::WordBytes(r.layout), r.layout};
+  return FromResult(r.tracer.memory().Write(length, {vector->length}));
 }
 SyscallResult GetSet(const Request& r) { return TransferSet(r, false); }
 SyscallResult SetSet(const Request& r) { return TransferSet(r, true); }

@@ -9,6 +9,7 @@
 #include "engine/linux/syscalls/event_handlers.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/memory_ranges.h"
+#include "engine/linux/syscalls/seccomp.h"
 #include "engine/linux/syscalls/sockets.h"
 
 namespace glovebox::engine {
@@ -175,7 +176,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"modify_ldt", 154, 123, -1, Bind<&Refuse<kENOSYS>>(), Support::kRefused, "no local descriptor tables, as kernels without MODIFY_LDT_SYSCALL: 16-bit code is not run"},
     {"pivot_root", 155, 217, 41, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the tree is the job's"},
     {"_sysctl", 156, 149, -1, {}, Support::kAbsent, ""},
-    {"prctl", 157, 172, 167, Bind<&SysPrctl>(), Support::kPartial, "names, death signal, subreapers, dumpable, no_new_privs, capabilities, what is kept and given back; no seccomp, no PR_SET_MM, PR_SET_VMA as kernels without CONFIG_ANON_VMA_NAME"},
+    {"prctl", 157, 172, 167, Bind<&SysPrctl>(), Support::kPartial, "names, death signal, subreapers, dumpable, no_new_privs, capabilities, what is kept and given back; no PR_SET_MM, PR_SET_VMA as kernels without CONFIG_ANON_VMA_NAME"},
     {"arch_prctl", 158, 384, -1, Bind<&SysArchPrctl>(), Support::kPartial, "FS and GS bases, ARCH_GET_CPUID"},
     {"adjtimex", 159, 124, 171, Bind<&SysAdjtimex>(), Support::kPartial, "reads; setting is EPERM: time is virtual, see the guest's world"},
     {"setrlimit", 160, 75, 164, Bind<&SysSetrlimit>(), Support::kFull, ""},
@@ -183,8 +184,8 @@ constexpr SyscallRow kSyscalls[] = {
     {"sync", 162, 36, 81, Bind<&SysSync>(), Support::kFull, ""},
     {"acct", 163, 51, 89, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no process accounting"},
     {"settimeofday", 164, 79, 170, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
-    {"mount", 165, 21, 40, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the tree is the job's"},
-    {"umount2", 166, 52, 39, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the tree is the job's"},
+    {"mount", 165, 21, 40, Bind<&SysMount>(), Support::kPartial, "tmpfs, proc and sysfs over directories, nosuid, nodev (devices are harmless), MS_PRIVATE; sizes of tmpfs are the disk limit's; bind, move, remount, ro and noexec answer EPERM, other types ENODEV"},
+    {"umount2", 166, 52, 39, Bind<&SysUmount2>(), Support::kPartial, "what mount(2) has mounted, else EBUSY; no MNT_EXPIRE"},
     {"swapon", 167, 87, 224, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no swap"},
     {"swapoff", 168, 115, 225, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no swap"},
     {"reboot", 169, 88, 142, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the box ends with its program"},
@@ -335,7 +336,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"sched_setattr", 314, 351, 274, Bind<&SysSchedSetattr>(), Support::kPartial, "as sched_setscheduler; no SCHED_DEADLINE (EINVAL)"},
     {"sched_getattr", 315, 352, 275, Bind<&SysSchedGetattr>(), Support::kFull, ""},
     {"renameat2", 316, 353, 276, Bind<&SysRenameat2>(), Support::kFull, ""},
-    {"seccomp", 317, 354, 277, Bind<&Refuse<kENOSYS>>(), Support::kRefused, "no filters, as kernels without CONFIG_SECCOMP: the box is the filter"},
+    {"seccomp", 317, 354, 277, Bind<&SysSeccomp>(), Support::kPartial, "no notifications; what a program leaves to a tracer answers ENOSYS"},
     {"getrandom", 318, 355, 278, Bind<&SysGetrandom>(), Support::kFull, ""},
     {"memfd_create", 319, 356, 279, Bind<&SysMemfdCreate>(), Support::kFull, ""},
     {"kexec_file_load", 320, -1, 294, Bind<&Refuse<kEPERM>>(), Support::kRefused, "there is no kernel to replace"},
@@ -384,7 +385,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"waitpid", -1, 7, -1, Bind<&SysWaitpid>(), Support::kFull, ""},
     {"break", -1, 17, -1, {}, Support::kAbsent, ""},
     {"oldstat", -1, 18, -1, Bind<&SysOldstat>(), Support::kFull, ""},
-    {"umount", -1, 22, -1, Bind<&Refuse<kEPERM>>(), Support::kRefused, "the tree is the job's"},
+    {"umount", -1, 22, -1, Bind<&SysOldUmount>(), Support::kPartial, "as umount2"},
     {"stime", -1, 25, -1, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
     {"oldfstat", -1, 28, -1, Bind<&SysOldfstat>(), Support::kFull, ""},
     {"stty", -1, 31, -1, {}, Support::kAbsent, ""},

@@ -30,7 +30,6 @@ SyscallResult SleepUntilDeadline(Task& task, GuestPtr<abi::Timespec> remaining) 
   if (remaining && task.signals.HasDeliverable()) {
     const auto left = static_cast<std::int64_t>(deadline - now);
     if (const auto ok = task.memory().Write(remaining, ToTimespec(left)); !ok) return ok.error();
-    return kEINTR;
   }
   return SyscallResult::Block({deadline, Wait::kEvent, OnSignal::kInterrupt, 0});
 }
@@ -88,7 +87,6 @@ SyscallResult SleepOnCpuClock(Task& task, CpuClock clock, bool absolute,
   if (left <= 0) return 0;
   if (remaining && !absolute && task.signals.HasDeliverable()) {
     if (const auto ok = task.memory().Write(remaining, ToTimespec(left)); !ok) return ok.error();
-    return kEINTR;
   }
   return SyscallResult::Block({kNever, Wait::kEvent, OnSignal::kInterrupt, 0});
 }
@@ -192,9 +190,13 @@ SyscallResult SysSetitimer(Task& task, ItimerId which, GuestPtr<const abi::Itime
 SyscallResult SysTimes(Task& task, GuestPtr<abi::Tms> out) {
   constexpr std::int64_t kNanosecondsPerTick = 10'000'000;
   if (out) {
-    const abi::Tms times{
-        static_cast<std::int64_t>(task.process.cpu_ns) / kNanosecondsPerTick, 0,
-        static_cast<std::int64_t>(task.process.children_cpu_ns) / kNanosecondsPerTick, 0};
+    const Process& process = task.process;
+    const auto ticks = [](Nanoseconds ns) {
+      return static_cast<std::int64_t>(ns) / kNanosecondsPerTick;
+    };
+    const abi::Tms times{ticks(process.cpu_ns - process.system_ns), ticks(process.system_ns),
+                         ticks(process.children_cpu_ns - process.children_system_ns),
+                         ticks(process.children_system_ns)};
     if (const auto ok = task.memory().Write(out, times); !ok) return ok.error();
   }
   return static_cast<std::int64_t>(task.kernel.Now()) / kNanosecondsPerTick;

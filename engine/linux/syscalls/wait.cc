@@ -148,9 +148,14 @@ void Consume(const Process& reaper, const News& news, std::uint64_t flags) {
 
 abi::Rusage UsageOf(const Process& child) {
   const Nanoseconds cpu = child.cpu_ns + child.children_cpu_ns;
+  const Nanoseconds system = child.system_ns + child.children_system_ns;
+  const auto to_timeval = [](Nanoseconds ns) {
+    return abi::Timeval{static_cast<std::int64_t>(ns / 1'000'000'000),
+                        static_cast<std::int64_t>(ns % 1'000'000'000 / 1000)};
+  };
   abi::Rusage usage{};
-  usage.user = {static_cast<std::int64_t>(cpu / 1'000'000'000),
-                static_cast<std::int64_t>(cpu % 1'000'000'000 / 1000)};
+  usage.user = to_timeval(cpu - system);
+  usage.system = to_timeval(system);
   return usage;
 }
 
