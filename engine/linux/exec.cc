@@ -90,10 +90,15 @@ NewIdentity IdentityAfterExec(const Task& task, const Inode& file) {
   has.permitted =
       root_is_special && (who.uid == 0 || who.euid == 0) ? has.bounding | has.inheritable : 0;
   const bool sets_id = who.euid != before.uid || who.egid != before.gid;
-  if (task.no_new_privileges &&
+  // A tracer that is no superuser gets none to trace: cap_bprm_creds_from_file.
+  const bool is_watched =
+      ptrace::IsTraced(task) && !task.tracing->tracer->credentials.Can(Capability::kSysPtrace);
+  if ((task.no_new_privileges || is_watched) &&
       (sets_id || !IsSubset(has.permitted, before.capabilities.permitted))) {
-    who.euid = who.uid;
-    who.egid = who.gid;
+    if (task.no_new_privileges || !before.Can(Capability::kSetuid)) {
+      who.euid = who.uid;
+      who.egid = who.gid;
+    }
     has.permitted &= before.capabilities.permitted;
   }
   who.suid = who.fsuid = who.euid;

@@ -177,15 +177,19 @@ std::string Status(Task& task) {
       "VmHWM:\t{:8} kB\nVmRSS:\t{:8} "
       "kB\nVmSwap:\t       0 kB\nThreads:\t{}\nSigQ:\t0/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\n"
       "SigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}"
-      "\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\nCpus_"
+      "\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}"
+      "\nSeccomp_filters:\t{}\nCpus_"
       "allowed:\t1\n"
       "Cpus_allowed_list:\t0\n",
       task.command, task.fs_context ? task.fs().umask : 0, StateOf(task).letter, StateOf(task).name,
-      task.process.pid, task.tid, ParentOf(task), ptrace::IsTraced(task) ? task.tracing->tracer->tid : 0, who.uid, who.euid, who.suid, who.fsuid, who.gid,
-      who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib, locked_kib, rss_kib, rss_kib,
-      task.process.threads.size(), PendingSignals::kMaxQueued, task.signals.own_pending(),
-      task.process.pending.set(), task.signals.blocked(), ignored, caught, has.inheritable,
-      has.permitted, has.effective, has.bounding, has.ambient, task.no_new_privileges ? 1 : 0, SeccompModeOf(task), SeccompModeOf(task) == 2 ? task.seccomp->count : 0);
+      task.process.pid, task.tid, ParentOf(task),
+      ptrace::IsTraced(task) ? task.tracing->tracer->tid : 0, who.uid, who.euid, who.suid,
+      who.fsuid, who.gid, who.egid, who.sgid, who.fsgid, groups, mapped_kib, mapped_kib, locked_kib,
+      rss_kib, rss_kib, task.process.threads.size(), PendingSignals::kMaxQueued,
+      task.signals.own_pending(), task.process.pending.set(), task.signals.blocked(), ignored,
+      caught, has.inheritable, has.permitted, has.effective, has.bounding, has.ambient,
+      task.no_new_privileges ? 1 : 0, SeccompModeOf(task),
+      SeccompModeOf(task) == 2 ? task.seccomp->count : 0);
 }
 
 // What can be written: the name, and how much a process is worth to Linux' out-of-memory killer,

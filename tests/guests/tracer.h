@@ -107,7 +107,7 @@ static inline pid_t Traced(void (*body)(void)) {
   const pid_t pid = fork();
   if (pid == 0) {
     if (TRACE(kTraceMe, 0, 0, 0) != 0) _exit(90);
-    raise(SIGSTOP);
+    kill(getpid(), SIGSTOP);
     body();
     _exit(0);
   }

@@ -290,9 +290,12 @@ SyscallResult SysMunlockall(Task& task) {
 SyscallResult SysMincore(Task& task, Address address, Size length, Address vector) {
   const auto size = CheckRange(task, address.value, length.value, kENOMEM);
   if (!size) return size.error();
+  const std::uint64_t total = *size / kPageSize;
   std::vector<std::byte> piece;
-  for (std::uint64_t page = 0; page < *size / kPageSize;) {
-    const std::uint64_t count = std::min<std::uint64_t>(4096, *size / kPageSize - page);
+  for (std::uint64_t& page = task.call->progress; page < total;) {
+    // A range may have tens of millions of pages.
+    if (page != 0 && task.kernel.SliceIsOver()) return SyscallResult::Again();
+    const std::uint64_t count = std::min<std::uint64_t>(4096, total - page);
     const GuestAddr start = address.value + page * kPageSize;
     if (!task.space().IsMapped(start, count * kPageSize)) return kENOMEM;
     piece.resize(static_cast<std::size_t>(count));
