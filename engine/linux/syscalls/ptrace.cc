@@ -385,8 +385,14 @@ constexpr RequestRow kRequests[] = {
 SyscallResult TraceMe(Task& task) {
   Process* const parent = task.process.parent;
   if (ptrace::IsTraced(task) || parent == nullptr) return kEPERM;
-  const auto maker = std::ranges::find(parent->threads, task.process.maker, &Task::tid);
-  Task& tracer = maker != parent->threads.end() ? **maker : *parent->threads.front();
+  const auto lives = [](const Task* thread) {
+    return thread->scheduling.state != Scheduling::State::kEnded;
+  };
+  auto maker = std::ranges::find(parent->threads, task.process.maker, &Task::tid);
+  if (maker == parent->threads.end() || !lives(*maker))
+    maker = std::ranges::find_if(parent->threads, lives);
+  if (maker == parent->threads.end()) return kEPERM;
+  Task& tracer = **maker;
   if (!MayTrace(tracer, task)) return kEPERM;
   ptrace::Link(task, tracer, false, 0);
   return 0;
