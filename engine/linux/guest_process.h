@@ -121,9 +121,9 @@ class Process {
   Nanoseconds system_ns = 0;
   Nanoseconds children_system_ns = 0;
 
-  bool ended = false;   // a zombie, once its threads are gone
+  bool ended = false;        // a zombie, once its threads are gone
   int unreaped_threads = 0;  // that have ended, but their tracers have not waited for them
-  bool reaped = false;  // somebody has waited for it: its threads are no more
+  bool reaped = false;       // somebody has waited for it: its threads are no more
   ExitStatus status;
   int stop_signal = 0;     // not 0: stopped by it
   bool stop_seen = false;  // wait(2) has told of the stop

@@ -232,7 +232,7 @@ class SignalState {
 
   // sigsuspend, ppoll: the mask to come back to once the call is over.
   std::optional<SignalSet> saved_mask;
-  SignalSet awaited = 0;  // what sigtimedwait waits for
+  SignalSet awaited = 0;       // what sigtimedwait waits for
   bool keeps_ignored = false;  // it is traced
   abi::SignalStack alternate{0, 2 /* SS_DISABLE */, 0, 0};
 
