@@ -119,7 +119,6 @@ enum { kPage = 4096, kKernel = 0x80, kTrace = 2, kIcebp = 1 };
   ROW(immediate_is_missing, AT ".byte 0xb8, 1", SIGSEGV, SEGV_MAPERR, BEHIND_CODE, 14, 0x14)       \
   ROW(opcode_is_missing, AT ".byte 0x0f", SIGSEGV, SEGV_MAPERR, BEHIND_CODE, 14, 0x14)             \
   ROW(modrm_of_ud1_is_missing, AT ".byte 0x0f, 0xb9", SIGSEGV, SEGV_MAPERR, BEHIND_CODE, 14, 0x14) \
-  ROW(modrm_of_ud0_is_missing, AT ".byte 0x0f, 0xff", SIGSEGV, SEGV_MAPERR, BEHIND_CODE, 14, 0x14) \
   ROW(nothing_of_ud2_is_missing, AT "ud2", SIGILL, ILL_ILLOPN, HERE, 6, 0)                         \
   ROW(running_on, "nop\nnop\n" AT, SIGSEGV, SEGV_MAPERR, BEHIND_CODE, 14, 0x14)
 
@@ -143,15 +142,12 @@ enum { kPage = 4096, kKernel = 0x80, kTrace = 2, kIcebp = 1 };
   ROW(aam, AT ".byte 0xd4, 0x0a", SIGILL, ILL_ILLOPN, HERE, 6, 0)
 #else
 #define DI "%edi"
-#define ROWS_OF_ONE(ROW)                                                                         \
-  ROW(aam_0, AT "aam $0", SIGFPE, FPE_INTDIV, HERE, 0, 0)                                        \
-  ROW(into, "mov $0x7f, %al\nadd $1, %al\ninto\n" AT, SIGSEGV, kKernel, 0, 4, 0)                 \
-  ROW(bound, TO_AX(DATA) "mov $5, %ecx\n" AT "bound %ecx, (%eax)", SIGSEGV, kKernel, 0, 5, 0)    \
-  ROW(bound_to_registers, AT ".byte 0x62, 0xc0", SIGILL, ILL_ILLOPN, HERE, 6, 0)                 \
-  ROW(load_over_the_end, "mov $-2, %eax\n" AT "mov (%eax), %ecx", SIGSEGV, SEGV_MAPERR, -2l, 14, \
-      4)                                                                                         \
-  ROW(push_over_the_end, "mov $2, %esp\n" AT "push %eax", SIGSEGV, SEGV_MAPERR, -2l, 14, 6)      \
-  ROW(store_through_cs, TO_AX(DATA) AT "mov %eax, %cs:(%eax)", SIGSEGV, kKernel, 0, 13, 0)       \
+#define ROWS_OF_ONE(ROW)                                                                      \
+  ROW(aam_0, AT "aam $0", SIGFPE, FPE_INTDIV, HERE, 0, 0)                                     \
+  ROW(into, "mov $0x7f, %al\nadd $1, %al\ninto\n" AT, SIGSEGV, kKernel, 0, 4, 0)              \
+  ROW(bound, TO_AX(DATA) "mov $5, %ecx\n" AT "bound %ecx, (%eax)", SIGSEGV, kKernel, 0, 5, 0) \
+  ROW(bound_to_registers, AT ".byte 0x62, 0xc0", SIGILL, ILL_ILLOPN, HERE, 6, 0)              \
+  ROW(store_through_cs, TO_AX(DATA) AT "mov %eax, %cs:(%eax)", SIGSEGV, kKernel, 0, 13, 0)    \
   ROW(empty_gs, "mov $0x73, %eax\n" AT "mov %eax, %gs", SIGSEGV, kKernel, 0, 13, 0x70)
 #endif
 #define ROWS(ROW) ROWS_OF_BOTH(ROW) ROWS_OF_ONE(ROW) ROWS_CUT_OFF(ROW)
