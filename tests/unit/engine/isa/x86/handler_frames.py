@@ -17,7 +17,7 @@ HOT = [
     r"UnaryBodies<.*>::(Register>|Memory<)", r"ShiftBodies<.*(Shl|Shr|Sar).*>::RegisterImmediate",
     r"CompareAndJumpBodies<.*>::Register", r"JumpIf<", r"x86::Goto>", r"::CallDirect<", r"::Return<",
     r"IndirectJump<.*>::", r"IndirectCall<.*>::", r"PushBodies<.*>::(Register|Immediate)>", r"PopBodies<.*>::Register>",
-    r"ConditionalMoveBodies<.*>::Register", r"SetBodies<.*>::Register",
+    r"ConditionalMoveWork<.*>::Register", r"SetBodies<.*>::Register",
     r"WholeBodies<.*>::(Register>|Load<|Store<)", r"VexBodies<(\w+::)*PerLane<(\w+::)*(Packed<|Bitwise).*>::From(Register>|Memory<)",
 ]
 # The same for arithmetic, but for calls on a path of their own (CallAside in dispatch_tail/dispatch.h).
