@@ -317,7 +317,7 @@ TEST_F(BoxTest, AbsentSystemCallsAnswerEnosysAndAreCountedByName) {
   const BoxReport report = RunIt();
   EXPECT_EQ(report.termination->code, 256 - 38);
   EXPECT_EQ(report.absent_syscalls, (std::vector<std::pair<std::string, std::uint64_t>>{
-                                        {"userfaultfd", 2}, {"syscall_12345", 1}}));
+                                        {"syscall_12345", 1}, {"userfaultfd", 2}}));
 }
 
 TEST_F(BoxTest, TraceShowsCallsAsStraceDoesAndDoesNotChangeTheHash) {
