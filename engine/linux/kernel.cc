@@ -37,9 +37,11 @@ Kernel::Kernel(const BoxSpec& box_spec, WorldValues world_values, TreeSource& tr
       network_(services_),
       ipc_(std::make_unique<Ipc>()),
       processes_(std::make_unique<ProcessTable>()) {
+  // Without chaos the schedule is one for all seeds.
   const bool chaos = world.Text(WorldId::kScheduling) == "chaos";
   scheduler.SetPolicy(chaos ? Scheduler::Policy::kChaos : Scheduler::Policy::kRoundRobin,
-                      world.Number(WorldId::kQuantum), SeededRandom(spec.seed, kScheduleStream));
+                      world.Number(WorldId::kQuantum),
+                      SeededRandom(chaos ? spec.seed : 0, kScheduleStream));
 }
 
 // What files tell while they go finds nobody who waits or listens.

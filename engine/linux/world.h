@@ -157,9 +157,8 @@ inline constexpr std::array kWorld{
              "every host has room for"},
     WorldRow{
         WorldId::kScheduling, "scheduling", "round-robin", WorldKind::kChoice, 0, 0,
-        "tasks take turns of quantum_insns instructions, or up to a quarter less as the seed "
-        "draws, "
-        "so that no loop keeps step with them; a wait, sched_yield(2) and the end "
+        "tasks take turns of quantum_insns instructions, or up to a quarter less "
+        "by turns, so that no loop keeps step with them; a wait, sched_yield(2) and the end "
         "give up the rest of a turn; when every task waits, time jumps to the next timer: "
         "sleeps are free. \"chaos\" draws from the seed whose turn it is and how long, at most "
         "quantum_insns: races come to light, and each seed repeats them exactly",
