@@ -43,8 +43,8 @@ class Vcpu {
   // Fault, syscall and exception stops leave precise state: see StopKind.
   Stop Run(std::uint64_t budget);
 
-  // One instruction, as with the trap flag set: a kException of kSingleStep behind it, where nothing
-  // else stops first. The flag itself stays as it is.
+  // One instruction, as with the trap flag set: a kException of kSingleStep behind it, where
+  // nothing else stops first. The flag itself stays as it is.
   Stop Step();
 
   // Makes a running Run return kYield soon (within some tens of microseconds). Async-signal-safe.
