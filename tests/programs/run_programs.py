@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Real programs of Debian natively, in Glovebox' engine twice, and by qemu-user: programs.json, compared and measured.
 
 usage: run_programs.py BOXRUN [--tier ci|long] [--root small|full] [--match TEXT]... [--jobs N] [--qemu] [--seeds N] [--patience SECONDS] [--made] [--table FILE]
