@@ -154,7 +154,7 @@ class LinuxBox : public Box {
         kernel_.EndByLimit(LimitId::kInstructions);
         break;
       }
-      if (At() >= until || kernel_.SliceIsOver()) return RunState::kRunning;
+      if (At() >= until || SliceIsOver()) return RunState::kRunning;
       if (kernel_.icount() >= turn_end_ && scheduler.HasOthers()) {
         scheduler.Yield();
         continue;
@@ -164,6 +164,18 @@ class LinuxBox : public Box {
       Serve(*task, stop);
     }
     return kernel_.ended() ? RunState::kEnded : RunState::kRunning;
+  }
+
+  // The host's clock is asked behind some instructions or some short turns: each would be a large
+  // part of a program of system calls.
+  bool SliceIsOver() {
+    constexpr unsigned kTurnsPerLook = 16;
+    if (kernel_.IsNudged()) return true;
+    if (++turns_ < kTurnsPerLook && kernel_.icount() - looked_at_ < kInstructionsPerLook)
+      return false;
+    turns_ = 0;
+    looked_at_ = kernel_.icount();
+    return kernel_.SliceIsOver();
   }
 
   // What is left to do of a stop for a tracer. False: it is done, and the task has ended or stands
@@ -367,9 +379,11 @@ class LinuxBox : public Box {
   std::shared_ptr<tty::PtsDirectory> pts_;
   std::unique_ptr<LiveInput> live_;  // of a box that has it
   bool started_ = false;
-  std::uint64_t step_ = 0;     // see Moment
-  std::uint64_t turn_ = 0;     // of the scheduler, to which turn_end_ belongs
-  Icount turn_end_ = 0;        // when somebody else is to get the CPU
+  std::uint64_t step_ = 0;  // see Moment
+  std::uint64_t turn_ = 0;  // of the scheduler, to which turn_end_ belongs
+  Icount turn_end_ = 0;     // when somebody else is to get the CPU
+  unsigned turns_ = 0;      // of the CPU since the host's clock was asked, at looked_at_
+  Icount looked_at_ = 0;
   Nanoseconds accounted_ = 0;  // CPU time that was given to tasks
   std::atomic<x86::Vcpu*> running_ = nullptr;
   std::optional<InstructionReport> unimplemented_;

@@ -206,7 +206,8 @@ bool EnterFast(Task& task, SyscallEntry entry) {
 }
 
 void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
-  CallInFlight call;
+  // In its place: a copy, right behind these small stores, would wait for all of them.
+  CallInFlight& call = task.call.emplace();
   call.abi = AbiOf(entry);
   const Convention& convention = kConventions[static_cast<std::size_t>(call.abi)];
   const auto value = [&](x86::Gpr gpr) { return task.cpu().gpr(gpr) & convention.mask; };
@@ -230,7 +231,6 @@ void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
   task.kernel.CountSyscall();
   task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));
   if (task.kernel.spec.trace_syscalls) Print(task, call, false, 0);
-  task.call = std::move(call);
   if (task.seccomp) Judge(task);
 }
 

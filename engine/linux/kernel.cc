@@ -53,7 +53,7 @@ void Kernel::BeginSlice() {
 }
 
 bool Kernel::SliceIsOver() const {
-  return nudged_.load(std::memory_order_relaxed) || std::chrono::steady_clock::now() >= slice_end_;
+  return IsNudged() || std::chrono::steady_clock::now() >= slice_end_;
 }
 
 std::size_t Kernel::Output(OutputStream stream, std::span<const std::byte> bytes) {

@@ -55,7 +55,9 @@ class Kernel {
 
   // --- the host's share: work is done in slices, which the guest does not notice ---
   void BeginSlice();
+  // Asks the host's clock, which costs as much as a small system call.
   bool SliceIsOver() const;
+  bool IsNudged() const { return nudged_.load(std::memory_order_relaxed); }
   void Nudge() { nudged_.store(true, std::memory_order_relaxed); }
 
   // --- the streams ---
