@@ -225,7 +225,7 @@ void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
     RawArguments registers;
     std::ranges::transform(convention.arguments, registers.begin(), value);
     call.layout = call.row->entry.LayoutOf(call.abi);
-    call.arguments = call.row->entry.take(registers, call.layout);
+    call.row->entry.take(registers, call.layout, call.arguments);
   }
   call.began = task.kernel.Now();
   task.kernel.CountSyscall();

@@ -57,7 +57,9 @@ SyscallResult CallRow(Task& task, std::string_view name, const RawArguments& reg
     return kENOSYS;
   }
   const abi::Layout layout = row->entry.LayoutOf(abi::AbiId::kI386);
-  return row->entry.call(task, row->entry.take(registers, layout), layout);
+  RawArguments values{};
+  row->entry.take(registers, layout, values);
+  return row->entry.call(task, values, layout);
 }
 
 // socketcall(2), by number from 1 on.

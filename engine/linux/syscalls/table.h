@@ -27,8 +27,9 @@ enum class Support : std::uint8_t {
 
 // What a row does, made from a handler's signature by Bind.
 struct BoundHandler {
-  // The values of the handler's arguments, from the registers in the order of the ABI.
-  RawArguments (*take)(const RawArguments& registers, abi::Layout layout) = nullptr;
+  // The values of the handler's arguments, from the registers in the order of the ABI. Into place:
+  // a copy would wait for the small stores right before it.
+  void (*take)(const RawArguments& registers, abi::Layout layout, RawArguments& values) = nullptr;
   SyscallResult (*call)(Task& task, const RawArguments& arguments, abi::Layout layout) = nullptr;
   // Prints the arguments that belong to before (or behind) the call into their places.
   void (*print)(const PrintContext& context, std::vector<std::string>& out) = nullptr;
@@ -58,10 +59,12 @@ template <typename Returned, typename... Arguments>
 struct Binder<Returned (*)(Task&, Arguments...)> {
   template <auto kHandler>
   static consteval BoundHandler Make(abi::Layout i386_layout) {
-    return {[](const RawArguments& registers, [[maybe_unused]] abi::Layout layout) {
-              RegisterReader reader(registers);
-              // Braces: in this order.
-              return RawArguments{TakeArgument<Arguments>(reader, layout)...};
+    return {[](const RawArguments& registers, [[maybe_unused]] abi::Layout layout,
+               [[maybe_unused]] RawArguments& values) {
+              [[maybe_unused]] RegisterReader reader(registers);
+              [[maybe_unused]] std::size_t i = 0;
+              // A fold over commas: in this order.
+              ((values[i++] = TakeArgument<Arguments>(reader, layout)), ...);
             },
             [](Task& task, const RawArguments& values, abi::Layout layout) -> SyscallResult {
               return Call<kHandler>(task, values, layout, std::index_sequence_for<Arguments...>{});
