@@ -114,7 +114,8 @@ static void TestNumbers(void) {
   CHECK(Read("/proc/self/cgroup") > 0);
   CHECK(Read("/proc/self/oom_score") > 0);
   CHECK(Read("/proc/self/mounts") > 0);
-  CHECK(strstr(text, " / ") != NULL && strstr(text, " /proc proc ") != NULL);
+  // The root of a chroot, in which Linux may run this, is no mount and not listed.
+  CHECK(strstr(text, " /proc proc ") != NULL);
   CHECK(Read("/proc/self/mountinfo") > 0);
   CHECK(strstr(text, " - proc proc ") != NULL);
 }
