@@ -261,6 +261,7 @@ INSTANTIATE_TEST_SUITE_P(
               "",
               {},
               "a circle: ELOOP\na chain: ELOOP\na long path: ENAMETOOLONG\n"},
+        Greed{"mount_stack", Kind::kExited, "", {}, "mounts: ENOSPC\n"},
         Greed{"huge_vectors",
               Kind::kExited,
               "",

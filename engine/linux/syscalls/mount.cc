@@ -34,6 +34,7 @@ enum MountFlag : std::uint64_t {
   kMagicMask = 0xffff0000,
 };
 constexpr std::uint64_t kChangesType = kUnbindable | kPrivate | kSlave | kShared;
+constexpr std::size_t kMostMounts = 1000;
 constexpr std::uint64_t kServed = kNoSetId | kNoDevices | kSilent | kRelatime;
 
 // What "size=64m,mode=700" asks of a tmpfs: tmpfs(5).
@@ -120,6 +121,9 @@ SyscallResult MountNew(Task& task, const PathRef& on, const std::string& source,
     // Of disks there are none: whatever such a file system would be on is no block device.
     return type == "ext4" ? kENOTBLK : kENODEV;
   }
+  // As with fs.mount-max of Linux, which has 100,000: rows and what they cover come apart one
+  // within the other.
+  if (task.kernel.files().mounts.rows().size() >= kMostMounts) return kENOSPC;
   // The root of all is where everybody starts: nothing can cover it for them.
   if (covered == task.kernel.files().root()) return kEBUSY;
   task.kernel.files().mounts.Add({0, covered, root, source, type, OptionsText(flags, options)});
