@@ -6,6 +6,6 @@
 
 namespace glovebox::engine {
 
-inline constexpr std::uint32_t kEpoch = 4;
+inline constexpr std::uint32_t kEpoch = 5;
 
 }  // namespace glovebox::engine
