@@ -10,6 +10,7 @@
 #include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/repeat.h"
 #include "engine/isa/x86/system.h"
 #include "engine/isa/x86/undefined_length.h"
 #include "engine/isa/x86/zydis_decode.h"
@@ -45,12 +46,8 @@ bool IsForeignEncoding(const Instruction& in) {
 }
 
 std::uint16_t TraitsOf(const InstructionRow& row, const Instruction& in) {
-  constexpr ZydisInstructionAttributes kRepeats =
-      ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
   std::uint16_t traits = row.traits;
-  if (in.decoded.meta.category == ZYDIS_CATEGORY_STRINGOP) {
-    if ((in.decoded.attributes & kRepeats) != 0) traits |= kOwnBlock | kCountsItself;
-  }
+  if (IsRepeatedString(in.decoded)) traits |= kOwnBlock | kCountsItself;
   // MOV and POP to a segment register.
   if (IsRegister(in.operands[0]) &&
       ZydisRegisterGetClass(in.operands[0].reg.value) == ZYDIS_REGCLASS_SEGMENT) {

@@ -5,6 +5,7 @@
 
 #include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/lowering.h"
+#include "engine/isa/x86/repeat.h"
 
 namespace glovebox::engine::x86 {
 namespace {
@@ -178,12 +179,7 @@ bool IsNeverChecked(const Instruction& in) {
 
 // REP with nothing to do.
 bool RepeatsNever(const Cpu& cpu, const Instruction& in) {
-  constexpr ZydisInstructionAttributes kRepeats =
-      ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
-  if (in.decoded.meta.category != ZYDIS_CATEGORY_STRINGOP ||
-      (in.decoded.attributes & kRepeats) == 0) {
-    return false;
-  }
+  if (!IsRepeatedString(in.decoded)) return false;
   const int unused = 64 - in.decoded.address_width;
   return cpu.gpr[kRcx] << unused == 0;
 }

@@ -16,6 +16,7 @@
 #include "engine/isa/x86/fx_state.h"
 #include "engine/isa/x86/memory_access.h"
 #include "engine/isa/x86/mxcsr.h"
+#include "engine/isa/x86/repeat.h"
 #include "engine/isa/x86/rflags.h"
 #include "engine/isa/x86/segments.h"
 #include "engine/isa/x86/xsave.h"
@@ -56,10 +57,7 @@ bool IsFault(const Stop& stop) {
 // (string.h).
 void CutStringAddresses(Cpu& cpu, const Instruction& instruction) {
   const ZydisDecodedInstruction& decoded = instruction.decoded;
-  if (decoded.meta.category != ZYDIS_CATEGORY_STRINGOP || decoded.address_width != 32 ||
-      (decoded.attributes & ZYDIS_ATTRIB_HAS_REP) == 0) {
-    return;
-  }
+  if (!IsRepeatedString(decoded) || decoded.address_width != 32) return;
   const auto operands = std::span(instruction.operands).first(decoded.operand_count);
   const bool stores = std::ranges::any_of(operands, [](const ZydisDecodedOperand& operand) {
     return IsMemory(operand) && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
