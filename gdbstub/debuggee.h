@@ -76,14 +76,14 @@ enum class StopReason : std::uint8_t {
 };
 
 struct StopEvent {
-  ThreadRef thread;
+  ThreadRef thread = {};
   StopReason reason = StopReason::kSignal;
   int signal = 0;         // Linux number
   int code = 0;           // exit status
   GuestAddr address = 0;  // data address of a watchpoint's hit
-  ThreadRef other;        // fork, vfork
+  ThreadRef other = {};   // fork, vfork
   std::uint64_t syscall = 0;
-  std::string path;  // exec: absolute, as the guest would see it
+  std::string path = {};  // exec: absolute, as the guest would see it
 };
 
 // Is told by the debuggee.
@@ -184,8 +184,8 @@ class Files {
   virtual Result<void, Errno> Unlink(std::uint32_t filesystem_pid, std::string_view path) = 0;
 };
 
-// What vRun is to start. Edits of the environment apply to the job's own one, in this order:
-// everything is dropped where `environment_reset` says so (no: the job's), names are unset, set.
+// What vRun is to start. Edits of the environment apply to the job's own one: first the names to be
+// unset, then those to be set.
 struct LaunchRequest {
   std::string program;                 // empty: the program of the last launch, or the job's
   std::vector<std::string> arguments;  // without argv[0]

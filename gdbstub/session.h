@@ -9,9 +9,9 @@
 
 namespace glovebox::gdbstub {
 
-// Where the stub's bytes go. Takes all of them: who owns the connection stops calling Receive while
-// it cannot get rid of what it has (each packet received makes at most one reply of at most
-// kMaxReplyBytes), so a peer that floods and does not read holds up itself alone.
+// Where the stub's bytes go. Takes all of them: who owns the connection neither calls Receive nor
+// lets the guest run while it cannot get rid of what it has. Each packet received makes at most one
+// reply of at most kMaxReplyBytes, so a peer that floods and does not read holds up itself alone.
 class Sink {
  public:
   virtual ~Sink() = default;

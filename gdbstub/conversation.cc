@@ -1,0 +1,158 @@
+#include "gdbstub/conversation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "gdbstub/handlers/breakpoints.h"
+
+namespace glovebox::gdbstub {
+
+Conversation::Conversation(Debuggee& of, Console& with) : debuggee(of), console(with) {
+  const auto threads = debuggee.Threads();
+  const auto initial = debuggee.InitialStop();
+  if (initial) {
+    why[initial->thread] = *initial;
+    general = initial->thread;
+  } else if (!threads.empty()) {
+    general = threads.front().thread;
+  }
+}
+
+Answer<ThreadRef> Conversation::Find(const ThreadId& id) {
+  const auto threads = debuggee.Threads();
+  const auto matches = [&](const ThreadInfo& info) {
+    return (id.pid <= 0 || info.thread.pid == id.pid) && (id.tid <= 0 || info.thread.tid == id.tid);
+  };
+  // The one that was looked at last wins where several would do.
+  const auto current = std::ranges::find(threads, general, &ThreadInfo::thread);
+  if (current != threads.end() && matches(*current)) return general;
+  const auto found = std::ranges::find_if(threads, matches);
+  if (found == threads.end()) return Refuse(engine::kESRCH);
+  return found->thread;
+}
+
+Answer<ThreadRef> Conversation::Current() { return Find({general.pid, general.tid}); }
+
+Answer<ProcessInfo> Conversation::Process(std::int64_t pid) {
+  for (ProcessInfo& info : debuggee.Processes()) {
+    if (pid <= 0 || info.pid == pid) return std::move(info);
+  }
+  return Refuse(engine::kESRCH);
+}
+
+Answer<ProcessInfo> Conversation::CurrentProcess() {
+  return Process(static_cast<std::int64_t>(general.pid));
+}
+
+std::span<const std::byte> Conversation::RegisterFile::of(RegisterNumber number) const {
+  const RegisterRow& row = layout().rows[number];
+  return std::span(bytes).subspan(row.offset, row.size_bytes());
+}
+
+std::uint64_t Conversation::RegisterFile::value(RegisterNumber number) const {
+  const auto from = of(number);
+  std::uint64_t value = 0;
+  std::memcpy(&value, from.data(), std::min(from.size(), sizeof value));
+  return value;
+}
+
+Answer<Conversation::RegisterFile> Conversation::Registers(ThreadRef thread) {
+  const auto process = Process(thread.pid);
+  if (!process) return std::unexpected(process.error());
+  RegisterFile file{thread, process->architecture, {}};
+  file.bytes.resize(file.layout().size_bytes);
+  if (const auto read = debuggee.ReadRegisters(thread, file.bytes); !read) {
+    return std::unexpected(read.error());
+  }
+  return file;
+}
+
+bool Conversation::ReadAll(std::uint32_t pid, GuestAddr address, std::span<std::byte> out) {
+  while (!out.empty()) {
+    const auto read = debuggee.ReadMemory(pid, address, out);
+    if (!read || *read == 0 || *read > out.size()) return false;
+    out = out.subspan(*read);
+    address += *read;
+  }
+  return true;
+}
+
+Answer<std::uint64_t> Conversation::ReadWord(std::uint32_t pid, GuestAddr address,
+                                             std::size_t bytes) {
+  std::uint64_t value = 0;
+  if (!ReadAll(pid, address, std::as_writable_bytes(std::span(&value, 1)).first(bytes))) {
+    return Refuse(engine::kEFAULT);
+  }
+  return value;
+}
+
+std::string Conversation::IdOf(ThreadRef thread) const {
+  return features.multiprocess ? fmt::format("p{:x}.{:x}", thread.pid, thread.tid)
+                               : fmt::format("{:x}", thread.tid);
+}
+
+void Conversation::ForgetProcess(std::uint32_t pid) {
+  std::erase_if(points, [&](const InsertedPoint& point) { return point.pid == pid; });
+  std::erase_if(why, [&](const auto& entry) { return entry.first.pid == pid; });
+  std::erase_if(stops, [&](const StopEvent& event) { return event.thread.pid == pid; });
+  launched.erase(pid);
+  catching.erase(pid);
+}
+
+void Conversation::Note(const StopEvent& event) {
+  switch (event.reason) {
+    case StopReason::kProcessExited:
+    case StopReason::kProcessSignaled:
+      ForgetProcess(event.thread.pid);
+      return;
+    case StopReason::kThreadExited:
+      why.erase(event.thread);
+      return;
+    case StopReason::kNoneResumed:
+      return;
+    case StopReason::kExec:  // takes the process' breakpoints and other threads away
+      std::erase_if(points,
+                    [&](const InsertedPoint& point) { return point.pid == event.thread.pid; });
+      std::erase_if(why, [&](const auto& entry) { return entry.first.pid == event.thread.pid; });
+      break;
+    case StopReason::kFork:
+    case StopReason::kVfork: {  // the child has its parent's
+      const auto parents = points;
+      for (InsertedPoint point : parents) {
+        if (point.pid != event.thread.pid) continue;
+        point.pid = event.other.pid;
+        points.push_back(point);
+      }
+      why[event.other] = {.thread = event.other};
+      break;
+    }
+    default:
+      break;
+  }
+  why[event.thread] = event;
+  if (!non_stop) general = event.thread;
+}
+
+void Conversation::TakeOutEverything() {
+  for (const InsertedPoint& point : points) static_cast<void>(RemovePoint(debuggee, point));
+  points.clear();
+  if (Files* const power = debuggee.files()) {
+    for (const int handle : files) static_cast<void>(power->Close(handle));
+  }
+  files.clear();
+  if (SyscallCatch* const power = debuggee.syscall_catch()) {
+    for (const std::uint32_t pid : catching) static_cast<void>(power->Catch(pid, std::nullopt));
+  }
+  catching.clear();
+  debuggee.PassSignals({});
+  debuggee.ProgramSignals({});
+  if (ProcessEvents* const power = debuggee.process_events();
+      power != nullptr && events != EventSet{}) {
+    static_cast<void>(power->Report({}));
+  }
+  events = {};
+}
+
+}  // namespace glovebox::gdbstub

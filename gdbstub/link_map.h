@@ -1,0 +1,17 @@
+// The list of loaded libraries, read out of a process' memory the way gdb would, in one go.
+// Source: System V ABI, "Dynamic Linking"; <link.h> of the GNU C library; GDB manual,
+// "Library List Format for SVR4 Targets".
+#pragma once
+
+#include <string>
+
+#include "gdbstub/conversation.h"
+
+namespace glovebox::gdbstub {
+
+// The whole document. `start`: the link map to begin with (0: the first of all), `previous`: the
+// one before it, as the annex has them.
+Answer<std::string> LibraryListXml(Conversation& conversation, const ProcessInfo& process,
+                                   GuestAddr start, GuestAddr previous);
+
+}  // namespace glovebox::gdbstub
