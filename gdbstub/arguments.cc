@@ -70,9 +70,11 @@ bool Arguments::AddNumber(std::string_view word, std::string_view digits) {
 
 Arguments::Outcome Arguments::Parse(std::string_view pattern, std::string_view text,
                                     bool after_letter) {
-  if (after_letter && !text.empty() && IsLetter(text[0]) && HexDigit(text[0]) < 0) {
-    const std::string_view word = WordOf(pattern);
-    if (!(word == "rest" || (word == "thread" && text[0] == 'p'))) return Outcome::kOtherPacket;
+  if (after_letter && !text.empty() && IsLetter(text[0])) {
+    const std::string_view word = WordOf(pattern.substr(pattern.starts_with('[') ? 1 : 0));
+    const bool fits = word == "rest" || (word == "thread" && text[0] == 'p') ||
+                      (!word.empty() && HexDigit(text[0]) >= 0);
+    if (!fits) return Outcome::kOtherPacket;
   }
   while (!pattern.empty()) {
     if (pattern[0] == '[' && text.empty()) return Outcome::kParsed;

@@ -284,7 +284,7 @@ struct OsProcess {
 class OsInfo {
  public:
   virtual ~OsInfo() = default;
-  virtual std::vector<OsProcess> Processes() = 0;
+  virtual std::vector<OsProcess> AllProcesses() = 0;
 };
 
 // Power: `monitor TEXT`. The text for the user, lines end in '\n'. "help" names all commands.

@@ -55,7 +55,7 @@ std::string OsDataTypes() {
 
 std::string OsDataProcesses(OsInfo& power) {
   std::string out = "<osdata type=\"processes\">";
-  for (const OsProcess& process : power.Processes()) {
+  for (const OsProcess& process : power.AllProcesses()) {
     out += "<item>" + Column("pid", std::to_string(process.pid)) + Column("user", process.user) +
            Column("command", process.command) + Column("cores", "0") + "</item>";
   }
@@ -64,7 +64,7 @@ std::string OsDataProcesses(OsInfo& power) {
 
 std::string OsDataThreads(OsInfo& power) {
   std::string out = "<osdata type=\"threads\">";
-  for (const OsProcess& process : power.Processes()) {
+  for (const OsProcess& process : power.AllProcesses()) {
     for (const std::uint32_t tid : process.threads) {
       out += "<item>" + Column("pid", std::to_string(process.pid)) +
              Column("command", process.command) + Column("tid", std::to_string(tid)) +
