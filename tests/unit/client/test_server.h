@@ -1,6 +1,7 @@
 // A gRPC server of this process on a private unix socket, for fakes of the services.
 #pragma once
 
+#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -15,6 +16,8 @@ namespace glovebox::client {
 class TestServer {
  public:
   explicit TestServer(grpc::Service& service) {
+    // Never taken back: gRPC's own end waits for a thread of its that may sit in a poll of 10 s.
+    grpc_init();
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
     builder.RegisterService(&service);
