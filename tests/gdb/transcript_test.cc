@@ -200,14 +200,13 @@ TEST_P(TranscriptTest, GoesAsWritten) {
   ExpectNothingLeft();
 }
 
-INSTANTIATE_TEST_SUITE_P(Stub, TranscriptTest, testing::ValuesIn(LoadCases()),
-                         [](const auto& info) {
-                           std::string name = info.param.file + "_" + info.param.name;
-                           for (char& c : name) {
-                             if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-                           }
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Stub, TranscriptTest, testing::ValuesIn(LoadCases()), [](const auto& one) {
+  std::string name = one.param.file + "_" + one.param.name;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+});
 
 // What a packet of the transcripts got for an answer.
 struct Heard {

@@ -11,6 +11,7 @@ namespace {
 
 class Image : public tests::FakeDebuggee {
  public:
+  using FakeDebuggee::Read;
   Image() { std::ranges::fill(memory, std::byte{0}); }
   Answer<std::vector<std::byte>> Read(std::uint32_t) override {
     const std::uint64_t words[] = {3, 0x1000, 4, 56, 5, headers, 0, 0};
