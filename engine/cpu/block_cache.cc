@@ -51,7 +51,9 @@ std::uint32_t BlockCache::PatienceWith(GuestAddr rip) const {
 void BlockCache::NoteStore(GuestAddr address) {
   const std::uint64_t page = address >> kPageShift;
   unsigned& count = stores_[page].count;
-  if (count == kStoresUntilChecks || ++count < kStoresUntilChecks) return;
+  if (count == kStoresUntilChecks) return;
+  ++count;
+  if (count < kStoresUntilChecks) return;
   InvalidatePage(page, PageFloor(address), PageFloor(address) + (kPageSize - 1));
 }
 
@@ -87,27 +89,30 @@ void BlockCache::Remove(const Block& block) {
   if (it != blocks.end() && it->second.get() == &block) Drop(*it->second);
 }
 
-Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself, Translation&& translation) {
+// Each vector of the block is allocated once, at its size: short programs decode more than they
+// run.
+Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself,
+                       const Translation& translation) {
   auto owned = std::make_unique<Block>();
   Block& block = *owned;
   block.start = rip;
   block.end = rip + translation.marks.back().rip_offset;
   block.single = single;
-  block.marks = std::move(translation.marks);
-  block.uops = std::move(translation.uops);
+  block.marks = translation.marks;
+  const std::uint32_t check_units = checks_itself ? 2 : 0;
+  const std::size_t first_stub = check_units + translation.uops.size();
+  block.uops.reserve(first_stub + 2 * translation.jumps.size());
   if (checks_itself) {
-    constexpr std::uint32_t kCheckUnits = 2;
     block.patience = PatienceWith(rip);
     block.bytes.assign(memory_.base() + block.start, memory_.base() + block.end);
-    const Wide self{.displacement = reinterpret_cast<std::uintptr_t>(&block)};
-    block.uops.insert(block.uops.begin(),
-                      {Uop{.handler = handlers_.check}, std::bit_cast<Uop>(self)});
-    for (InstructionMark& mark : block.marks) mark.uop += kCheckUnits;
-    for (std::uint32_t& jump : translation.jumps) jump += kCheckUnits;
+    block.uops.push_back(Uop{.handler = handlers_.check});
+    block.uops.push_back(std::bit_cast<Uop>(Pointer<Block>{&block}));
+    for (InstructionMark& mark : block.marks) mark.uop += check_units;
   }
+  block.uops.insert(block.uops.end(), translation.uops.begin(), translation.uops.end());
   block.exits.reserve(translation.jumps.size());
-  const std::size_t first_stub = block.uops.size();
-  for (const std::uint32_t jump : translation.jumps) {
+  for (const std::uint32_t at : translation.jumps) {
+    const std::uint32_t jump = at + check_units;
     const auto stub = static_cast<std::uint32_t>(first_stub + 2 * block.exits.size());
     block.exits.push_back({.from = &block,
                            .jump = jump,
@@ -117,8 +122,7 @@ Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself, Translati
   block.uops.resize(first_stub + 2 * block.exits.size());
   for (Exit& exit : block.exits) {
     block.uops[exit.stub] = Uop{.handler = handlers_.link};
-    block.uops[exit.stub + 1] =
-        std::bit_cast<Uop>(Wide{.displacement = reinterpret_cast<std::uintptr_t>(&exit)});
+    block.uops[exit.stub + 1] = std::bit_cast<Uop>(Pointer<Exit>{&exit});
     block.uops[exit.jump] = std::bit_cast<Uop>(Jump{&block.uops[exit.stub], exit.rip});
   }
   uop_count_ += block.uops.size();
@@ -214,7 +218,7 @@ void BlockCache::Drop(Block& block) {
   blocks.erase(it);
 }
 
-void BlockCache::Purge() {
+void BlockCache::FreeDropped() {
   for (const auto& block : dropped_) {
     by_uops_.erase(block->uops.data());
     uop_count_ -= block->uops.size();

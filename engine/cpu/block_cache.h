@@ -14,12 +14,20 @@
 
 namespace glovebox::engine {
 
+// The second unit of the cache's own uops.
+template <typename T>
+struct Pointer {
+  T* to = nullptr;
+  std::uint64_t unused = 0;
+};
+static_assert(sizeof(Pointer<Block>) == sizeof(Uop));
+
 // Threads: one at a time.
 class BlockCache {
  public:
   struct Handlers {
-    Handler link;  // of stubs; their second unit is a Wide whose displacement is the Exit's address
-    Handler check;  // at the start of blocks that check themselves: likewise, the Block's address
+    Handler link;   // of stubs; their second unit is a Pointer to the Exit
+    Handler check;  // at the start of blocks that check themselves: likewise, to the Block
   };
   BlockCache(AddressSpace& memory, CoreState& core, const Handlers& handlers)
       : memory_(memory), core_(core), handlers_(handlers) {}
@@ -35,9 +43,9 @@ class BlockCache {
   }
   // The jump found that block: the next lookups are to find it in a cache.
   void NoteJump(const Block& target);
-  // Takes over a translation. Marks its pages as code, so that stores to them are noticed, or has
-  // the block check itself.
-  Block& Add(GuestAddr rip, bool single, bool checks_itself, Translation&& translation);
+  // Makes a block of a translation. Marks its pages as code, so that stores to them are noticed, or
+  // has the block check itself.
+  Block& Add(GuestAddr rip, bool single, bool checks_itself, const Translation& translation);
   void Link(Exit& exit, Block& target);
 
   // The block, dead or alive, that holds a uop.
@@ -60,7 +68,9 @@ class BlockCache {
   void Invalidate(GuestAddr address, std::uint64_t size_bytes);
   void InvalidateAll();
   // Frees dropped blocks; not within dispatch.
-  void Purge();
+  void Purge() {
+    if (!dropped_.empty()) FreeDropped();
+  }
 
   // Raised by each dropped block.
   std::uint64_t generation() const { return generation_; }
@@ -87,6 +97,7 @@ class BlockCache {
   void ForgetStores(std::uint64_t first_page, std::uint64_t last_page);
   void InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr last);
   void Drop(Block& block);
+  void FreeDropped();
   void ForgetJump(GuestAddr rip);
 
   AddressSpace& memory_;

@@ -37,16 +37,14 @@ struct LookupBody {
 
 struct LinkBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
-    return c.cpu.runner->LinkExit(
-        *reinterpret_cast<Exit*>(static_cast<std::uintptr_t>(c.Second<Wide>().displacement)));
+    return c.cpu.runner->LinkExit(*c.Second<Pointer<Exit>>().to);
   }
 };
 
 // The start of a block that checks itself.
 struct CheckBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
-    auto& block =
-        *reinterpret_cast<Block*>(static_cast<std::uintptr_t>(c.Second<Wide>().displacement));
+    Block& block = *c.Second<Pointer<Block>>().to;
     const bool same =
         std::memcmp(c.memory + block.start, block.bytes.data(), block.bytes.size()) == 0;
     if (same && --block.patience != 0) [[likely]]
@@ -81,7 +79,7 @@ Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, Di
   core_.lookup.handler = &RunHandler<CoreState, LookupBody>;
   core_.leave.handler = &LeaveHandler;
   core_.runner = this;
-  for (std::size_t i = 0; i < kJumpCacheSize; ++i) core_.jump_cache[i] = EmptyJumpCacheEntry(i);
+  core_.jump_cache[0] = EmptyJumpCacheEntry(0);
   memory_.SetCodeObserver(this);
 }
 
@@ -90,14 +88,13 @@ Runner::~Runner() { memory_.SetCodeObserver(nullptr); }
 Block* Runner::FindOrTranslate(GuestAddr rip, bool single) {
   if (Block* const block = cache_.Find(rip, single)) return block;
   if (cache_.IsFull()) cache_.InvalidateAll();
-  Translation translation;
   const bool checks_itself = cache_.ChecksItself(rip);
   if (const auto fault = translator_.Translate(rip, single ? 1 : kMaxBlockInstructions,
-                                               checks_itself, translation)) {
+                                               checks_itself, translation_)) {
     fetch_fault_ = *fault;
     return nullptr;
   }
-  Block& block = cache_.Add(rip, single, checks_itself, std::move(translation));
+  Block& block = cache_.Add(rip, single, checks_itself, translation_);
   SpendWork(block.instruction_count() * kWorkOfDecodedInstruction);
   return &block;
 }
@@ -123,16 +120,22 @@ const Uop* Runner::LinkExit(Exit& exit) {
   return &core_.leave;
 }
 
-const Uop* Runner::LookupTarget() {
+// The whole block at core_.rip, which the jump cache does not hold but will. Null: `fetch_fault_`
+// says why.
+const Uop* Runner::FindTarget() {
   if (const Uop* const target = cache_.FindJump(core_.rip)) {
     core_.jump_cache[JumpCacheIndex(core_.rip)] = {core_.rip, target};
     return target;
   }
   const HostFloatScope host_float;
-  if (const Block* const target = FindOrTranslate(core_.rip, /*single=*/false)) {
-    cache_.NoteJump(*target);
-    return target->uops.data();
-  }
+  const Block* const target = FindOrTranslate(core_.rip, /*single=*/false);
+  if (target == nullptr) return nullptr;
+  cache_.NoteJump(*target);
+  return target->uops.data();
+}
+
+const Uop* Runner::LookupTarget() {
+  if (const Uop* const target = FindTarget()) return target;
   core_.leave_kind = LeaveKind::kNextBlock;
   return &core_.leave;
 }
@@ -211,17 +214,23 @@ void Runner::EndOutOfPlace() {
   out.original = nullptr;
 }
 
-// Sets rip, and adds the instructions of an unfinished block to `retired`. Empty: go on.
-std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
+// Sets rip, and adds the instructions of an unfinished block to `retired`. True: `stop` says why
+// the run is over.
+bool Runner::AfterLeave(std::int64_t& retired, Stop& stop) {
   switch (core_.leave_kind) {
     case LeaveKind::kNextBlock:
-      return std::nullopt;
+      return false;
     case LeaveKind::kTrap:
-      return Stop{.kind = StopKind::kException, .exception = core_.exception};
+      stop.kind = StopKind::kException;
+      stop.exception = core_.exception;
+      return true;
     case LeaveKind::kSyscall:
-      return Stop{.kind = StopKind::kSyscall, .entry = core_.syscall_entry};
+      stop.kind = StopKind::kSyscall;
+      stop.entry = core_.syscall_entry;
+      return true;
     case LeaveKind::kAttention:
-      return Stop{.kind = StopKind::kYield};
+      stop.kind = StopKind::kYield;
+      return true;
     case LeaveKind::kSteppedOut:
     case LeaveKind::kMiss:
     case LeaveKind::kException:
@@ -232,43 +241,59 @@ std::optional<Stop> Runner::AfterLeave(std::int64_t& retired) {
   retired += static_cast<std::int64_t>(index);
   core_.rip = block.RipOf(index);
   if (core_.leave_kind == LeaveKind::kException) {
-    return Stop{
-        .kind = StopKind::kException, .exception = core_.exception, .error_code = core_.error_code};
+    stop.kind = StopKind::kException;
+    stop.exception = core_.exception;
+    stop.error_code = core_.error_code;
+    return true;
   }
   if (core_.leave_kind == LeaveKind::kMiss) {
     const bool limit = core_.fault.kind == MemoryFaultKind::kMemoryLimit;
-    return Stop{.kind = limit ? StopKind::kMemoryLimit : StopKind::kMemoryFault,
-                .memory = core_.fault};
+    stop.kind = limit ? StopKind::kMemoryLimit : StopKind::kMemoryFault;
+    stop.memory = core_.fault;
+    return true;
   }
   if (!core_.out_of_place.counted_itself) ++retired;
   core_.rip = block.RipOf(index + 1);
-  return std::nullopt;
+  return false;
 }
 
-// The block to enter with `remaining` instructions left: a whole one where it fits. Near the
-// budget's end whole blocks are not decoded just to find out that they do not.
-Block* Runner::NextBlock(std::uint64_t remaining) {
-  if (remaining >= kMaxBlockInstructions) return FindOrTranslate(core_.rip, /*single=*/false);
-  Block* const whole = cache_.Find(core_.rip, /*single=*/false);
+// Where to enter with `remaining` instructions left: a whole block where it fits. Near the budget's
+// end whole blocks are not decoded just to find out that they do not. Null: `fetch_fault_` says
+// why.
+const Uop* Runner::NextUops(std::uint64_t remaining) {
+  if (remaining >= kMaxBlockInstructions) {
+    const JumpCacheEntry& entry = core_.jump_cache[JumpCacheIndex(core_.rip)];
+    return entry.rip == core_.rip ? entry.target : FindTarget();
+  }
+  const Block* block = cache_.Find(core_.rip, /*single=*/false);
   const bool fits =
-      whole != nullptr && static_cast<std::uint64_t>(whole->instruction_count()) <= remaining;
-  return fits ? whole : FindOrTranslate(core_.rip, /*single=*/true);
+      block != nullptr && static_cast<std::uint64_t>(block->instruction_count()) <= remaining;
+  if (!fits) block = FindOrTranslate(core_.rip, /*single=*/true);
+  return block != nullptr ? block->uops.data() : nullptr;
 }
 
 Stop Runner::Run(std::uint64_t budget) {
+  Stop stop;  // filled in its place: who copies what was just stored in parts waits for it
   std::uint64_t remaining = budget;
   std::int64_t work = kWorkPerRun;
   while (true) {
     cache_.Purge();
-    if (remaining == 0) return Stop{.kind = StopKind::kBudget};
+    if (remaining == 0) return stop;
     // Looked at first: an exchange is a locked instruction, dear where runs are as short as calls.
     const bool nudged = nudged_.load(std::memory_order_relaxed) &&
                         nudged_.exchange(false, std::memory_order_relaxed);
-    if (work <= 0 || nudged) return Stop{.kind = StopKind::kYield};
+    if (work <= 0 || nudged) {
+      stop.kind = StopKind::kYield;
+      return stop;
+    }
     core_.budget = core_.penalty = 0;
-    Block* const block = NextBlock(remaining);
+    const Uop* const uops = NextUops(remaining);
     work -= core_.penalty;
-    if (block == nullptr) return Stop{.kind = StopKind::kMemoryFault, .memory = fetch_fault_};
+    if (uops == nullptr) {
+      stop.kind = StopKind::kMemoryFault;
+      stop.memory = fetch_fault_;
+      return stop;
+    }
 
     // Below zero, dispatch is left behind every block: so the last ones before the end of the
     // budget run one by one, whole where they fit and by single instructions where not.
@@ -281,15 +306,15 @@ Stop Runner::Run(std::uint64_t budget) {
     core_.reserve = bounded - start;
     core_.icount_base = static_cast<std::int64_t>(icount_) + start;
     hooks_.BeforeDispatch();
-    Enter(core_, block->uops.data());
+    Enter(core_, uops);
     hooks_.AfterDispatch();
     EndOutOfPlace();
     work -= start - core_.budget;
     std::int64_t retired = start - (core_.budget + core_.penalty);
-    const std::optional<Stop> stop = AfterLeave(retired);
+    const bool stopped = AfterLeave(retired, stop);
     icount_ += static_cast<std::uint64_t>(retired);
     remaining -= static_cast<std::uint64_t>(retired);
-    if (stop) return *stop;
+    if (stopped) return stop;
   }
 }
 

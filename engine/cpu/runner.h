@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <optional>
 
 #include "engine/base/types.h"
 #include "engine/cpu/block_cache.h"
@@ -48,20 +47,22 @@ class Runner final : public CodeObserver {
  private:
   // Null: `fetch_fault_` says why.
   Block* FindOrTranslate(GuestAddr rip, bool single);
-  Block* NextBlock(std::uint64_t remaining);
+  const Uop* FindTarget();
+  const Uop* NextUops(std::uint64_t remaining);
   void SpendWork(std::int64_t work) {
     core_.budget -= work;
     core_.penalty += work;
   }
   const Uop* RunOutOfPlace(const Uop* uop);
   void EndOutOfPlace();
-  std::optional<Stop> AfterLeave(std::int64_t& retired);
+  bool AfterLeave(std::int64_t& retired, Stop& stop);
 
   AddressSpace& memory_;
   CoreState& core_;
   Translator& translator_;
   DispatchHooks& hooks_;
   BlockCache cache_;
+  Translation translation_;  // the last one: what is kept of it is the memory
   Icount icount_ = 0;
   MemoryFault fetch_fault_;
   std::atomic<bool> nudged_ = false;

@@ -161,9 +161,9 @@ LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, std::uint8_t word_b
     return FailLoad(kENOMEM, space.error().message);
   }
   const bool i386 = word_bytes == 4;
-  auto cpu = std::make_unique<x86::Vcpu>(**space,
-                                         i386 ? x86::CpuMode::kProtected32 : x86::CpuMode::kLong64);
   const auto abi = i386 ? abi::AbiId::kI386 : abi::AbiId::kX86_64;
+  auto cpu = std::make_unique<x86::Vcpu>(
+      **space, i386 ? x86::CpuMode::kProtected32 : x86::CpuMode::kLong64, task.kernel.MemoFor(abi));
   auto program = std::make_unique<Program>(abi, std::move(*space), std::move(cpu));
   program->address_end = AddressEnd(options.window_bytes, word_bytes);
   return program;

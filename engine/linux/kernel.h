@@ -1,6 +1,7 @@
 // What all tasks of a box share: clock, streams, file system, randomness, the end.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -9,8 +10,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "engine/base/random.h"
+#include "engine/cpu/translation_memo.h"
 #include "engine/linux/alarms.h"
 #include "engine/linux/futex.h"
 #include "engine/linux/scheduler.h"
@@ -101,6 +104,12 @@ class Kernel {
   Filesystem& files() { return files_; }
   net::Network& network() { return network_; }
   ProcessTable& processes() { return *processes_; }
+  // For the CPU of one more address space, of code of `abi`. Null for the box' first program:
+  // nobody else may ever come.
+  TranslationMemo* MemoFor(abi::AbiId abi) {
+    return std::exchange(first_program_, false) ? nullptr
+                                                : &translations_[static_cast<std::size_t>(abi)];
+  }
 
   FutexTable futexes;
   Scheduler scheduler;
@@ -118,6 +127,9 @@ class Kernel {
 
  private:
   BoxHost& host_;
+  // Before all programs: they are made of it.
+  std::array<TranslationMemo, 2> translations_;
+  bool first_program_ = true;
   Icount icount_ = 0;
   Nanoseconds spent_ns_ = 0;
   Nanoseconds idle_ns_ = 0;

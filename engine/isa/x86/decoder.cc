@@ -1,6 +1,7 @@
 #include "engine/isa/x86/decoder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <span>
 
@@ -114,7 +115,8 @@ void MarkDeadFlags(std::span<Decoded> block) {
 // Writes the block's uops. Returns the index of the first instruction whose form has no semantic.
 std::optional<std::size_t> LowerBlock(std::span<Decoded> block, Translation& out) {
   MarkDeadFlags(block);
-  out = {};
+  out.uops.clear();
+  out.marks.clear();
   Emitter emitter(out.uops);
   const GuestAddr start = block.front().instruction.rip;
   const auto mark = [&](std::size_t unit, GuestAddr rip) {
@@ -132,24 +134,38 @@ std::optional<std::size_t> LowerBlock(std::span<Decoded> block, Translation& out
     }
     if (!block[i].lower(emitter, in)) return i;
   }
-  const Decoded& last = block.back();
+  Decoded& last = block.back();
   mark(emitter.size(), last.instruction.next_rip);
   if ((last.traits & kEndsBlock) == 0) {
     // Runs on into the next block. What counts itself has counted already.
-    Instruction end = last.instruction;
+    Instruction& end = last.instruction;
+    const std::int32_t number = end.number;
     if ((last.traits & kCountsItself) != 0) end.number = -1;
     EmitGoto(emitter, end, end.next_rip);
+    end.number = number;
   }
   out.jumps = emitter.jumps();
   return std::nullopt;
 }
 
+// Pages are what programs are moved by.
+std::uint64_t MemoKey(GuestAddr rip,
+                      const std::array<std::uint8_t, ZYDIS_MAX_INSTRUCTION_LENGTH>& bytes) {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;  // these two overlap by a byte
+  std::memcpy(&low, bytes.data(), sizeof low);
+  std::memcpy(&high, bytes.data() + (bytes.size() - sizeof high), sizeof high);
+  constexpr std::uint64_t kMix = 0x9e37'79b9'7f4a'7c15;  // 2^64 divided by the golden ratio
+  const std::uint64_t mixed = (low * kMix ^ std::rotl(high, 32)) * kMix;
+  return std::rotl(mixed, 32) + rip % kPageSize * kMix;
+}
+
 }  // namespace
 
-Decoder::Decoder(AddressSpace& memory, CpuMode mode)
+Decoder::Decoder(AddressSpace& memory, CpuMode mode, TranslationMemo* memo)
     : memory_(memory),
-      last_address_(mode == CpuMode::kLong64 ? ~GuestAddr{0} : 0xffff'ffff),
-      block_(kMaxBlockInstructions) {
+      memo_(memo),
+      last_address_(mode == CpuMode::kLong64 ? ~GuestAddr{0} : 0xffff'ffff) {
   GB_CHECK(ZYAN_SUCCESS(InitDecoder(zydis_, mode == CpuMode::kLong64)));
 }
 
@@ -173,11 +189,65 @@ Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
 
 std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instructions,
                                               bool checks_itself, Translation& out) {
+  if (memo_ == nullptr || checks_itself || max_instructions != kMaxBlockInstructions) {
+    return Decode(rip, max_instructions, checks_itself, out);
+  }
+  const Fetched first = Fetch(rip);
+  // Others run what files hold too. What a process has written it has mostly made for itself.
+  const bool is_common =
+      first.count == first.bytes.size() && (memory_.flags()[rip >> kPageShift] & kCharged) == 0;
+  if (!is_common) return Decode(rip, max_instructions, checks_itself, out);
+  const std::uint64_t key = MemoKey(rip, first.bytes);
+  if (Recall(rip, key, out)) return std::nullopt;
+  const auto fault = Decode(rip, max_instructions, checks_itself, out);
+  if (!fault) Remember(rip, key, out);
+  return fault;
+}
+
+// Asks for the pages that decoding would ask for, in the same order: what a page costs, it costs
+// either way.
+bool Decoder::Recall(GuestAddr rip, std::uint64_t key, Translation& out) {
+  const TranslationMemo::Row* const row = memo_->Find(key);
+  if (row == nullptr || !TranslationMemo::CanServe(*row, rip)) return false;
+  const std::size_t size = row->bytes.size();
+  const GuestAddr end = rip + (size - 1);
+  if (Wrap(end) != end || end < rip) return false;
+  const auto is_same = [&](std::size_t from, std::size_t to) {
+    return std::memcmp(memory_.base() + rip + from, row->bytes.data() + from, to - from) == 0;
+  };
+  const std::size_t in_page = std::min<std::size_t>(size, kPageSize - rip % kPageSize);
+  if (!is_same(0, in_page)) return false;
+  const std::size_t last = row->translation.marks[row->translation.marks.size() - 2].rip_offset;
+  if (Fetch(rip + last).count < size - last || !is_same(in_page, size)) return false;
+  memo_->Serve(*row, rip, last_address_, out);
+  return true;
+}
+
+// `made` is of the block that was decoded last.
+void Decoder::Remember(GuestAddr rip, std::uint64_t key, const Translation& made) {
+  const auto block = std::span(block_).first(block_length_);
+  const GuestAddr end = block.back().instruction.next_rip;
+  if (end <= rip) return;  // runs on at 0
+  // Cutting an address of the code to 16 or 32 bits changes this distance.
+  const std::uint64_t distance =
+      last_address_ == ~GuestAddr{0} ? std::uint64_t{0x1'0123'5000} : std::uint64_t{0x0123'5000};
+  for (Decoded& decoded : block) {
+    decoded.instruction.rip = Wrap(decoded.instruction.rip + distance);
+    decoded.instruction.next_rip = Wrap(decoded.instruction.next_rip + distance);
+  }
+  const bool lowered = !LowerBlock(block, moved_);
+  if (!lowered) moved_.uops.clear();
+  memo_->Add(key, rip, {memory_.base() + rip, memory_.base() + end}, made, moved_.uops, distance);
+}
+
+std::optional<MemoryFault> Decoder::Decode(GuestAddr rip, int max_instructions, bool checks_itself,
+                                           Translation& out) {
   std::size_t count = 0;
   GuestAddr at = rip;
   int branches = 0;
   while (static_cast<int>(count) < max_instructions) {
     const Fetched fetched = Fetch(at);
+    if (count == block_.size()) block_.resize(std::max<std::size_t>(2 * count, 8));
     Decoded& decoded = block_[count];
     Instruction& in = decoded.instruction;
     const ZyanStatus status =
@@ -229,6 +299,7 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
     last.traits = kEndsBlock;
     count = *refused + 1;
   }
+  block_length_ = count;
   return std::nullopt;
 }
 

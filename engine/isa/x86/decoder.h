@@ -9,6 +9,7 @@
 
 #include "engine/cpu/block.h"
 #include "engine/cpu/stop.h"
+#include "engine/cpu/translation_memo.h"
 #include "engine/isa/x86/instruction_table.h"
 #include "engine/isa/x86/registers.h"
 #include "engine/memory/fault.h"
@@ -28,7 +29,8 @@ struct Decoded {
 
 class Decoder final : public Translator {
  public:
-  Decoder(AddressSpace& memory, CpuMode mode);
+  // `memo`: where to look for what others have decoded already, and to leave it; may be null.
+  Decoder(AddressSpace& memory, CpuMode mode, TranslationMemo* memo);
 
   std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions, bool checks_itself,
                                        Translation& out) override;
@@ -47,14 +49,23 @@ class Decoder final : public Translator {
   };
   Fetched Fetch(GuestAddr rip);
 
+  std::optional<MemoryFault> Decode(GuestAddr rip, int max_instructions, bool checks_itself,
+                                    Translation& out);
+  bool Recall(GuestAddr rip, std::uint64_t key, Translation& out);
+  void Remember(GuestAddr rip, std::uint64_t key, const Translation& made);
+
   // 32-bit code runs on at 0 behind the last byte of 4 GiB.
   GuestAddr Wrap(GuestAddr rip) const { return rip & last_address_; }
 
   AddressSpace& memory_;
+  TranslationMemo* const memo_;
   const GuestAddr last_address_;
   ZydisDecoder zydis_;
-  std::vector<Decoded>
-      block_;  // where a block is decoded: instructions are too big to be moved about
+  // Where a block is decoded: instructions are too big to be moved about. As long as the longest
+  // block so far.
+  std::vector<Decoded> block_;
+  std::size_t block_length_ = 0;  // of the last one
+  Translation moved_;
 };
 
 }  // namespace glovebox::engine::x86

@@ -1,5 +1,7 @@
 #include "engine/isa/x86/emitter.h"
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace glovebox::engine::x86 {
@@ -21,10 +23,24 @@ std::uint8_t ScaleShift(std::uint8_t scale) {
 
 std::uint8_t GprSlot(ZydisRegister reg) {
   if (reg == ZYDIS_REGISTER_NONE) return kNoRegister;
-  // Zydis numbers the byte registers AL CL DL BL AH CH DH BH SPL BPL SIL DIL R8B ...
-  if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH) {
-    return static_cast<std::uint8_t>((reg - ZYDIS_REGISTER_AH) * 8 + 1);
+  // In the order in which Zydis numbers them: AL CL DL BL AH CH DH BH SPL BPL SIL DIL R8B ... R15B,
+  // AX ... R15W, EAX ... R15D, RAX ... R15.
+  struct Range {
+    ZydisRegister first, last;
+    int slot;  // of `first`; the others follow in steps of 8
+  };
+  static constexpr Range kRanges[] = {{ZYDIS_REGISTER_RAX, ZYDIS_REGISTER_R15, 0},
+                                      {ZYDIS_REGISTER_EAX, ZYDIS_REGISTER_R15D, 0},
+                                      {ZYDIS_REGISTER_AX, ZYDIS_REGISTER_R15W, 0},
+                                      {ZYDIS_REGISTER_AL, ZYDIS_REGISTER_BL, 0},
+                                      {ZYDIS_REGISTER_AH, ZYDIS_REGISTER_BH, 1},
+                                      {ZYDIS_REGISTER_SPL, ZYDIS_REGISTER_R15B, 4 * 8}};
+  const auto* const range = std::ranges::find_if(
+      kRanges, [reg](const Range& known) { return reg >= known.first && reg <= known.last; });
+  if (range != std::end(kRanges)) {
+    return static_cast<std::uint8_t>((reg - range->first) * 8 + range->slot);
   }
+  // The index of a gather.
   return static_cast<std::uint8_t>(
       ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg)) * 8);
 }

@@ -28,13 +28,19 @@ namespace {
 class FloatEnvironment final : public DispatchHooks {
  public:
   explicit FloatEnvironment(Cpu& cpu) : cpu_(cpu) {}
-  void BeforeDispatch() override { _mm_setcsr(HostMxcsr(cpu_.mxcsr)); }
+  void BeforeDispatch() override { Load(_mm_getcsr(), HostMxcsr(cpu_.mxcsr)); }
   void AfterDispatch() override {
-    cpu_.mxcsr |= _mm_getcsr() & kMxcsrFlags;
-    _mm_setcsr(kHostMxcsr);
+    const std::uint32_t found = _mm_getcsr();
+    cpu_.mxcsr |= found & kMxcsrFlags;
+    Load(found, kHostMxcsr);
   }
 
  private:
+  // Loading is dear where runs are as short as system calls are apart, and mostly changes nothing.
+  static void Load(std::uint32_t there, std::uint32_t wanted) {
+    if (there != wanted) _mm_setcsr(wanted);
+  }
+
   Cpu& cpu_;
 };
 
@@ -76,9 +82,9 @@ constexpr int kStepsPerRun = 256;
 }  // namespace
 
 struct Vcpu::State {
-  State(AddressSpace& guest_memory, CpuMode mode)
+  State(AddressSpace& guest_memory, CpuMode mode, TranslationMemo* memo)
       : memory(guest_memory),
-        decoder(memory, mode),
+        decoder(memory, mode, memo),
         float_environment(cpu),
         runner(memory, cpu, decoder, float_environment),
         width_mask(mode == CpuMode::kLong64 ? ~std::uint64_t{0} : 0xffff'ffff) {
@@ -90,7 +96,7 @@ struct Vcpu::State {
   bool NextIsMisaligned();
   bool HasGathered(const std::array<VectorRegister, 16>& before);
   Stop Step(bool traps);
-  Stop Finish(Stop stop);
+  void Finish(Stop& stop);
   Stop RunStepping(std::uint64_t budget);
   MemoryAccess FaultingAccess(GuestAddr address);
   void JudgeAddress(Stop& stop);
@@ -118,7 +124,8 @@ ThreadContext& ThreadContext::operator=(const ThreadContext& other) {
   *state_ = *other.state_;
   return *this;
 }
-Vcpu::Vcpu(AddressSpace& memory, CpuMode mode) : state_(std::make_unique<State>(memory, mode)) {}
+Vcpu::Vcpu(AddressSpace& memory, CpuMode mode, TranslationMemo* memo)
+    : state_(std::make_unique<State>(memory, mode, memo)) {}
 Vcpu::~Vcpu() = default;
 
 bool Vcpu::State::NextIsMisaligned() {
@@ -224,7 +231,7 @@ void Vcpu::State::FinishFault(const Stop& stop) {
 }
 
 // What has to be said of a stop before others see it.
-Stop Vcpu::State::Finish(Stop stop) {
+void Vcpu::State::Finish(Stop& stop) {
   const bool is_protection =
       stop.kind == StopKind::kException && stop.exception == ExceptionKind::kGeneralProtection;
   if (stop.kind == StopKind::kMemoryFault || is_protection) JudgeAddress(stop);
@@ -234,15 +241,19 @@ Stop Vcpu::State::Finish(Stop stop) {
       stop.kind == StopKind::kException && (stop.exception == ExceptionKind::kNotImplemented ||
                                             stop.exception == ExceptionKind::kInvalidOpcode);
   if (names_instruction) stop.instruction = decoder.Describe(cpu.rip);
-  return stop;
 }
 
 Stop Vcpu::Run(std::uint64_t budget) {
-  return state_->Finish(state_->IsStepped() ? state_->RunStepping(budget)
-                                            : state_->runner.Run(budget));
+  Stop stop = state_->IsStepped() ? state_->RunStepping(budget) : state_->runner.Run(budget);
+  state_->Finish(stop);
+  return stop;
 }
 
-Stop Vcpu::Step() { return state_->Finish(state_->Step(/*traps=*/true)); }
+Stop Vcpu::Step() {
+  Stop stop = state_->Step(/*traps=*/true);
+  state_->Finish(stop);
+  return stop;
+}
 
 void Vcpu::Nudge() { state_->runner.Nudge(); }
 
@@ -282,6 +293,9 @@ void Vcpu::Set(const Registers& registers) {
 }
 
 std::uint64_t Vcpu::gpr(Gpr index) const { return state_->cpu.gpr[index]; }
+std::span<const std::uint64_t, 16> Vcpu::gprs() const {
+  return std::span(state_->cpu.gpr).first<16>();
+}
 void Vcpu::SetGpr(Gpr index, std::uint64_t value) {
   state_->cpu.gpr[index] = value & state_->width_mask;
 }
@@ -340,7 +354,7 @@ bool Vcpu::RestoreXstate(const XsaveArea& area, std::uint64_t wanted) {
 }
 
 void Vcpu::ResetFx() {
-  const Cpu fresh;
+  const ThreadState fresh;
   state_->cpu.x87 = fresh.x87;
   state_->cpu.mxcsr = fresh.mxcsr;
   state_->cpu.vector = fresh.vector;

@@ -4,11 +4,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "engine/base/types.h"
 #include "engine/cpu/stop.h"
 #include "engine/isa/x86/registers.h"
 #include "engine/memory/address_space.h"
+
+namespace glovebox::engine {
+class TranslationMemo;
+}
 
 namespace glovebox::engine::x86 {
 
@@ -33,7 +38,10 @@ class Vcpu {
  public:
   // `memory` outlives the CPU. The decoded code belongs to the address space's observer, which this
   // CPU installs.
-  explicit Vcpu(AddressSpace& memory, CpuMode mode = CpuMode::kLong64);
+  // `memo` outlives it too: what others have decoded, and what others may use. It is of one mode;
+  // null: the CPU keeps to itself.
+  explicit Vcpu(AddressSpace& memory, CpuMode mode = CpuMode::kLong64,
+                TranslationMemo* memo = nullptr);
   ~Vcpu();
   Vcpu(const Vcpu&) = delete;
   Vcpu& operator=(const Vcpu&) = delete;
@@ -64,6 +72,8 @@ class Vcpu {
   Registers Get() const;
   void Set(const Registers& registers);
   std::uint64_t gpr(Gpr index) const;
+  // All of them, by Gpr.
+  std::span<const std::uint64_t, 16> gprs() const;
   void SetGpr(Gpr index, std::uint64_t value);
   GuestAddr rip() const;
   void SetRip(GuestAddr rip);

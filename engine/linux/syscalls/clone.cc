@@ -86,10 +86,10 @@ std::size_t CountAddressSpaces(const ProcessTable& processes) {
 }
 
 // fork(2): an address space of its own, with a CPU.
-Result<std::shared_ptr<Program>, MapError> Copy(Program& program) {
+Result<std::shared_ptr<Program>, MapError> Copy(Kernel& kernel, Program& program) {
   auto space = program.space->Fork();
   if (!space) return std::unexpected(space.error());
-  auto cpu = std::make_unique<x86::Vcpu>(**space, program.cpu->mode());
+  auto cpu = std::make_unique<x86::Vcpu>(**space, program.cpu->mode(), kernel.MemoFor(program.abi));
   auto copy = std::make_shared<Program>(program.abi, std::move(*space), std::move(cpu));
   copy->image = program.image;
   copy->start = program.start;
@@ -187,7 +187,7 @@ SyscallResult Clone(Task& task, Request request) {
   std::shared_ptr<Program> program = task.program;
   if (!has(kCloneVm)) {
     if (CountAddressSpaces(task.kernel.processes()) >= kMaxAddressSpaces) return kEAGAIN;
-    auto copy = Copy(*task.program);
+    auto copy = Copy(task.kernel, *task.program);
     if (!copy && copy.error() == MapError::kMemoryLimit) {
       task.kernel.EndByLimit(LimitId::kMemory);
       return kENOMEM;

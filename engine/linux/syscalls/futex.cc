@@ -49,7 +49,7 @@ Result<Nanoseconds, Errno> Deadline(Task& task, GuestPtr<const abi::Timespec> ti
   return static_cast<Nanoseconds>(now + std::max<std::int64_t>(ns, 0));
 }
 
-SyscallResult Block(const Task& task, bool timed) {
+SyscallResult BlockOnWord(const Task& task, bool timed) {
   return SyscallResult::Block({*task.call->deadline, Wait::kEvent,
                                timed ? OnSignal::kInterrupt : OnSignal::kRestartIfAsked, 0});
 }
@@ -84,11 +84,11 @@ SyscallResult WaitFor(const FutexCall& f, std::uint32_t bits, bool absolute) {
     if (*value != f.value) return kEAGAIN;
     task.call->deadline = *deadline;
     f.table().Enqueue(task, f.Key(f.word.address), bits);
-    return Block(task, static_cast<bool>(f.timeout));
+    return BlockOnWord(task, static_cast<bool>(f.timeout));
   }
   if (!f.table().IsWaiting(task)) return 0;
   if (Expired(task)) return kETIMEDOUT;
-  return Block(task, static_cast<bool>(f.timeout));
+  return BlockOnWord(task, static_cast<bool>(f.timeout));
 }
 
 SyscallResult Move(const FutexCall& f, bool compare) {
@@ -198,7 +198,7 @@ SyscallResult WaitForLock(const FutexCall& f) {
     if (*value != f.value) return kEAGAIN;
     task.call->deadline = *deadline;
     f.table().Enqueue(task, f.Key(f.word.address), FutexTable::kAnyBit);
-    return Block(task, static_cast<bool>(f.timeout));
+    return BlockOnWord(task, static_cast<bool>(f.timeout));
   }
   if (!f.table().IsWaiting(task)) {
     const auto lock = task.memory().Read(Word{f.word2});
@@ -206,7 +206,7 @@ SyscallResult WaitForLock(const FutexCall& f) {
     return (*lock & kTidMask) == task.tid ? SyscallResult(0) : kEAGAIN;
   }
   if (Expired(task)) return kETIMEDOUT;
-  return Block(task, static_cast<bool>(f.timeout));
+  return BlockOnWord(task, static_cast<bool>(f.timeout));
 }
 
 // Gives a free lock to the first waiter, and lets the others wait for it.
@@ -245,7 +245,7 @@ SyscallResult SysFutexWaitv(Task& task, GuestPtr<const abi::FutexWaiter> waiters
   if (task.call->deadline) {
     if (!table.IsWaiting(task)) return static_cast<std::int64_t>(task.futex.woken);
     if (Expired(task)) return kETIMEDOUT;
-    return Block(task, false);
+    return BlockOnWord(task, false);
   }
   if (flags != 0 || count == 0 || count > kMost || !waiters) return kEINVAL;
   constexpr int kRealtimeClock = 0, kMonotonicClock = 1;
@@ -273,7 +273,7 @@ SyscallResult SysFutexWaitv(Task& task, GuestPtr<const abi::FutexWaiter> waiters
     table.Enqueue(task, FutexTable::KeyOf(task, row.word, is_private), FutexTable::kAnyBit);
   }
   task.call->deadline = *deadline;
-  return Block(task, false);
+  return BlockOnWord(task, false);
 }
 
 SyscallResult SysFutex(Task& task, GuestPtr<std::uint32_t> word, FutexOp op, std::uint32_t value,
