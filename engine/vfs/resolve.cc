@@ -1,7 +1,7 @@
 #include "engine/vfs/resolve.h"
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace glovebox::engine {
 namespace {
@@ -16,8 +16,8 @@ class Walk {
     if (path.empty()) return std::unexpected(kENOENT);
     if (const auto begun = Begin(path); !begun) return std::unexpected(begun.error());
     while (true) {
-      SkipSlashes();
-      if (rest_.empty()) return Ended();
+      next_ = std::min(rest_.find_first_not_of('/', next_), rest_.size());
+      if (next_ == rest_.size()) return Ended();
       if (const auto step = Step(); !step) return std::unexpected(step.error());
       if (finished_) return std::move(result_);
     }
@@ -46,12 +46,6 @@ class Walk {
     return options_.same_device && to.device != from_.start->device;
   }
 
-  void SkipSlashes() {
-    rest_.erase(0, rest_.find_first_not_of('/') == std::string::npos
-                       ? rest_.size()
-                       : rest_.find_first_not_of('/'));
-  }
-
   // The path ended in a directory: "/", ".", ".." or a link to such.
   Resolved Ended() {
     result_.ref = {at_, at_->parent(), at_->name()};
@@ -59,14 +53,13 @@ class Walk {
   }
 
   Result<void, Errno> Step() {
-    const std::size_t end = std::min(rest_.find('/'), rest_.size());
-    const std::string name = rest_.substr(0, end);
-    const std::string tail = rest_.substr(end);
-    const bool is_last = tail.find_first_not_of('/') == std::string::npos;
+    const std::size_t end = std::min(rest_.find('/', next_), rest_.size());
+    const std::string name = rest_.substr(next_, end - next_);
+    const bool is_last = rest_.find_first_not_of('/', end) == std::string::npos;
     if (name.size() > kNameMaxBytes) return std::unexpected(kENAMETOOLONG);
     if (!MayAccess(*at_, from_.who, kMayExecute)) return std::unexpected(kEACCES);
-    if (is_last) result_.trailing_slash = result_.trailing_slash || !tail.empty();
-    rest_ = tail;
+    if (is_last) result_.trailing_slash = result_.trailing_slash || end < rest_.size();
+    next_ = end;
     if (name == "." || name == "..") {
       if (name == "..") {
         if (const auto up = Up(); !up) return up;
@@ -122,7 +115,8 @@ class Walk {
     if (target->front() == '/') {
       if (const auto up = GoToRoot(); !up) return up;
     }
-    rest_ = *target + rest_;
+    rest_.replace(0, next_, *target);
+    next_ = 0;
     return {};
   }
 
@@ -145,6 +139,7 @@ class Walk {
   const ResolveOptions& options_;
   std::shared_ptr<Directory> at_;
   std::string rest_;
+  std::size_t next_ = 0;  // what is left of it begins there
   Resolved result_;
   int links_ = 0;
   bool finished_ = false;
