@@ -27,7 +27,7 @@ namespace {
 // build.
 constexpr std::uint64_t kInstructionsPerLook = 100'000;
 
-class LinuxBox : public Box {
+class LinuxBox final : public Box {
  public:
   LinuxBox(const BoxSpec& spec, WorldValues world, TreeSource& tree, BoxHost& host)
       : kernel_(spec, std::move(world), tree, host),
@@ -147,7 +147,8 @@ class LinuxBox : public Box {
         ++step_;
         continue;
       }
-      DeliverSignals(*task);
+      if (task->tracing || task->signals.HasDeliverable() || task->signals.saved_mask)
+        DeliverSignals(*task);
       CheckMemoryLimit(*task);
       if (kernel_.ended() || scheduler.current() != task) continue;
       if (kernel_.icount() >= kernel_.spec.limits[LimitId::kInstructions]) {
@@ -341,8 +342,9 @@ class LinuxBox : public Box {
     if (task.tracing) task.tracing->original = -1;
     Stop stop = steps ? cpu.Step() : cpu.Run(budget);
     running_.store(nullptr, std::memory_order_relaxed);
-    kernel_.SetIcount(now + (cpu.icount() - before));
-    if (cpu.icount() != before) step_ = 0;
+    const Icount retired = cpu.icount() - before;
+    kernel_.SetIcount(now + retired);
+    if (retired != 0) step_ = 0;
     return stop;
   }
 

@@ -73,7 +73,7 @@ bool IsInterrupted(std::int64_t value) {
 }
 
 void Finish(Task& task, const SyscallResult& result) {
-  task.kernel.futexes.Forget(task);
+  if (!task.futex.keys.empty()) task.kernel.futexes.Forget(task);
   task.signals.awaited = 0;
   // A mask for the length of the call holds for the handler that ends it, and for nothing later:
   // kernel/signal.c, restore_saved_sigmask_unless.
@@ -210,7 +210,6 @@ void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
   CallInFlight& call = task.call.emplace();
   call.abi = AbiOf(entry);
   const Convention& convention = kConventions[static_cast<std::size_t>(call.abi)];
-  const auto value = [&](x86::Gpr gpr) { return task.cpu().gpr(gpr) & convention.mask; };
   call.number = number;
   call.row = FindSyscall(call.abi, call.number);
   const bool restarts = task.tracing && task.tracing->restart && call.row != nullptr &&
@@ -223,7 +222,9 @@ void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
   }
   if (call.row != nullptr && call.row->entry.call != nullptr) {
     RawArguments registers;
-    std::ranges::transform(convention.arguments, registers.begin(), value);
+    std::ranges::transform(
+        convention.arguments, registers.begin(),
+        [&, gprs = task.cpu().gprs()](x86::Gpr gpr) { return gprs[gpr] & convention.mask; });
     call.layout = call.row->entry.LayoutOf(call.abi);
     call.row->entry.take(registers, call.layout, call.arguments);
   }

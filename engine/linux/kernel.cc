@@ -87,10 +87,6 @@ void Kernel::EndByLimit(LimitId limit) {
   End(std::move(termination));
 }
 
-const std::optional<Error>& Kernel::failure() const {
-  return host_failure_ ? host_failure_ : services_->blobs.failure();
-}
-
 std::string_view Kernel::NameUnknown(abi::AbiId abi, std::uint64_t number) {
   // A guest could try every number; past some they share a name.
   constexpr std::size_t kMaxNames = 256;

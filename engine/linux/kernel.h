@@ -79,7 +79,9 @@ class Kernel {
     if (!host_failure_) host_failure_ = std::move(error);
   }
   // What the tree source or the host failed with; the box is useless then.
-  const std::optional<Error>& failure() const;
+  const std::optional<Error>& failure() const {
+    return host_failure_ ? host_failure_ : services_->blobs.failure();
+  }
 
   // Processes on whose CPU time an alarm is set, by number.
   std::map<std::uint32_t, Process*> timed_processes;

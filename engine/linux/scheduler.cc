@@ -26,16 +26,15 @@ void Scheduler::Remove(Task& task) {
   task.scheduling.state = State::kEnded;
 }
 
-Task* Scheduler::Pick() {
-  if (current_ == nullptr && !ready_.empty()) {
-    const auto next =
-        ready_.begin() +
-        static_cast<std::ptrdiff_t>(policy_ == Policy::kChaos ? random_.Below(ready_.size()) : 0);
-    current_ = *next;
-    ready_.erase(next);
-    ++turn_;
-    turn_length_ = DrawLength();
-  }
+Task* Scheduler::PickNext() {
+  if (ready_.empty()) return nullptr;
+  const auto next =
+      ready_.begin() +
+      static_cast<std::ptrdiff_t>(policy_ == Policy::kChaos ? random_.Below(ready_.size()) : 0);
+  current_ = *next;
+  ready_.erase(next);
+  ++turn_;
+  turn_length_ = DrawLength();
   return current_;
 }
 
@@ -87,10 +86,6 @@ void Scheduler::FileEvent(const void* channel) {
   if (by_channel_.empty()) return;
   WakeAll(channel);
   WakeAll(AnyFile());
-}
-
-void Scheduler::WakeDue(Nanoseconds now) {
-  while (NextDeadline() <= now) Wake(*by_deadline_.begin()->second);
 }
 
 void Scheduler::Stop(Task& task) {

@@ -49,7 +49,7 @@ class Scheduler {
   void Remove(Task& task);
 
   // The task whose turn it is; null where none is ready.
-  Task* Pick();
+  Task* Pick() { return current_ != nullptr ? current_ : PickNext(); }
   Task* current() const { return current_; }
   bool HasOthers() const { return !ready_.empty(); }
   // The current task gives up the rest of its turn.
@@ -68,7 +68,9 @@ class Scheduler {
   void WakeAll(const void* channel);
   // As WakeAll, and those that wait on AnyFile.
   void FileEvent(const void* channel);
-  void WakeDue(Nanoseconds now);
+  void WakeDue(Nanoseconds now) {
+    while (NextDeadline() <= now) Wake(*by_deadline_.begin()->second);
+  }
   Nanoseconds NextDeadline() const {
     return by_deadline_.empty() ? kNever : by_deadline_.begin()->first.first;
   }
@@ -78,6 +80,7 @@ class Scheduler {
   void Continue(Task& task);
 
  private:
+  Task* PickNext();
   std::uint64_t DrawLength();
   void Unqueue(Task& task);
   void ForgetWait(Task& task);

@@ -17,8 +17,7 @@ Task::Task(Kernel& the_kernel, std::shared_ptr<Process> the_process, std::uint32
   fs().umask = static_cast<std::uint32_t>(kernel.world.Number(WorldId::kUmask));
 }
 
-void Task::TakeCpu() {
-  if (program->cpu_holder == this) return;
+void Task::ExchangeCpu() {
   if (program->cpu_holder != nullptr) program->cpu->Save(program->cpu_holder->context);
   program->cpu->Load(context);
   program->cpu_holder = this;

@@ -100,7 +100,9 @@ class Task {
 
   const std::shared_ptr<Process>& shared_process() const { return process_; }
   // Makes the CPU of its address space that of the task.
-  void TakeCpu();
+  void TakeCpu() {
+    if (program->cpu_holder != this) ExchangeCpu();
+  }
   void LeaveCpu();
 
   FdTable& fds() const { return *fd_table; }
@@ -127,6 +129,8 @@ class Task {
   std::optional<abi::Siginfo> TakeSignal(SignalSet allowed);
 
  private:
+  void ExchangeCpu();
+
   std::shared_ptr<Process> process_;
 };
 

@@ -12,8 +12,6 @@
 #include "engine/base/types.h"
 #include "engine/linux/abi/layout.h"
 
-struct XXH3_state_s;
-
 namespace glovebox::engine {
 
 using RawArguments = std::array<std::uint64_t, 6>;
@@ -39,10 +37,8 @@ class TraceHash {
   std::string Digits() const;  // 32 lower-case hexadecimal digits of everything so far
 
  private:
-  struct Free {
-    void operator()(XXH3_state_s* state) const;
-  };
-  std::unique_ptr<XXH3_state_s, Free> state_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace glovebox::engine

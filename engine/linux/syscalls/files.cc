@@ -1,6 +1,7 @@
 #include "engine/linux/syscalls/files.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -16,7 +17,7 @@ constexpr std::size_t kPieceBytes = 65536;
 // Walks the guest's buffers from byte `skip` on; `copy(address, part)` returns the bytes that it
 // moved.
 template <typename Copy>
-std::size_t Walk(const Vectors& vectors, std::uint64_t skip, std::size_t size, Copy copy) {
+std::size_t Walk(Vectors vectors, std::uint64_t skip, std::size_t size, Copy copy) {
   std::size_t done = 0;
   for (const abi::Iovec& vector : vectors) {
     if (skip >= vector.length) {
@@ -50,20 +51,19 @@ SyscallResult FinishOr(Task& task, OpenFile& file, const std::uint64_t* offset, 
 
 }  // namespace
 
-std::uint64_t TotalBytes(const Vectors& vectors) {
+std::uint64_t TotalBytes(Vectors vectors) {
   std::uint64_t total = 0;
   for (const abi::Iovec& vector : vectors) total += vector.length;
   return std::min(total, kMaxTransferBytes);
 }
 
-std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip,
-                   std::span<std::byte> out) {
+std::size_t Gather(Task& task, Vectors vectors, std::uint64_t skip, std::span<std::byte> out) {
   return Walk(vectors, skip, out.size(), [&](GuestAddr from, std::size_t at, std::size_t count) {
     return task.memory().ReadSome(from, out.subspan(at, count));
   });
 }
 
-std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip,
+std::size_t Scatter(Task& task, Vectors vectors, std::uint64_t skip,
                     std::span<const std::byte> bytes) {
   return Walk(vectors, skip, bytes.size(), [&](GuestAddr to, std::size_t at, std::size_t count) {
     return task.memory().WriteSome(to, bytes.subspan(at, count));
@@ -122,10 +122,10 @@ SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::i
       {failure.deadline, failure.wait, OnSignal::kRestartIfAsked, partial, failure.channel});
 }
 
-Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
-                                   std::uint64_t count) {
+Result<std::vector<abi::Iovec>, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
+                                                   std::uint64_t count) {
   if (count > kMaxVectors) return std::unexpected(kEINVAL);
-  Vectors vectors;
+  std::vector<abi::Iovec> vectors;
   std::uint64_t total = 0;
   // The largest value of the ABI's ssize_t, for all of them together.
   const std::uint64_t most = (~std::uint64_t{0} >> 1) >> (64 - 8 * abi::WordBytes(first.layout));
@@ -139,8 +139,7 @@ Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
   return vectors;
 }
 
-SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
-                         const std::uint64_t* offset) {
+SyscallResult TransferIn(Task& task, OpenFile& file, Vectors vectors, const std::uint64_t* offset) {
   if (!file.readable()) return kEBADF;
   CallInFlight& call = *task.call;
   if (!call.total) {
@@ -148,8 +147,7 @@ SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
     if (!ready) return BlockOrFail(file, ready.error());
     call.total = *ready;
   }
-  std::vector<std::byte> piece(
-      static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
+  std::array<std::byte, kPieceBytes> piece;  // of which nothing is looked at that was not put there
   const std::uint64_t start = offset != nullptr ? *offset : file.offset;
   do {
     const std::uint64_t left = *call.total - call.progress;
@@ -190,7 +188,7 @@ IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
   return written;
 }
 
-SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
+SyscallResult TransferOut(Task& task, OpenFile& file, Vectors vectors,
                           const std::uint64_t* offset) {
   if (!file.writable()) return kEBADF;
   CallInFlight& call = *task.call;
@@ -202,8 +200,7 @@ SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
   // Appending writes go to the end even where they name an offset: pwrite(2), "Bugs".
   const bool appends = (file.flags() & kOpenAppend) != 0 && file.inode().is(kTypeRegular);
   const std::uint64_t start = offset != nullptr && !appends ? *offset : file.offset;
-  std::vector<std::byte> piece(
-      static_cast<std::size_t>(std::min<std::uint64_t>(*call.total, kPieceBytes)));
+  std::array<std::byte, kPieceBytes> piece;
   do {
     const std::uint64_t left = *call.total - call.progress;
     const auto want = std::span(piece).first(

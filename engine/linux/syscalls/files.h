@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/linux/syscalls/arguments.h"
@@ -28,25 +29,23 @@ Result<abi::x86_64::Stat, Errno> StatOf(Inode& inode);
 // descriptors.
 SyscallResult BlockOrFail(const OpenFile& file, const IoFailure& failure, std::int64_t partial = 0);
 
+// The guest's buffers, in order.
+using Vectors = std::span<const abi::Iovec>;
 // Checks and copies an iovec array: EINVAL, EFAULT.
-using Vectors = std::vector<abi::Iovec>;
-Result<Vectors, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
-                                   std::uint64_t count);
+Result<std::vector<abi::Iovec>, Errno> ReadVectors(Task& task, GuestPtr<const abi::Iovec> first,
+                                                   std::uint64_t count);
 
 // How many bytes they are about, at most MAX_RW_COUNT.
-std::uint64_t TotalBytes(const Vectors& vectors);
+std::uint64_t TotalBytes(Vectors vectors);
 // Copies from the guest's buffers, and to them, from their byte `skip` on; how many bytes could be.
-std::size_t Gather(Task& task, const Vectors& vectors, std::uint64_t skip,
-                   std::span<std::byte> out);
-std::size_t Scatter(Task& task, const Vectors& vectors, std::uint64_t skip,
+std::size_t Gather(Task& task, Vectors vectors, std::uint64_t skip, std::span<std::byte> out);
+std::size_t Scatter(Task& task, Vectors vectors, std::uint64_t skip,
                     std::span<const std::byte> bytes);
 
 // Moves bytes between a file and guest memory; `offset` set for pread and pwrite. Long transfers
 // come back with SyscallResult::Again and go on where they were.
-SyscallResult TransferIn(Task& task, OpenFile& file, const Vectors& vectors,
-                         const std::uint64_t* offset);
-SyscallResult TransferOut(Task& task, OpenFile& file, const Vectors& vectors,
-                          const std::uint64_t* offset);
+SyscallResult TransferIn(Task& task, OpenFile& file, Vectors vectors, const std::uint64_t* offset);
+SyscallResult TransferOut(Task& task, OpenFile& file, Vectors vectors, const std::uint64_t* offset);
 
 // What a description without O_LARGEFILE reaches: fs.h, MAX_NON_LFS.
 inline constexpr std::uint64_t kMaxSmallFileBytes = 0x7fffffff;

@@ -9,8 +9,6 @@
 namespace glovebox::engine {
 namespace {
 
-Vectors OneVector(GuestAddr address, Size count) { return {{address, count.value}}; }
-
 // The checks of pread, pwrite and their vector forms.
 Result<std::shared_ptr<OpenFile>, Errno> PositionedFile(Task& task, Fd fd, Offset offset) {
   if (offset.value < 0) return std::unexpected(kEINVAL);
@@ -21,8 +19,7 @@ Result<std::shared_ptr<OpenFile>, Errno> PositionedFile(Task& task, Fd fd, Offse
 
 enum class Direction : std::uint8_t { kIn, kOut };
 
-SyscallResult Positioned(Task& task, Direction direction, Fd fd, const Vectors& vectors,
-                         Offset offset) {
+SyscallResult Positioned(Task& task, Direction direction, Fd fd, Vectors vectors, Offset offset) {
   const auto file = PositionedFile(task, fd, offset);
   if (!file) return file.error();
   const auto at = static_cast<std::uint64_t>(offset.value);
@@ -30,10 +27,11 @@ SyscallResult Positioned(Task& task, Direction direction, Fd fd, const Vectors& 
                                      : TransferOut(task, **file, vectors, &at);
 }
 
-SyscallResult Sequential(Task& task, Direction direction, Fd fd, const Vectors& vectors) {
+SyscallResult Sequential(Task& task, Direction direction, Fd fd, Vectors vectors) {
   const auto file = HeldFileOf(task, fd);
   if (!file) return file.error();
-  if (const auto socket = std::dynamic_pointer_cast<net::Socket>(*file)) {
+  if ((*file)->inode().is(kTypeSocket)) {
+    const auto socket = std::dynamic_pointer_cast<net::Socket>(*file);
     return direction == Direction::kIn ? ReadSocket(task, socket, vectors)
                                        : WriteSocket(task, socket, vectors);
   }
@@ -100,19 +98,23 @@ constexpr std::uint64_t kMaxCopyBytes = 4_MiB;  // of one call; short counts are
 }  // namespace
 
 SyscallResult SysRead(Task& task, Fd fd, OutBuffer buffer, Size count) {
-  return Sequential(task, Direction::kIn, fd, OneVector(buffer.address, count));
+  const abi::Iovec vector{buffer.address, count.value};
+  return Sequential(task, Direction::kIn, fd, {&vector, 1});
 }
 
 SyscallResult SysWrite(Task& task, Fd fd, InBuffer buffer, Size count) {
-  return Sequential(task, Direction::kOut, fd, OneVector(buffer.address, count));
+  const abi::Iovec vector{buffer.address, count.value};
+  return Sequential(task, Direction::kOut, fd, {&vector, 1});
 }
 
 SyscallResult SysPread64(Task& task, Fd fd, OutBuffer buffer, Size count, Offset offset) {
-  return Positioned(task, Direction::kIn, fd, OneVector(buffer.address, count), offset);
+  const abi::Iovec vector{buffer.address, count.value};
+  return Positioned(task, Direction::kIn, fd, {&vector, 1}, offset);
 }
 
 SyscallResult SysPwrite64(Task& task, Fd fd, InBuffer buffer, Size count, Offset offset) {
-  return Positioned(task, Direction::kOut, fd, OneVector(buffer.address, count), offset);
+  const abi::Iovec vector{buffer.address, count.value};
+  return Positioned(task, Direction::kOut, fd, {&vector, 1}, offset);
 }
 
 SyscallResult SysReadv(Task& task, Fd fd, OutVectors vectors, Size count) {

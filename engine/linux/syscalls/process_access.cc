@@ -16,7 +16,7 @@ constexpr std::size_t kPieceBytes = 65536;
 // A walk through buffers, piece by piece.
 class Cursor {
  public:
-  Cursor(const Vectors& vectors, std::uint64_t skip) : vectors_(vectors) { Advance(skip); }
+  Cursor(Vectors vectors, std::uint64_t skip) : vectors_(vectors) { Advance(skip); }
   // What is left of the buffer at hand; 0 at the end of all.
   std::uint64_t left() const {
     return index_ < vectors_.size() ? vectors_[index_].length - offset_ : 0;
@@ -29,7 +29,7 @@ class Cursor {
   }
 
  private:
-  const Vectors& vectors_;
+  const Vectors vectors_;
   std::size_t index_ = 0;
   std::uint64_t offset_ = 0;
 };

@@ -117,8 +117,7 @@ SyscallResult SendFailed(Task& task, const net::Socket& socket, const net::Outgo
 }
 
 // Sends what `vectors` lead to; what `out` says of it is set already.
-SyscallResult SendVectors(Task& task, net::Socket& socket, const Vectors& vectors,
-                          net::Outgoing& out) {
+SyscallResult SendVectors(Task& task, net::Socket& socket, Vectors vectors, net::Outgoing& out) {
   CallInFlight& call = *task.call;
   const std::uint64_t total = TotalBytes(vectors);
   out.dont_wait = socket.nonblocking() || (out.flags & net::kMessageDontWait) != 0;
@@ -206,7 +205,7 @@ void NoteMessage(net::Message& message, bool peeks, Received& out) {
 
 // Copies `bytes` of what is next to the guest's buffers, from byte `at` of them on; returns how
 // many got there. `take`: streams lose them.
-std::size_t CopyToGuest(Task& task, net::Socket& socket, const Vectors& vectors, std::uint64_t at,
+std::size_t CopyToGuest(Task& task, net::Socket& socket, Vectors vectors, std::uint64_t at,
                         std::size_t offset, std::size_t bytes, bool take) {
   std::vector<std::byte> piece(std::min(bytes, kPieceBytes));
   std::size_t done = 0;
@@ -221,7 +220,7 @@ std::size_t CopyToGuest(Task& task, net::Socket& socket, const Vectors& vectors,
   return done;
 }
 
-SyscallResult ReceiveMessage(Task& task, net::Socket& socket, const Vectors& vectors,
+SyscallResult ReceiveMessage(Task& task, net::Socket& socket, Vectors vectors,
                              const net::ReceiveRequest& request, Received& out) {
   const auto next = socket.Next(request);
   const bool dont_wait = (request.flags & net::kMessageDontWait) != 0;
@@ -239,7 +238,7 @@ SyscallResult ReceiveMessage(Task& task, net::Socket& socket, const Vectors& vec
   return static_cast<std::int64_t>(tells_all ? next->message_bytes : moved);
 }
 
-SyscallResult ReceiveStream(Task& task, net::Socket& socket, const Vectors& vectors,
+SyscallResult ReceiveStream(Task& task, net::Socket& socket, Vectors vectors,
                             net::ReceiveRequest request, Received& out) {
   CallInFlight& call = *task.call;
   const std::uint64_t total = TotalBytes(vectors);
@@ -279,8 +278,8 @@ SyscallResult ReceiveStream(Task& task, net::Socket& socket, const Vectors& vect
   return Sent(task, call.progress);
 }
 
-SyscallResult ReceiveVectors(Task& task, net::Socket& socket, const Vectors& vectors,
-                             std::uint32_t flags, Received& out) {
+SyscallResult ReceiveVectors(Task& task, net::Socket& socket, Vectors vectors, std::uint32_t flags,
+                             Received& out) {
   // Errors of the network that were kept: there are none.
   if ((flags & net::kMessageErrorQueue) != 0) return kEAGAIN;
   net::ReceiveRequest request;
@@ -462,16 +461,14 @@ Result<void, Errno> WriteBack(Task& task, GuestPtr<abi::MessageHeader> pointer,
 
 }  // namespace
 
-SyscallResult ReadSocket(Task& task, const std::shared_ptr<net::Socket>& socket,
-                         const Vectors& vectors) {
+SyscallResult ReadSocket(Task& task, const std::shared_ptr<net::Socket>& socket, Vectors vectors) {
   // Nothing is asked for: not even whether something is there. net/socket.c, sock_read_iter.
   if (TotalBytes(vectors) == 0) return 0;
   Received received;
   return ReceiveVectors(task, *socket, vectors, 0, received);
 }
 
-SyscallResult WriteSocket(Task& task, const std::shared_ptr<net::Socket>& socket,
-                          const Vectors& vectors) {
+SyscallResult WriteSocket(Task& task, const std::shared_ptr<net::Socket>& socket, Vectors vectors) {
   net::Outgoing out;
   out.sender = RealIds(task);
   return SendVectors(task, *socket, vectors, out);
@@ -493,7 +490,8 @@ SyscallResult SysSendto(Task& task, Fd fd, InBuffer buffer, Size size, MessageFl
   out.flags = flags.value;
   out.sender = RealIds(task);
   out.caller = &caller;
-  return SendVectors(task, **socket, {{buffer.address, size.value}}, out);
+  const abi::Iovec vector{buffer.address, size.value};
+  return SendVectors(task, **socket, {&vector, 1}, out);
 }
 
 SyscallResult SysSendmsg(Task& task, Fd fd, InMessage message, MessageFlags flags) {
@@ -538,8 +536,8 @@ SyscallResult SysRecvfrom(Task& task, Fd fd, OutBuffer buffer, Size size, Messag
   const auto socket = SocketOf(task, fd);
   if (!socket) return socket.error();
   Received received;
-  const SyscallResult result =
-      ReceiveVectors(task, **socket, {{buffer.address, size.value}}, flags.value, received);
+  const abi::Iovec vector{buffer.address, size.value};
+  const SyscallResult result = ReceiveVectors(task, **socket, {&vector, 1}, flags.value, received);
   if (IsSuccess(result) && address.address != 0) {
     if (const auto ok = WriteAddress(task, received.source, address.address, address_bytes); !ok)
       return ok.error();

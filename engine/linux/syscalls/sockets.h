@@ -42,10 +42,8 @@ struct SocketWait {
 SyscallResult WaitOrFail(Task& task, const IoFailure& failure, const SocketWait& wait);
 
 // read(2), write(2) and their vector forms on a socket.
-SyscallResult ReadSocket(Task& task, const std::shared_ptr<net::Socket>& socket,
-                         const Vectors& vectors);
-SyscallResult WriteSocket(Task& task, const std::shared_ptr<net::Socket>& socket,
-                          const Vectors& vectors);
+SyscallResult ReadSocket(Task& task, const std::shared_ptr<net::Socket>& socket, Vectors vectors);
+SyscallResult WriteSocket(Task& task, const std::shared_ptr<net::Socket>& socket, Vectors vectors);
 
 // ioctl(2) on a socket: those of netdevice(7) and socket(7).
 SyscallResult SocketIoctl(Task& task, net::Socket& socket, std::uint32_t request,
