@@ -154,7 +154,8 @@ std::uint64_t ReadFsBase() {
 // may use one.
 __attribute__((no_sanitize("address", "undefined"), no_stack_protector)) void OnSignal(
     int signal_number, siginfo_t*, void* raw_context) {
-  __builtin_ia32_writeeflags_u64(0x202);  // AC is still as the code under test had it
+  // AC is still as the code under test had it. ID stays: sigreturn does not put it back.
+  __builtin_ia32_writeeflags_u64((__builtin_ia32_readeflags_u64() & kId) | 0x202);
   GateState* const gate = At<GateState>(kGateStateAddress);
   if (gate->inside != 0) {
     std::uint64_t base = 0;
