@@ -1,58 +1,148 @@
 #!/usr/bin/env python3
-"""Real programs of Debian natively, in Glovebox' engine twice, and by qemu-user: programs.json, compared and measured.
+"""Real programs of Debian natively, in Glovebox' engine twice, under load, under chaos, and by qemu-user: programs.json.
 
-usage: run_programs.py BOXRUN [--tier ci|long] [--root small|full] [--match TEXT]... [--jobs N] [--qemu] [--seeds N] [--patience SECONDS] [--made] [--table FILE]
+usage: run_programs.py BOXRUN [--tier ci|long] [--root small|full] [--match TEXT]... [--jobs N] [--load] [--qemu] [--chaos N]
+                       [--patience SECONDS] [--made] [--results FILE] [--table FILE]
 
 Equal are: what comes out (stdout, stderr, exit status) natively and in the box; the instructions and the trace hash of two
-runs in the box. --seeds N runs each also under N seeds of the chaos scheduler, where the output has to stay. --table writes docs/programs.md.
-Exit status: 0 where all are equal.
+runs in the box. --load runs each once more beside a busy process per CPU. --chaos N runs those that say `chaos` under
+seeds 1 to N of the chaos scheduler, where the output has to stay. --qemu measures qemu-user.
+
+--results keeps what was found, row by row: what is there of this row and this BOXRUN and was right is not run again. --table
+writes docs/programs.md from all results. Exit status: 0 where all is right.
 """
 import argparse
-import collections
 import concurrent.futures
+import contextlib
+import fcntl
 import functools
+import hashlib
+import json
 import os
 import pathlib
+import subprocess
 import sys
 
 import make_root
 import program_cases
+import program_table
 
-Result = collections.namedtuple("Result", "case native first second qemu chaos")
-
-
-def run(boxrun, roots, qemu, seeds, case):
-    root = roots[case.root]
-    native = program_cases.natively(case, root)
-    first = program_cases.boxed(boxrun, case, root)
-    second = program_cases.boxed(boxrun, case, root)
-    chaos = [program_cases.boxed(boxrun, case, root, ["--world", "scheduling=chaos", "--seed", str(seed)]) for seed in range(1, seeds + 1)]
-    return Result(case, native, first, second, program_cases.by_qemu(case, root) if qemu and case.qemu else None, chaos)
+# A process that computes and walks through 64 MiB, until it is killed.
+BUSY = "b = bytearray(1 << 26)\ni = 0\nwhile True:\n    i = (i * 1103515245 + 12345) % len(b)\n    b[i] = i & 255"
+# Natively run twice, so that the lesser time counts and a row that is not the same twice by itself shows.
+SHORT_S = 2
 
 
-def faults(result):
-    """Sentences that say what is wrong; none where all is well."""
-    case, out = result.case, []
-    if result.first.report is None:
-        return [f"{case.name}: no report of the box: {result.first.run.stderr[-600:]!r}"]
-    if case.key(result.native) != case.key(result.first.run):
-        fields = ("status",) if case.compare == "status" else ("status", "stdout", "stderr")
-        for field in fields:
-            expected, actual = getattr(result.native, field), getattr(result.first.run, field)
-            if expected != actual:
-                out.append(f"{case.name}: {field} natively {short(expected)}\n    in the box {short(actual)}")
-        if case.compare == "status":
-            out.append(f"    in the box {short(result.first.run.stdout[-3000:])} {short(result.first.run.stderr[-1500:])}")
-    for name in ("icount", "trace_hash"):
-        values = [box.report and box.report[name] for box in (result.first, result.second)]
-        if values[0] != values[1]:
-            out.append(f"{case.name}: {name} of two runs: {values}")
-    for seed, box in enumerate(result.chaos, 1):
-        if case.key(result.native) != case.key(box.run):
-            out.append(f"{case.name}: chaos seed {seed}: status {box.run.status}, {short(box.run.stdout)} {short(box.run.stderr)}")
-    if out and result.first.report["absent_syscalls"]:
-        out.append(f"    answered ENOSYS: {result.first.report['absent_syscalls']}")
-    return out
+@contextlib.contextmanager
+def load():
+    """A busy process on each CPU."""
+    busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(os.cpu_count())]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def digest(*parts):
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+class Row:
+    """One case with what is known of it: `result` is what --results keeps of it."""
+
+    def __init__(self, boxrun, root, case, known):
+        self.boxrun, self.root, self.case = boxrun, root, case
+        self.wrong = []
+        self.result = {"case": digest(case.argv, case.stdin, case.root, case.limits, case.compare), "boxrun": boxrun_digest(boxrun)}
+        if known and not known["wrong"] and all(known[name] == self.result[name] for name in self.result):
+            self.result = known
+        self.result["wrong"] = []
+
+    @functools.cached_property
+    def native(self):
+        """Run where it is first asked for."""
+        first = program_cases.natively(self.case, self.root)
+        seconds = [first.seconds]
+        if first.seconds is not None and first.seconds < SHORT_S:
+            again = program_cases.natively(self.case, self.root)
+            seconds.append(again.seconds)
+            if self.case.key(again) != self.case.key(first):
+                self.say(f"natively twice: {difference(self.case, first, again)}")
+        self.result["native"] = {"status": first.status, "seconds": min((s for s in seconds if s is not None), default=None)}
+        return first
+
+    def say(self, text):
+        self.result["wrong"].append(text)
+
+    def box(self, *extra):
+        return program_cases.boxed(self.boxrun, self.case, self.root, extra)
+
+    def judge(self, what, box):
+        """Compares with the native run."""
+        if box.report is None:
+            self.say(f"{what}: no report of the box: {short(box.run.stderr)}")
+        elif self.case.key(self.native) != self.case.key(box.run):
+            self.say(f"{what}: {difference(self.case, self.native, box.run)}")
+            if box.report["absent_syscalls"]:
+                self.say(f"answered ENOSYS: {box.report['absent_syscalls']}")
+
+    def twice(self):
+        found = [self.found("in the box", self.box()) for _ in range(2)]
+        self.result["box"] = {**found[0], "seconds": min(box["seconds"] for box in found), "again": found[1]}
+        self.same("two runs", *found)
+
+    def loaded(self):
+        with load():
+            found = self.found("under load", self.box())
+        self.result["load"] = found
+        self.same("without and under load", self.result["box"], found)
+
+    def found(self, what, box):
+        self.judge(what, box)
+        report = box.report or {}
+        return {"status": box.run.status, "seconds": box.run.seconds, "icount": report.get("icount"), "trace_hash": report.get("trace_hash"),
+                "output": digest(self.case.key(box.run))}
+
+    def same(self, what, one, other):
+        for name in ("output", "icount", "trace_hash"):
+            if one[name] != other[name]:
+                self.say(f"{name} of {what}: {one[name]}, {other[name]}")
+
+    def by_qemu(self):
+        """What qemu-user cannot run is no fault of ours, and has no time."""
+        run = program_cases.by_qemu(self.case, self.root, 60 + 20 * self.result["box"]["seconds"])
+        right = self.case.key(run) == self.case.key(self.native)
+        self.result["qemu"] = {"status": run.status, "seconds": run.seconds, "right": right,
+                               "difference": "" if right else difference(self.case, self.native, run)}
+
+    def chaos(self, seeds):
+        for seed in range(1, seeds + 1):
+            self.judge(f"chaos seed {seed}", self.box("--world", "scheduling=chaos", "--seed", str(seed)))
+        self.result["chaos"] = seeds
+
+    def run(self, wants):
+        """Whatever `wants` asks for and is not known yet."""
+        parts = [("box", True, self.twice), ("load", wants.load, self.loaded), ("qemu", wants.qemu, self.by_qemu)]
+        for name, wanted, part in parts:
+            if wanted and name not in self.result:
+                part()
+        if self.case.chaos and self.result.get("chaos", 0) < wants.chaos:
+            self.chaos(wants.chaos)
+        return self.result
+
+
+@functools.cache
+def boxrun_digest(boxrun):
+    return hashlib.sha256(pathlib.Path(boxrun).read_bytes()).hexdigest()[:16]
+
+
+def difference(case, expected, actual):
+    fields = ("status",) if case.compare == "status" else ("status", "stdout", "stderr")
+    out = "; ".join(f"{field} {short(getattr(expected, field))}, then {short(getattr(actual, field))}" for field in fields
+                    if getattr(expected, field) != getattr(actual, field))
+    return out if case.compare != "status" else f"{out}: {short(actual.stdout[-3000:])} {short(actual.stderr[-1500:])}"
 
 
 def short(value):
@@ -60,35 +150,27 @@ def short(value):
     return text if len(text) <= 1500 else f"{text[:700]}...{text[-700:]} ({len(value)} bytes)"
 
 
-def ratio(box, other):
-    return f"{box / other:.1f}" if other and other >= 0.005 else "-"
+def run(wants, roots, case):
+    return Row(os.path.abspath(wants.boxrun), roots[case.root], case, kept(wants.results).get(case.name)).run(wants)
 
 
-def table(results):
-    lines = ["# Real programs", "",
-             "Made by `tests/programs/run_programs.py BOXRUN --table docs/programs.md` (see tests/programs/README.md): programs of Debian",
-             "12 in a root file system, natively and in the engine. *Equal*: stdout, stderr and exit status are the same natively and in",
-             "the box (for test suites: the exit status). *Twice*: two runs in the box have the same count of instructions and the same trace",
-             "hash. Times are processor seconds of all processes; a dash: too short to divide by, or not for qemu-user, which does not run",
-             "what a program executes.", "",
-             "| program | what it does | equal | exit | twice | instructions | native s | box s | times native | times qemu |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
-    for result in results:
-        case, native, box, report = result.case, result.native, result.first.run, result.first.report
-        equal = "yes" if case.key(native) == case.key(box) else "**no**"
-        twice = "yes" if report and result.second.report and report["trace_hash"] == result.second.report["trace_hash"] else "**no**"
-        icount = f"{report['icount']:,}" if report else "-"
-        qemu = ratio(box.seconds, result.qemu.seconds) if result.qemu else "-"
-        what = case.name.partition(": ")[2] or case.name
-        lines.append(f"| {case.program} | {what} | {equal} | {box.status} | {twice} | {icount} | {native.seconds:.2f} | "
-                     f"{box.seconds:.2f} | {ratio(box.seconds, native.seconds)} | {qemu} |")
-    good = sum(not faults(result) for result in results)
-    ran = {result.case.name for result in results}
-    others = [case.name for case in program_cases.load() if case.name not in ran]
-    tail = f"\n\n{good} of {len(results)} are equal and repeatable.\n"
-    if others:
-        tail += "\nNot run when this table was made:\n\n" + "".join(f"- {name}\n" for name in others)
-    return "\n".join(lines) + tail
+def kept(path):
+    return json.loads(path.read_text()) if path and path.exists() else {}
+
+
+def keep(path, name, result):
+    """Adds to what is there: another run_programs.py may do so too."""
+    with open(path.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps({**kept(path), name: result}, indent=1, sort_keys=True))
+        new.rename(path)
+
+
+def selected(options):
+    return [case for case in program_cases.load()
+            if options.tier in (None, case.tier) and options.root in (None, case.root)
+            and (not options.match or any(text in case.name for text in options.match))]
 
 
 def main():
@@ -98,34 +180,33 @@ def main():
     parser.add_argument("--root", choices=["small", "full"])
     parser.add_argument("--match", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--load", action="store_true")
     parser.add_argument("--qemu", action="store_true")
-    parser.add_argument("--seeds", type=int, default=0)
+    parser.add_argument("--chaos", type=int, default=0, metavar="N")
     parser.add_argument("--patience", type=int, default=program_cases.PATIENCE_S, help="seconds that one run may take")
     parser.add_argument("--made", action="store_true", help="fail rather than make a root")
+    parser.add_argument("--results", type=pathlib.Path)
     parser.add_argument("--table", type=pathlib.Path)
     options = parser.parse_args()
     program_cases.PATIENCE_S = options.patience
-    cases = [case for case in program_cases.load()
-             if options.tier in (None, case.tier) and options.root in (None, case.root)
-             and (not options.match or any(text in case.name for text in options.match))]
+    cases = selected(options)
     missing = {case.root for case in cases if not make_root.location(case.root).is_dir()}
     if options.made and missing:
         print(f"run_programs: the roots {missing} are not made: run ./dev setup", file=sys.stderr)
         return 1
     roots = {name: make_root.make(name) for name in sorted({case.root for case in cases})}
-    work = functools.partial(run, os.path.abspath(options.boxrun), roots, options.qemu, options.seeds)
-    results = []
+    results, good = {}, 0
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for result in pool.map(work, cases):
-            results.append(result)
-            wrong = faults(result)
-            print("\n".join(wrong) if wrong else f"{result.case.name}: equal, {result.first.report['icount']:,} instructions, "
-                  f"{result.first.run.seconds:.1f} s", flush=True)
+        for case, result in zip(cases, pool.map(functools.partial(run, options, roots), cases)):
+            results[case.name] = result
+            good += not result["wrong"]
+            print("\n".join(f"{case.name}: {text}" for text in result["wrong"]) or program_table.line(case.name, result), flush=True)
+            if options.results:
+                keep(options.results, case.name, result)
     if options.table:
-        options.table.write_text(table(results))
-    good = sum(not faults(result) for result in results)
-    print(f"{good} of {len(results)} are equal and repeatable")
-    return 0 if results and good == len(results) else 1
+        options.table.write_text(program_table.table(program_cases.load(), {**results, **kept(options.results)}))
+    print(f"{good} of {len(cases)} are equal and repeatable")
+    return 0 if cases and good == len(cases) else 1
 
 
 if __name__ == "__main__":
