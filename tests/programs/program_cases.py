@@ -78,22 +78,12 @@ def load():
     return cases
 
 
-def as_nice_as_this(pid):
-    """A session is a group of the scheduler (sched(7), autogroup): a new one begins without what this one was told."""
-    try:
-        nice = pathlib.Path("/proc/self/autogroup").read_text().split()[-1]
-        pathlib.Path(f"/proc/{pid}/autogroup").write_text(nice)
-    except OSError:
-        pass  # ended already, or a kernel without such groups
-
-
 def ran(argv, stdin, patience, pass_fds=()):
     """Runs to the end, or to the end of the patience, with the processor time of it and all that it waited for."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         source.write(stdin)
         source.seek(0)
         child = subprocess.Popen(argv, stdin=source, stdout=out, stderr=err, umask=0o022, start_new_session=True, pass_fds=pass_fds)
-        as_nice_as_this(child.pid)
         timer = threading.Timer(patience, lambda: os.killpg(child.pid, signal.SIGKILL))
         timer.start()
         try:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Real programs of Debian natively, in Glovebox' engine twice, under load, under chaos, and by qemu-user: programs.json.
 
-usage: run_programs.py BOXRUN [--tier ci|long] [--root small|full] [--match TEXT]... [--jobs N] [--load] [--qemu] [--chaos N]
-                       [--patience SECONDS] [--made] [--results FILE] [--table FILE]
+usage: run_programs.py BOXRUN [--tier ci|long] [--root small|full] [--match TEXT]... [--jobs N] [--once] [--load] [--qemu]
+                       [--chaos N] [--patience SECONDS] [--made] [--results FILE] [--table FILE]
 
 Equal are: what comes out (stdout, stderr, exit status) natively and in the box; the instructions and the trace hash of two
-runs in the box. --load runs each once more beside a busy process per CPU. --chaos N runs those that say `chaos` under
+runs in the box (--once: one). --load runs each once more beside a busy process per CPU. --chaos N runs those that say `chaos` under
 seeds 1 to N of the chaos scheduler, where the output has to stay. --qemu measures qemu-user.
 
 --results keeps what was found, row by row: what is there of this row and this BOXRUN and was right is not run again. --table
@@ -27,16 +27,26 @@ import make_root
 import program_cases
 import program_table
 
-# A process that computes and walks through 64 MiB, until it is killed.
-BUSY = "b = bytearray(1 << 26)\ni = 0\nwhile True:\n    i = (i * 1103515245 + 12345) % len(b)\n    b[i] = i & 255"
+# Computes and walks through 64 MiB, until it is killed or an orphan.
+BUSY = """
+import os
+parent, memory, i = os.getppid(), bytearray(1 << 26), 0
+while os.getppid() == parent:
+    for _ in range(100000):
+        i = (i * 1103515245 + 12345) % len(memory)
+        memory[i] = i & 255
+"""
 # Natively run twice, so that the lesser time counts and a row that is not the same twice by itself shows.
 SHORT_S = 2
+# Processor seconds in the box from which the run under load is the second one.
+LONG_S = 5
 
 
 @contextlib.contextmanager
 def load():
-    """A busy process on each CPU."""
-    busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(os.cpu_count())]
+    """A busy process on each CPU, where the machine has not as much to do anyway."""
+    idle = os.getloadavg()[0] < 3 * os.cpu_count()
+    busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(os.cpu_count() if idle else 0)]
     try:
         yield
     finally:
@@ -49,6 +59,12 @@ def digest(*parts):
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
+def usable(known, result):
+    """What is known, where it is of the same case and boxrun and nothing was wrong."""
+    same = known and not known["wrong"] and all(known[name] == result[name] for name in ("case", "boxrun"))
+    return known if same else None
+
+
 class Row:
     """One case with what is known of it: `result` is what --results keeps of it."""
 
@@ -56,9 +72,7 @@ class Row:
         self.boxrun, self.root, self.case = boxrun, root, case
         self.wrong = []
         self.result = {"case": digest(case.argv, case.stdin, case.root, case.limits, case.compare), "boxrun": boxrun_digest(boxrun)}
-        if known and not known["wrong"] and all(known[name] == self.result[name] for name in self.result):
-            self.result = known
-        self.result["wrong"] = []
+        self.result = {**(usable(known, self.result) or self.result), "wrong": []}
 
     @functools.cached_property
     def native(self):
@@ -88,16 +102,20 @@ class Row:
             if box.report["absent_syscalls"]:
                 self.say(f"answered ENOSYS: {box.report['absent_syscalls']}")
 
-    def twice(self):
-        found = [self.found("in the box", self.box()) for _ in range(2)]
-        self.result["box"] = {**found[0], "seconds": min(box["seconds"] for box in found), "again": found[1]}
-        self.same("two runs", *found)
+    def once(self):
+        self.result["box"] = self.found("in the box", self.box())
+
+    def again(self):
+        self.result["again"] = self.found("again", self.box())
+        self.same("two runs", "again")
 
     def loaded(self):
+        """The second run of a long row, a third one of others."""
         with load():
-            found = self.found("under load", self.box())
-        self.result["load"] = found
-        self.same("without and under load", self.result["box"], found)
+            self.result["load"] = self.found("under load", self.box())
+        self.same("without and under load", "load")
+        if self.result["box"]["seconds"] > LONG_S:
+            self.result.setdefault("again", self.result["load"])
 
     def found(self, what, box):
         self.judge(what, box)
@@ -105,10 +123,10 @@ class Row:
         return {"status": box.run.status, "seconds": box.run.seconds, "icount": report.get("icount"), "trace_hash": report.get("trace_hash"),
                 "output": digest(self.case.key(box.run))}
 
-    def same(self, what, one, other):
-        for name in ("output", "icount", "trace_hash"):
-            if one[name] != other[name]:
-                self.say(f"{name} of {what}: {one[name]}, {other[name]}")
+    def same(self, what, other):
+        for name in program_table.SAME:
+            if self.result["box"][name] != self.result[other][name]:
+                self.say(f"{name} of {what}: {self.result['box'][name]}, {self.result[other][name]}")
 
     def by_qemu(self):
         """What qemu-user cannot run is no fault of ours, and has no time."""
@@ -124,7 +142,7 @@ class Row:
 
     def run(self, wants):
         """Whatever `wants` asks for and is not known yet."""
-        parts = [("box", True, self.twice), ("load", wants.load, self.loaded), ("qemu", wants.qemu, self.by_qemu)]
+        parts = [("box", True, self.once), ("load", wants.load, self.loaded), ("again", not wants.once, self.again), ("qemu", wants.qemu, self.by_qemu)]
         for name, wanted, part in parts:
             if wanted and name not in self.result:
                 part()
@@ -162,8 +180,9 @@ def keep(path, name, result):
     """Adds to what is there: another run_programs.py may do so too."""
     with open(path.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        new = path.with_suffix(".new")
-        new.write_text(json.dumps({**kept(path), name: result}, indent=1, sort_keys=True))
+        results, new = kept(path), path.with_suffix(".new")
+        results[name] = {**(usable(results.get(name), result) or {}), **result}
+        new.write_text(json.dumps(results, indent=1, sort_keys=True))
         new.rename(path)
 
 
@@ -180,6 +199,7 @@ def main():
     parser.add_argument("--root", choices=["small", "full"])
     parser.add_argument("--match", action="append", default=[])
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--once", action="store_true")
     parser.add_argument("--load", action="store_true")
     parser.add_argument("--qemu", action="store_true")
     parser.add_argument("--chaos", type=int, default=0, metavar="N")
@@ -196,7 +216,7 @@ def main():
         return 1
     roots = {name: make_root.make(name) for name in sorted({case.root for case in cases})}
     results, good = {}, 0
-    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for case, result in zip(cases, pool.map(functools.partial(run, options, roots), cases)):
             results[case.name] = result
             good += not result["wrong"]
