@@ -10,7 +10,7 @@ Programs of Debian 12 in a root file system, natively and in the engine. Made by
 
 - *equal*: stdout, stderr and exit status are the same natively and in the box (for test suites, whose output has times in it: the exit status).
 - *twice*, *load*: a second run in the box, and one on a busy machine (beside a busy process per CPU), have the same output, count of
-  instructions and trace hash. Of rows that take more than 5 seconds the second run is the one on the busy machine.
+  instructions and trace hash. Of rows that take more than a second the second run is the one on the busy machine.
 - *chaos*: with so many seeds of the scheduler that draws turns, the output is still the native one (programs of several tasks).
 - Seconds are processor time of all processes of the program, in the box that of the whole engine with its start; the lesser of two
   runs (natively where one takes less than two seconds). *times qemu*: against qemu-user 7.2, which runs every process of the program, too.

@@ -39,7 +39,7 @@ while os.getppid() == parent:
 # Natively run twice, so that the lesser time counts and a row that is not the same twice by itself shows.
 SHORT_S = 2
 # Processor seconds in the box from which the run under load is the second one.
-LONG_S = 5
+LONG_S = 1
 
 
 @contextlib.contextmanager
@@ -135,20 +135,20 @@ class Row:
         self.result["qemu"] = {"status": run.status, "seconds": run.seconds, "right": right,
                                "difference": "" if right else difference(self.case, self.native, run)}
 
-    def chaos(self, seeds):
-        for seed in range(1, seeds + 1):
-            self.judge(f"chaos seed {seed}", self.box("--world", "scheduling=chaos", "--seed", str(seed)))
-        self.result["chaos"] = seeds
+    def chaos(self, seed):
+        self.judge(f"chaos seed {seed}", self.box("--world", "scheduling=chaos", "--seed", str(seed)))
+        self.result["chaos"] = seed
 
     def run(self, wants):
-        """Whatever `wants` asks for and is not known yet."""
+        """Whatever `wants` asks for and is not known yet; yields after each."""
         parts = [("box", True, self.once), ("load", wants.load, self.loaded), ("again", not wants.once, self.again), ("qemu", wants.qemu, self.by_qemu)]
         for name, wanted, part in parts:
             if wanted and name not in self.result:
                 part()
-        if self.case.chaos and self.result.get("chaos", 0) < wants.chaos:
-            self.chaos(wants.chaos)
-        return self.result
+                yield
+        for seed in range(self.result.get("chaos", 0) + 1, wants.chaos + 1 if self.case.chaos else 0):
+            self.chaos(seed)
+            yield
 
 
 @functools.cache
@@ -169,7 +169,11 @@ def short(value):
 
 
 def run(wants, roots, case):
-    return Row(os.path.abspath(wants.boxrun), roots[case.root], case, kept(wants.results).get(case.name)).run(wants)
+    row = Row(os.path.abspath(wants.boxrun), roots[case.root], case, kept(wants.results).get(case.name))
+    for _ in row.run(wants):
+        if wants.results:
+            keep(wants.results, case.name, row.result)
+    return row.result
 
 
 def kept(path):
@@ -221,8 +225,6 @@ def main():
             results[case.name] = result
             good += not result["wrong"]
             print("\n".join(f"{case.name}: {text}" for text in result["wrong"]) or program_table.line(case.name, result), flush=True)
-            if options.results:
-                keep(options.results, case.name, result)
     if options.table:
         options.table.write_text(program_table.table(program_cases.load(), {**results, **kept(options.results)}))
     print(f"{good} of {len(cases)} are equal and repeatable")
