@@ -187,43 +187,28 @@ bool Ternary(Emitter& emitter, const Instruction& in) {
 // --- MULX: rDX times the source, without flags. Where both results go to one register, the upper
 // half stays ---
 
+// a: the register of the upper half; that of the lower one is the second unit's immediate.
 template <typename W>
 struct MultiplyTwoResults {
-  [[gnu::always_inline]] static void Finish(Context& c, std::uint8_t high, std::uint8_t low,
-                                            W source) {
+  [[gnu::always_inline]] static void Finish(Context& c, W source) {
     using Wide2 = typename DoubleWidth<W>::Unsigned;
+    const auto low = static_cast<std::uint8_t>(c.Second<Wide>().immediate);
     const Wide2 product = static_cast<Wide2>(Wide2{ReadGpr<W>(c.cpu, kRdx * 8)} * source);
     WriteGpr<W>(c.cpu, low, static_cast<W>(product));
-    WriteGpr<W>(c.cpu, high, static_cast<W>(product >> kBits<W>));
+    WriteGpr<W>(c.cpu, c.uop->a, static_cast<W>(product >> kBits<W>));
   }
-  struct Register {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      Finish(c, c.uop->a, c.uop->b, ReadGpr<W>(c.cpu, c.uop->c));
-      return c.Next();
-    }
-  };
-  template <typename Address>
-  struct Memory {
-    [[gnu::always_inline]] static const Uop* Run(Context& c) {
-      W source;
-      if (!c.Load(Address::Of(c), source)) [[unlikely]]
-        return c.Missed();
-      Finish(c, c.uop->a, static_cast<std::uint8_t>(c.template Second<Wide>().immediate), source);
-      return c.template Next<Address::kUnits>();
-    }
-  };
 };
 inline bool LowerMulx(Emitter& emitter, const Instruction& in) {
   const std::uint8_t high = GprSlot(in.operands[0].reg.value);
   const std::uint8_t low = GprSlot(in.operands[1].reg.value);
   const ZydisDecodedOperand& source = in.operands[2];
   return ForWideWidth(in.operands[0].size, [&]<typename W>(W) {
-    using Bodies = MultiplyTwoResults<W>;
+    using Bodies = SourceBodies<MultiplyTwoResults<W>, W, /*kUnits=*/2>;
     if (IsMemory(source)) {
       emitter.EmitMemory(kGeneralHandler<Bodies::template Memory>, in, source, high, low);
     } else {
-      emitter.Emit(kHandler<typename Bodies::Register>,
-                   {.a = high, .b = low, .c = GprSlot(source.reg.value)});
+      emitter.Emit(kHandler<typename Bodies::Register>, {.a = high, .b = GprSlot(source.reg.value)},
+                   Wide{0, low});
     }
     return true;
   });

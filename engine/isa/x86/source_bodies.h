@@ -6,13 +6,13 @@
 
 namespace glovebox::engine::x86 {
 
-// b: the register.
-template <typename Work, typename W>
+// b: the register. kUnits: of the instruction where it has no operand in memory.
+template <typename Work, typename W, int kUnits = 1>
 struct SourceBodies {
   struct Register {
     [[gnu::always_inline]] static const Uop* Run(Context& c) {
       Work::Finish(c, ReadGpr<W>(c.cpu, c.uop->b));
-      return c.Next();
+      return c.template Next<kUnits>();
     }
   };
   template <typename Address>
