@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/base/types.h"
@@ -36,8 +37,11 @@ class Translator {
   // before it. With `checks_itself` a store ends the block too, and one instruction that stores
   // again and again leaves dispatch where it may have changed itself: see Block::bytes.
   // Errors: the fault of the very first instruction's fetch.
+  // No block goes on behind a border (sorted): what is there begins one of its own.
   virtual std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions,
-                                               bool checks_itself, Translation& out) = 0;
+                                               bool checks_itself,
+                                               std::span<const GuestAddr> borders,
+                                               Translation& out) = 0;
 };
 
 struct Block;

@@ -91,28 +91,34 @@ void BlockCache::Remove(const Block& block) {
 
 // Each vector of the block is allocated once, at its size: short programs decode more than they
 // run.
-Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself,
-                       const Translation& translation) {
+Block& BlockCache::Add(GuestAddr rip, const Nature& nature, const Translation& translation) {
   auto owned = std::make_unique<Block>();
   Block& block = *owned;
   block.start = rip;
   block.end = rip + translation.marks.back().rip_offset;
-  block.single = single;
+  block.single = nature.single;
   block.marks = translation.marks;
-  const std::uint32_t check_units = checks_itself ? 2 : 0;
-  const std::size_t first_stub = check_units + translation.uops.size();
+  const std::uint32_t first_units =
+      (nature.stops ? kStopUnits : 0) + (nature.checks_itself ? kCheckUnits : 0);
+  const std::size_t first_stub = first_units + translation.uops.size();
   block.uops.reserve(first_stub + 2 * translation.jumps.size());
-  if (checks_itself) {
+  if (nature.stops) {
+    block.uops.push_back(Uop{.handler = handlers_.stop});
+    block.uops.push_back(std::bit_cast<Uop>(Wide{.displacement = rip}));
+  }
+  if (nature.checks_itself) {
     block.patience = PatienceWith(rip);
     block.bytes.assign(memory_.base() + block.start, memory_.base() + block.end);
     block.uops.push_back(Uop{.handler = handlers_.check});
     block.uops.push_back(std::bit_cast<Uop>(Pointer<Block>{&block}));
-    for (InstructionMark& mark : block.marks) mark.uop += check_units;
+  }
+  if (first_units != 0) {
+    for (InstructionMark& mark : block.marks) mark.uop += first_units;
   }
   block.uops.insert(block.uops.end(), translation.uops.begin(), translation.uops.end());
   block.exits.reserve(translation.jumps.size());
   for (const std::uint32_t at : translation.jumps) {
-    const std::uint32_t jump = at + check_units;
+    const std::uint32_t jump = at + first_units;
     const auto stub = static_cast<std::uint32_t>(first_stub + 2 * block.exits.size());
     block.exits.push_back({.from = &block,
                            .jump = jump,
@@ -129,9 +135,9 @@ Block& BlockCache::Add(GuestAddr rip, bool single, bool checks_itself,
   by_uops_.emplace(block.uops.data(), &block);
   for (GuestAddr page = PageFloor(rip); page < block.end; page += kPageSize) {
     pages_[page >> kPageShift].push_back(&block);
-    if (!checks_itself) memory_.MarkCode(page);
+    if (!nature.checks_itself) memory_.MarkCode(page);
   }
-  (single ? single_blocks_ : blocks_)[rip] = std::move(owned);
+  (nature.single ? single_blocks_ : blocks_)[rip] = std::move(owned);
   return block;
 }
 

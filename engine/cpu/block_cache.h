@@ -28,6 +28,9 @@ class BlockCache {
   struct Handlers {
     Handler link;   // of stubs; their second unit is a Pointer to the Exit
     Handler check;  // at the start of blocks that check themselves: likewise, to the Block
+    // At the very start of blocks with a breakpoint; the second unit is a Wide whose displacement
+    // is the guest's address.
+    Handler stop;
   };
   BlockCache(AddressSpace& memory, CoreState& core, const Handlers& handlers)
       : memory_(memory), core_(core), handlers_(handlers) {}
@@ -43,9 +46,21 @@ class BlockCache {
   }
   // The jump found that block: the next lookups are to find it in a cache.
   void NoteJump(const Block& target);
+  struct Nature {
+    bool single = false;
+    bool checks_itself = false;
+    bool stops = false;  // a breakpoint is at its start
+  };
+  // Of what blocks begin with that stop, and behind that of those that check themselves.
+  static constexpr std::uint32_t kStopUnits = 2;
+  static constexpr std::uint32_t kCheckUnits = 2;
   // Makes a block of a translation. Marks its pages as code, so that stores to them are noticed, or
   // has the block check itself.
-  Block& Add(GuestAddr rip, bool single, bool checks_itself, const Translation& translation);
+  Block& Add(GuestAddr rip, const Nature& nature, const Translation& translation);
+  // Where to enter a block, to pass the breakpoint at its start.
+  const Uop* BehindStop(const Uop* uops) const {
+    return uops->handler == handlers_.stop ? uops + kStopUnits : uops;
+  }
   void Link(Exit& exit, Block& target);
 
   // The block, dead or alive, that holds a uop.

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "dispatch.h"
 #include "engine/base/check.h"
@@ -25,7 +26,8 @@ constexpr std::int64_t kOutOfPlaceBudget = -(std::int64_t{1} << 61);
 
 struct ResolveBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
-    return c.cpu.runner->ResolveMiss();
+    const Uop* const aside = c.cpu.runner->aside().TryAgain();
+    return aside != nullptr ? aside : c.cpu.runner->ResolveMiss();
   }
 };
 
@@ -53,6 +55,33 @@ struct CheckBody {
   }
 };
 
+// The start of a block with a breakpoint.
+struct BreakBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->StopAtBreakpoint(c.Second<Wide>().displacement);
+  }
+};
+
+// Behind an instruction that ran aside: see aside.h.
+struct AsideBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->aside().Behind(OperandOf(c));
+  }
+  [[gnu::always_inline]] static const Uop* OperandOf(const BasicContext<CoreState>& c) {
+    return c.Second<Pointer<const Uop>>().to;
+  }
+};
+struct AsideJumpBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->aside().Jumped(AsideBody::OperandOf(c));
+  }
+};
+struct AsideLeaveBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->aside().Left();
+  }
+};
+
 // Behind an instruction that was executed out of place.
 struct SteppedOutBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
@@ -62,6 +91,10 @@ struct SteppedOutBody {
   }
 };
 
+bool HasHappened(LeaveKind kind) {
+  return kind != LeaveKind::kMiss && kind != LeaveKind::kException;
+}
+
 }  // namespace
 
 Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks)
@@ -69,9 +102,14 @@ Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, Di
       core_(core),
       translator_(translator),
       hooks_(hooks),
-      cache_(
-          memory, core,
-          {.link = &RunHandler<CoreState, LinkBody>, .check = &RunHandler<CoreState, CheckBody>}) {
+      cache_(memory, core,
+             {.link = &RunHandler<CoreState, LinkBody>,
+              .check = &RunHandler<CoreState, CheckBody>,
+              .stop = &RunHandler<CoreState, BreakBody>}),
+      aside_(cache_, core, memory.flags(),
+             {.behind = &RunHandler<CoreState, AsideBody>,
+              .jumped = &RunHandler<CoreState, AsideJumpBody>,
+              .left = &RunHandler<CoreState, AsideLeaveBody>}) {
   core_.memory = memory.base();
   core_.flags = memory.flags();
   core_.window_bytes = memory.window_bytes();
@@ -90,13 +128,43 @@ Block* Runner::FindOrTranslate(GuestAddr rip, bool single) {
   if (cache_.IsFull()) cache_.InvalidateAll();
   const bool checks_itself = cache_.ChecksItself(rip);
   if (const auto fault = translator_.Translate(rip, single ? 1 : kMaxBlockInstructions,
-                                               checks_itself, translation_)) {
+                                               checks_itself, breakpoints_, translation_)) {
     fetch_fault_ = *fault;
     return nullptr;
   }
-  Block& block = cache_.Add(rip, single, checks_itself, translation_);
+  const bool stops = std::ranges::binary_search(breakpoints_, rip);
+  Block& block = cache_.Add(rip, {single, checks_itself, stops}, translation_);
   SpendWork(block.instruction_count() * kWorkOfDecodedInstruction);
   return &block;
+}
+
+void Runner::SetBreakpoint(GuestAddr address) {
+  const auto at = std::ranges::lower_bound(breakpoints_, address);
+  if (at != breakpoints_.end() && *at == address) return;
+  breakpoints_.insert(at, address);
+  cache_.Invalidate(address, 1);
+}
+
+void Runner::ClearBreakpoint(GuestAddr address) {
+  std::erase(breakpoints_, address);
+  cache_.Invalidate(address, 1);
+}
+
+void Runner::NoteWatches() {
+  GuestAddr begin = ~GuestAddr{0};
+  GuestAddr end = 0;
+  for (const Watch& watch : memory_.watches()) {
+    begin = std::min(begin, watch.address);
+    end = std::max(end, watch.address + watch.size_bytes);
+  }
+  aside_.SetWatched(begin, end);
+}
+
+const Uop* Runner::StopAtBreakpoint(GuestAddr rip) {
+  debug_stop_ = DebugStop{};
+  core_.rip = rip;
+  core_.leave_kind = LeaveKind::kNextBlock;
+  return &core_.leave;
 }
 
 // A block that checks itself is not to run: its code has changed, or has not for too long.
@@ -140,9 +208,41 @@ const Uop* Runner::LookupTarget() {
   return &core_.leave;
 }
 
+// An access to a watched page, of an instruction that runs out of place or may run aside. Null: the
+// page asks the table, or the instruction must leave dispatch.
+const Uop* Runner::RunAside(const CoreState::Miss& miss) {
+  const bool writes = miss.access == Access::kWrite;
+  const PageFlag lent = writes ? kPlain : kReadable;
+  const unsigned held = writes ? kHeldPlain : kHeldReadable;
+  const unsigned allowed = held | static_cast<unsigned>(lent);
+  if (miss.address >= core_.window_bytes) return nullptr;
+  const std::uint64_t first = miss.address >> kPageShift;
+  const std::uint64_t last = (miss.address + (miss.size_bytes - 1)) >> kPageShift;
+  if ((core_.flags[first] & allowed) == 0 || (core_.flags[last] & allowed) == 0) return nullptr;
+  const Uop* next = miss.uop;
+  if (core_.out_of_place.original == nullptr && aside_.original() == nullptr) {
+    next = aside_.Begin(miss.uop);
+    if (next == nullptr) return nullptr;
+  }
+  aside_.loans().Lend(first, lent);
+  aside_.loans().Lend(last, lent);
+  return next;
+}
+
 const Uop* Runner::ResolveMiss() {
-  const HostFloatScope host_float;
   const CoreState::Miss& miss = core_.miss;
+  std::optional<WatchHit> hit;
+  if (!memory_.watches().empty()) [[unlikely]] {
+    hit = memory_.Judge(miss.address, miss.size_bytes, miss.access);
+    const Uop* const next = hit ? nullptr : RunAside(miss);
+    if (next != nullptr) return next;
+    if (aside_.original() != nullptr) {
+      // Once more from its start, out of place if need be.
+      core_.miss.uop = aside_.original();
+      aside_.End();
+    }
+  }
+  const HostFloatScope host_float;
   SpendWork(kWorkOfMiss);
   const std::uint64_t generation = cache_.generation();
   if (const auto fault = memory_.Resolve(miss.address, miss.size_bytes, miss.access)) {
@@ -151,21 +251,32 @@ const Uop* Runner::ResolveMiss() {
     core_.leave_kind = LeaveKind::kMiss;
     return &core_.leave;
   }
-  if (miss.access != Access::kWrite) return miss.uop;
-  const auto is_plain = [this](GuestAddr at) {
-    return (memory_.flags()[at >> kPageShift] & kPlain) != 0;
+  const bool writes = miss.access == Access::kWrite;
+  const PageFlag wanted = writes ? kPlain : kReadable;
+  const auto is_fit = [&](GuestAddr at) {
+    return (memory_.flags()[at >> kPageShift] & wanted) != 0;
   };
   const GuestAddr last = miss.address + (miss.size_bytes - 1);
-  if (cache_.generation() == generation && is_plain(miss.address) && is_plain(last)) {
-    return miss.uop;
+  const bool same_code = cache_.generation() == generation;
+  if (same_code && is_fit(miss.address) && is_fit(last)) return miss.uop;
+  // The store changes code, perhaps the very block that runs, or shares a page with code; or the
+  // page is watched.
+  const auto is_held = [this](GuestAddr at) {
+    return (memory_.flags()[at >> kPageShift] & (kHeldPlain | kHeldReadable)) != 0;
+  };
+  if (!same_code || !is_held(miss.address) || !is_held(last)) {
+    cache_.NoteStore(miss.address);
+    if (PageFloor(last) != PageFloor(miss.address)) cache_.NoteStore(last);
   }
-  // The store changes code, perhaps the very block that runs, or shares a page with code.
-  cache_.NoteStore(miss.address);
-  if (PageFloor(last) != PageFloor(miss.address)) cache_.NoteStore(last);
   CoreState::OutOfPlace& out = core_.out_of_place;
   const Uop* const next = out.original == nullptr ? RunOutOfPlace(miss.uop) : miss.uop;
+  if (hit && (!hit_ || hit_->if_it_reads)) hit_ = hit;
   for (const GuestAddr at : {miss.address, last}) {
-    if (is_plain(at)) continue;
+    if (is_fit(at)) continue;
+    if (!writes || is_held(at)) {
+      aside_.loans().Lend(at >> kPageShift, wanted);
+      continue;
+    }
     GB_CHECK(out.page_count < out.pages.size());
     out.pages[out.page_count++] = PageFloor(at);
     memory_.flags()[at >> kPageShift] |= kPlain;
@@ -181,12 +292,16 @@ const Uop* Runner::RunOutOfPlace(const Uop* uop) {
   CoreState::OutOfPlace& out = core_.out_of_place;
   GB_CHECK(units < out.units.size());
   out.original = uop;
+  hit_.reset();
+  hit_at_ = block.RipOf(index);
   std::copy_n(uop, units, out.units.begin());
   // In its block it may have left flags alone that what follows overwrites. What follows may be
-  // what it changes, so it is decoded once more, by itself. Where it has exits of its own, which
-  // only the block's are linked of, no flags are at stake.
+  // what it changes, so it is decoded once more, by itself. The last one leaves none alone, and it
+  // may be an exit, which retires the whole block.
   Translation alone;
-  const bool decoded = !translator_.Translate(block.RipOf(index), 1, false, alone).has_value();
+  const bool is_last = static_cast<std::int64_t>(index) + 1 == block.instruction_count();
+  const bool decoded =
+      !is_last && !translator_.Translate(block.RipOf(index), 1, false, {}, alone).has_value();
   const bool has_exit =
       decoded && std::ranges::any_of(alone.jumps, [&](std::uint32_t at) { return at < units; });
   if (decoded && !has_exit && alone.marks[1].uop == units) {
@@ -202,13 +317,15 @@ const Uop* Runner::RunOutOfPlace(const Uop* uop) {
 
 void Runner::EndOutOfPlace() {
   CoreState::OutOfPlace& out = core_.out_of_place;
+  aside_.End();
   if (out.original == nullptr) return;
   const std::int64_t spent = kOutOfPlaceBudget - core_.budget;
   out.counted_itself = spent != core_.penalty - out.saved_penalty;
   core_.budget = out.saved_budget - spent;
   for (std::size_t i = 0; i < out.page_count; ++i) {
     std::uint8_t& flag = memory_.flags()[out.pages[i] >> kPageShift];
-    if ((flag & kHasCode) != 0) flag &= static_cast<std::uint8_t>(~kPlain);
+    if ((flag & kHasCode) != 0 || memory_.IsWatchedPage(out.pages[i] >> kPageShift))
+      flag &= static_cast<std::uint8_t>(~kPlain);
   }
   if (core_.uop == out.units.data()) core_.uop = out.original;
   out.original = nullptr;
@@ -219,7 +336,8 @@ void Runner::EndOutOfPlace() {
 bool Runner::AfterLeave(std::int64_t& retired, Stop& stop) {
   switch (core_.leave_kind) {
     case LeaveKind::kNextBlock:
-      return false;
+      stop.kind = debug_stop_ ? StopKind::kYield : stop.kind;
+      return debug_stop_.has_value();
     case LeaveKind::kTrap:
       stop.kind = StopKind::kException;
       stop.exception = core_.exception;
@@ -272,10 +390,24 @@ const Uop* Runner::NextUops(std::uint64_t remaining) {
   return block != nullptr ? block->uops.data() : nullptr;
 }
 
+// Has the instruction that ran out of place touched what is watched? Then the run is over.
+bool Runner::NoteHit(Stop& stop) {
+  if (!hit_) [[likely]]
+    return false;
+  const WatchHit hit = *std::exchange(hit_, std::nullopt);
+  if (!HasHappened(core_.leave_kind)) return false;
+  debug_stop_ = DebugStop{DebugStop::Kind::kWatchpoint, hit, hit_at_};
+  stop.kind = StopKind::kYield;
+  return true;
+}
+
 Stop Runner::Run(std::uint64_t budget) {
   Stop stop;  // filled in its place: who copies what was just stored in parts waits for it
   std::uint64_t remaining = budget;
   std::int64_t work = kWorkPerRun;
+  bool passes = std::exchange(passes_, false);
+  if (!memory_.watches().empty()) [[unlikely]]
+    NoteWatches();
   while (true) {
     cache_.Purge();
     if (remaining == 0) return stop;
@@ -306,15 +438,16 @@ Stop Runner::Run(std::uint64_t budget) {
     core_.reserve = bounded - start;
     core_.icount_base = static_cast<std::int64_t>(icount_) + start;
     hooks_.BeforeDispatch();
-    Enter(core_, uops);
+    Enter(core_, std::exchange(passes, false) ? cache_.BehindStop(uops) : uops);
     hooks_.AfterDispatch();
     EndOutOfPlace();
     work -= start - core_.budget;
     std::int64_t retired = start - (core_.budget + core_.penalty);
     const bool stopped = AfterLeave(retired, stop);
+    const bool hit = NoteHit(stop);
     icount_ += static_cast<std::uint64_t>(retired);
     remaining -= static_cast<std::uint64_t>(retired);
-    if (stopped) return stop;
+    if (stopped || hit) return stop;
   }
 }
 

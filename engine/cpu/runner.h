@@ -3,10 +3,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "engine/base/types.h"
+#include "engine/cpu/aside.h"
 #include "engine/cpu/block_cache.h"
 #include "engine/cpu/core_state.h"
+#include "engine/cpu/debug_stop.h"
 #include "engine/cpu/stop.h"
 #include "engine/memory/address_space.h"
 
@@ -36,6 +41,17 @@ class Runner final : public CodeObserver {
   const Uop* LinkExit(Exit& exit);
   const Uop* LookupTarget();
   const Uop* EndChecked(const Block& block, bool same);
+  const Uop* StopAtBreakpoint(GuestAddr rip);
+  Aside& aside() { return aside_; }
+
+  // Between runs. A block with the instruction at a breakpoint ends before it, and one that begins
+  // there leaves at once; without breakpoints nothing of that is decoded.
+  void SetBreakpoint(GuestAddr address);
+  void ClearBreakpoint(GuestAddr address);
+  // The first instruction of the next Run runs, whatever breakpoint is there.
+  void PassBreakpoint() { passes_ = true; }
+  // Why the last Run yielded, where that was for a debugger.
+  std::optional<DebugStop> TakeDebugStop() { return std::exchange(debug_stop_, std::nullopt); }
 
   void CodeChanged(GuestAddr address, std::uint64_t size_bytes) override {
     cache_.Invalidate(address, size_bytes);
@@ -54,8 +70,11 @@ class Runner final : public CodeObserver {
     core_.penalty += work;
   }
   const Uop* RunOutOfPlace(const Uop* uop);
+  const Uop* RunAside(const CoreState::Miss& miss);
+  void NoteWatches();
   void EndOutOfPlace();
   bool AfterLeave(std::int64_t& retired, Stop& stop);
+  bool NoteHit(Stop& stop);
 
   AddressSpace& memory_;
   CoreState& core_;
@@ -65,6 +84,12 @@ class Runner final : public CodeObserver {
   Translation translation_;  // the last one: what is kept of it is the memory
   Icount icount_ = 0;
   MemoryFault fetch_fault_;
+  std::vector<GuestAddr> breakpoints_;  // sorted
+  bool passes_ = false;
+  Aside aside_;
+  std::optional<WatchHit> hit_;  // of the instruction that runs out of place, which is at:
+  GuestAddr hit_at_ = 0;
+  std::optional<DebugStop> debug_stop_;
   std::atomic<bool> nudged_ = false;
 };
 

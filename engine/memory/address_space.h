@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -22,6 +23,7 @@
 #include "engine/memory/page_flags.h"
 #include "engine/memory/page_source.h"
 #include "engine/memory/shared_object.h"
+#include "engine/memory/watch.h"
 
 namespace glovebox::engine {
 
@@ -207,6 +209,19 @@ class AddressSpace final : public SharedObject::Window {
   // and the store may be done once).
   std::optional<MemoryFault> Resolve(GuestAddr address, std::uint32_t size_bytes, Access access);
 
+  // --- what a debugger watches: costs something only on the pages where it lies ---
+  void SetWatches(std::vector<Watch> watches);
+  const std::vector<Watch>& watches() const { return watches_; }
+  bool IsWatchedPage(std::uint64_t page) const;
+  // Does a watchpoint wait for that access? `access` is kRead or kWrite.
+  std::optional<WatchHit> Judge(GuestAddr address, std::uint64_t size_bytes, Access access) const;
+  // What copies have met since the last call: accesses of system calls, and of signal frames.
+  std::optional<WatchHit> TakeCopyHit() { return std::exchange(copy_hit_, std::nullopt); }
+
+  // Copies out what a guest would see there, whatever its protection; nothing is charged, grown or
+  // noted by that. Returns the bytes copied, short only before the first page that is not there.
+  std::size_t Inspect(std::span<std::byte> out, GuestAddr from) const;
+
   // Marks the page as holding decoded code: from now on a store to it leaves through Resolve.
   void MarkCode(GuestAddr page_address);
   // No decoded code is left on the page. Called by the code observer, also from within CodeChanged.
@@ -233,6 +248,8 @@ class AddressSpace final : public SharedObject::Window {
   std::optional<MemoryFault> ResolvePage(GuestAddr address, std::uint32_t size_bytes,
                                          Access access);
   bool ChargePage(std::uint64_t page);
+  std::uint8_t HoldBack(std::uint64_t page, std::uint8_t flag) const;
+  void NoteCopy(GuestAddr address, std::uint64_t size_bytes, Access access);
   // Before the page of `address` in `region` is accessed: lets its object or its source say what is
   // in it. Empty: it is there.
   std::optional<MemoryFaultKind> ProvidePage(const Region& region, GuestAddr address,
@@ -266,6 +283,8 @@ class AddressSpace final : public SharedObject::Window {
   std::uint64_t stack_limit_bytes_ = 8_MiB;
   MemoryFault last_fault_;
   CodeObserver* observer_ = nullptr;
+  std::vector<Watch> watches_;
+  std::optional<WatchHit> copy_hit_;
   MemoryMeter& meter_;
   std::unique_ptr<Tables> tables_;
 };

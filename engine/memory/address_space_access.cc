@@ -95,6 +95,7 @@ std::optional<MemoryFault> AddressSpace::ResolvePage(GuestAddr address, std::uin
   const bool ready = shared ? access == Access::kWrite : (flag & kCharged) != 0;
   const bool plain = (protection & kProtWrite) != 0 && ready && (flag & kHasCode) == 0;
   if (plain) flag |= kPlain;
+  if (!watches_.empty()) flag = HoldBack(page, flag);
   flags_[page] = flag;
   return std::nullopt;
 }
@@ -124,7 +125,7 @@ std::optional<MemoryFault> AddressSpace::Resolve(GuestAddr address, std::uint32_
 
 void AddressSpace::MarkCode(GuestAddr page_address) {
   std::uint8_t& flag = flags_[PageOf(page_address)];
-  flag = static_cast<std::uint8_t>((flag | kHasCode) & ~kPlain);
+  flag = static_cast<std::uint8_t>((flag | kHasCode) & ~(unsigned{kPlain} | kHeldPlain));
   if (tables_->objects.empty()) return;
   if (const auto place = SharedPlaceOf(page_address)) {
     tables_->mappings.Find(page_address)->file->shared->NoteCode(place->offset_bytes);
@@ -150,6 +151,7 @@ std::size_t AddressSpace::CopyIn(std::span<std::byte> out, GuestAddr from) {
     std::memcpy(out.data() + done, base_ + at, count);
     done += count;
   }
+  if (!watches_.empty()) NoteCopy(from, done, Access::kRead);
   return done;
 }
 
@@ -168,6 +170,7 @@ std::size_t AddressSpace::CopyOut(GuestAddr to, std::span<const std::byte> bytes
     std::memcpy(base_ + at, bytes.data() + done, count);
     done += count;
   }
+  if (!watches_.empty()) NoteCopy(to, done, Access::kWrite);
   return done;
 }
 

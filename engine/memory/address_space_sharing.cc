@@ -47,7 +47,7 @@ void AddressSpace::ObjectStored(const SharedObject& object, std::uint64_t offset
 
 void AddressSpace::ObjectWatched(const SharedObject& object, std::uint64_t offset) {
   ForEachAlias(object, offset, kPageSize, [&](GuestAddr start, GuestAddr) {
-    flags_[PageOf(start)] &= static_cast<std::uint8_t>(~kPlain);
+    flags_[PageOf(start)] &= static_cast<std::uint8_t>(~(unsigned{kPlain} | kHeldPlain));
   });
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "engine/base/types.h"
@@ -58,6 +59,9 @@ class SharedObject {
   enum class Provided : std::uint8_t { kReady, kBeyondEnd, kNoSpace, kMemoryLimit };
   // Before a window accesses the page at `offset` for the first time, and at its first write.
   virtual Provided Provide(std::uint64_t offset, Access access);
+  // A page that nobody has accessed yet may be to show something else than bytes() has: fills it
+  // in. False: it has not.
+  virtual bool ShowsElse(std::uint64_t /*offset*/, std::span<std::byte> /*page*/) { return false; }
   // Forgets what whole pages of the range hold: zeros from now on, and nothing is charged for them.
   // fallocate(2), FALLOC_FL_PUNCH_HOLE; madvise(2), MADV_REMOVE. False: no space for that.
   virtual bool Punch(std::uint64_t offset, std::uint64_t size_bytes);

@@ -1,5 +1,7 @@
 #include "engine/vfs/shared_file.h"
 
+#include <algorithm>
+
 #include "engine/vfs/inode.h"
 
 namespace glovebox::engine {
@@ -12,6 +14,13 @@ SharedObject::Provided SharedFile::Provide(std::uint64_t offset, Access access) 
   // The first store by way of a page is when the file counts as modified: mmap(2), "Timestamps".
   if (access == Access::kWrite) file_.TouchModified();
   return Provided::kReady;
+}
+
+bool SharedFile::ShowsElse(std::uint64_t offset, std::span<std::byte> page) {
+  const auto got = file_.content.Read(offset, page);
+  if (!got) return false;
+  std::ranges::fill(page.subspan(*got), std::byte{0});
+  return true;
 }
 
 bool SharedFile::Punch(std::uint64_t offset, std::uint64_t size_bytes) {

@@ -17,6 +17,7 @@ class SharedFile final : public SharedObject {
 
   std::uint64_t size_bytes() const override;
   Provided Provide(std::uint64_t offset, Access access) override;
+  bool ShowsElse(std::uint64_t offset, std::span<std::byte> page) override;
   bool Punch(std::uint64_t offset, std::uint64_t size_bytes) override;
   // Blocks of the file that were given up.
   void Drop(std::uint64_t offset, std::uint64_t size_bytes) {

@@ -188,18 +188,21 @@ Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
 }
 
 std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instructions,
-                                              bool checks_itself, Translation& out) {
-  if (memo_ == nullptr || checks_itself || max_instructions != kMaxBlockInstructions) {
-    return Decode(rip, max_instructions, checks_itself, out);
+                                              bool checks_itself,
+                                              std::span<const GuestAddr> borders,
+                                              Translation& out) {
+  if (memo_ == nullptr || checks_itself || max_instructions != kMaxBlockInstructions ||
+      !borders.empty()) {
+    return Decode(rip, max_instructions, checks_itself, borders, out);
   }
   const Fetched first = Fetch(rip);
   // Others run what files hold too. What a process has written it has mostly made for itself.
   const bool is_common =
       first.count == first.bytes.size() && (memory_.flags()[rip >> kPageShift] & kCharged) == 0;
-  if (!is_common) return Decode(rip, max_instructions, checks_itself, out);
+  if (!is_common) return Decode(rip, max_instructions, checks_itself, {}, out);
   const std::uint64_t key = MemoKey(rip, first.bytes);
   if (Recall(rip, key, out)) return std::nullopt;
-  const auto fault = Decode(rip, max_instructions, checks_itself, out);
+  const auto fault = Decode(rip, max_instructions, checks_itself, {}, out);
   if (!fault) Remember(rip, key, out);
   return fault;
 }
@@ -241,11 +244,12 @@ void Decoder::Remember(GuestAddr rip, std::uint64_t key, const Translation& made
 }
 
 std::optional<MemoryFault> Decoder::Decode(GuestAddr rip, int max_instructions, bool checks_itself,
-                                           Translation& out) {
+                                           std::span<const GuestAddr> borders, Translation& out) {
   std::size_t count = 0;
   GuestAddr at = rip;
   int branches = 0;
   while (static_cast<int>(count) < max_instructions) {
+    if (count != 0 && std::ranges::binary_search(borders, at)) break;
     const Fetched fetched = Fetch(at);
     if (count == block_.size()) block_.resize(std::max<std::size_t>(2 * count, 8));
     Decoded& decoded = block_[count];

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/cpu/block.h"
@@ -33,6 +34,7 @@ class Decoder final : public Translator {
   Decoder(AddressSpace& memory, CpuMode mode, TranslationMemo* memo);
 
   std::optional<MemoryFault> Translate(GuestAddr rip, int max_instructions, bool checks_itself,
+                                       std::span<const GuestAddr> borders,
                                        Translation& out) override;
 
   // The instruction at `rip` with its operands. False where it is none or cannot be fetched.
@@ -50,7 +52,7 @@ class Decoder final : public Translator {
   Fetched Fetch(GuestAddr rip);
 
   std::optional<MemoryFault> Decode(GuestAddr rip, int max_instructions, bool checks_itself,
-                                    Translation& out);
+                                    std::span<const GuestAddr> borders, Translation& out);
   bool Recall(GuestAddr rip, std::uint64_t key, Translation& out);
   void Remember(GuestAddr rip, std::uint64_t key, const Translation& made);
 

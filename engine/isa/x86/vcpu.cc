@@ -101,6 +101,7 @@ struct Vcpu::State {
   MemoryAccess FaultingAccess(GuestAddr address);
   void JudgeAddress(Stop& stop);
   void FinishFault(const Stop& stop);
+  bool ReadsWhatItWrites(GuestAddr rip);
 
   AddressSpace& memory;
   Cpu cpu;
@@ -230,6 +231,16 @@ void Vcpu::State::FinishFault(const Stop& stop) {
   }
 }
 
+bool Vcpu::State::ReadsWhatItWrites(GuestAddr rip) {
+  Instruction instruction;
+  if (!decoder.DecodeAt(rip, instruction)) return false;
+  const auto operands = std::span(instruction.operands).first(instruction.decoded.operand_count);
+  return std::ranges::any_of(operands, [](const ZydisDecodedOperand& operand) {
+    return IsMemory(operand) && (operand.actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0 &&
+           (operand.actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
+  });
+}
+
 // What has to be said of a stop before others see it.
 void Vcpu::State::Finish(Stop& stop) {
   const bool is_protection =
@@ -253,6 +264,25 @@ Stop Vcpu::Step() {
   Stop stop = state_->Step(/*traps=*/true);
   state_->Finish(stop);
   return stop;
+}
+
+void Vcpu::SetBreakpoint(GuestAddr address) { state_->runner.SetBreakpoint(address); }
+void Vcpu::ClearBreakpoint(GuestAddr address) { state_->runner.ClearBreakpoint(address); }
+std::optional<DebugStop> Vcpu::TakeDebugStop() {
+  const auto stop = state_->runner.TakeDebugStop();
+  const bool counts =
+      stop && (!stop->hit.if_it_reads || state_->ReadsWhatItWrites(stop->instruction));
+  return counts ? stop : std::nullopt;
+}
+void Vcpu::PassBreakpoint() { state_->runner.PassBreakpoint(); }
+
+bool Vcpu::IsRepeating() {
+  constexpr ZydisInstructionAttributes kRepeats =
+      ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE;
+  Instruction instruction;
+  return state_->decoder.DecodeAt(state_->cpu.rip, instruction) &&
+         instruction.decoded.meta.category == ZYDIS_CATEGORY_STRINGOP &&
+         (instruction.decoded.attributes & kRepeats) != 0;
 }
 
 void Vcpu::Nudge() { state_->runner.Nudge(); }

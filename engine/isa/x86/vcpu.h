@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "engine/base/types.h"
+#include "engine/cpu/debug_stop.h"
 #include "engine/cpu/stop.h"
 #include "engine/isa/x86/registers.h"
 #include "engine/memory/address_space.h"
@@ -54,6 +56,19 @@ class Vcpu {
   // One instruction, as with the trap flag set: a kException of kSingleStep behind it, where
   // nothing else stops first. The flag itself stays as it is.
   Stop Step();
+
+  // Breakpoints, for all threads of the address space; between runs. Run yields before the
+  // instruction there runs, also where it begins; what it costs is paid by the blocks that reach
+  // it. Watchpoints are the address space's (AddressSpace::SetWatches): Run yields behind the
+  // access.
+  void SetBreakpoint(GuestAddr address);
+  void ClearBreakpoint(GuestAddr address);
+  // Why the last Run yielded, where that was for a debugger.
+  std::optional<DebugStop> TakeDebugStop();
+  // The next Run does not stop at a breakpoint at rip().
+  void PassBreakpoint();
+  // Is the instruction at rip() a string instruction in the middle of its repetitions?
+  bool IsRepeating();
 
   // Makes a running Run return kYield soon (within some tens of microseconds). Async-signal-safe.
   void Nudge();

@@ -54,7 +54,7 @@ class Place {
   Translation Decode(std::uint64_t offset, TranslationMemo* memo) {
     Translation out;
     EXPECT_FALSE(Decoder(*memory_, mode_, memo)
-                     .Translate(address_ + offset, kMaxBlockInstructions, false, out));
+                     .Translate(address_ + offset, kMaxBlockInstructions, false, {}, out));
     return out;
   }
 

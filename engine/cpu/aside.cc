@@ -1,0 +1,89 @@
+#include "engine/cpu/aside.h"
+
+#include <algorithm>
+
+#include "engine/base/check.h"
+
+namespace glovebox::engine {
+namespace {
+
+// Larger than any budget, so that every exit leaves.
+constexpr std::int64_t kNoBudget = -(std::int64_t{1} << 61);
+
+}  // namespace
+
+void FlagLoans::Lend(std::uint64_t page, PageFlag flag) {
+  if ((flags_[page] & flag) != 0) return;
+  GB_CHECK(count_ < loans_.size());
+  loans_[count_++] = {page, static_cast<std::uint8_t>(~flag)};
+  flags_[page] |= flag;
+}
+
+void Aside::Study(const Uop* uop, Site& site) const {
+  site = {.uop = uop, .generation = cache_.generation()};
+  const Block& block = cache_.Holding(uop);
+  const std::size_t index = block.IndexOf(uop);
+  const std::uint32_t first = block.marks[index].uop;
+  const std::uint32_t units = block.marks[index + 1].uop - first;
+  if (units > 2 || &block.uops[first] != uop) return;
+  const bool is_last = static_cast<std::int64_t>(index) + 1 == block.instruction_count();
+  const auto has_jump_at = [&](std::uint32_t at) {
+    return std::ranges::find(block.exits, at, &Exit::jump) != block.exits.end();
+  };
+  std::copy_n(uop, units, site.units.begin());
+  Uop& behind = site.units[units];
+  const auto put = [&](Kind kind, Handler handler, const Uop* operand) {
+    site.kind = kind;
+    behind = Uop{.handler = handler};
+    site.units[units + 1] = std::bit_cast<Uop>(Pointer<const Uop>{operand});
+  };
+  if (units == 2 && has_jump_at(first + 1)) {
+    put(Kind::kJump, handlers_.jumped, uop + 1);
+    auto jump = std::bit_cast<Jump>(site.units[1]);
+    jump.target = &behind;
+    site.units[1] = std::bit_cast<Uop>(jump);
+  } else if (!is_last) {
+    put(Kind::kPlain, handlers_.behind, uop + units);
+  } else if (has_jump_at(first + units + 1)) {
+    // The block runs on. What counts its own instructions is a REP, whose iterations are judged one
+    // by one.
+    if (uop[units].d != 0) put(Kind::kPlain, handlers_.behind, uop + units);
+  } else {
+    put(Kind::kComputed, handlers_.behind, uop + units);
+  }
+}
+
+const Uop* Aside::Begin(const Uop* uop) {
+  if (sites_ == nullptr) sites_ = std::make_unique<std::array<Site, kSites>>();
+  Site& site = (*sites_)[IndexOf(uop)];
+  if (site.uop != uop || site.generation != cache_.generation()) Study(uop, site);
+  return site.kind != Kind::kNever ? Enter(site) : nullptr;
+}
+
+void Aside::TakeBudget() {
+  budget_ = core_.budget;
+  core_.budget = kNoBudget;
+  leave_ = core_.leave.handler;
+  core_.leave.handler = handlers_.left;
+  has_budget_ = true;
+}
+
+void Aside::End() {
+  loans_.TakeBack();
+  if (original_ == nullptr) return;
+  if (core_.uop == copy_) core_.uop = original_;
+  original_ = nullptr;
+  if (!has_budget_) return;
+  has_budget_ = false;
+  core_.budget = budget_ - (kNoBudget - core_.budget);
+  core_.leave.handler = leave_;
+}
+
+const Uop* Aside::Left() {
+  End();
+  if (core_.leave_kind != LeaveKind::kNextBlock || core_.budget < 0) return &core_.leave;
+  const JumpCacheEntry& entry = core_.jump_cache[JumpCacheIndex(core_.rip)];
+  return entry.rip == core_.rip ? entry.target : &core_.lookup;
+}
+
+}  // namespace glovebox::engine

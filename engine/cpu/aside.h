@@ -1,0 +1,150 @@
+// How an instruction runs that touches a watched page but nothing that is watched: from a copy of
+// its units, with the page accessible for it alone, and a uop behind it that takes that back and
+// goes on. Dispatch is not left, so what lies beside a watched variable stays usable.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "engine/base/types.h"
+#include "engine/cpu/block_cache.h"
+#include "engine/cpu/core_state.h"
+#include "engine/cpu/uop.h"
+#include "engine/memory/page_flags.h"
+#include "engine/memory/watch.h"
+
+namespace glovebox::engine {
+
+// Flags that pages have for a moment only.
+class FlagLoans {
+ public:
+  explicit FlagLoans(std::uint8_t* flags) : flags_(flags) {}
+  void Lend(std::uint64_t page, PageFlag flag);
+  // The first one.
+  [[gnu::always_inline]] void LendFirst(std::uint64_t page, PageFlag flag) {
+    loans_[0] = {page, static_cast<std::uint8_t>(~flag)};
+    count_ = 1;
+    flags_[page] |= flag;
+  }
+  [[gnu::always_inline]] void TakeBack() {
+    for (std::size_t i = 0; i < count_; ++i) flags_[loans_[i].page] &= loans_[i].keeps;
+    count_ = 0;
+  }
+
+ private:
+  struct Loan {
+    std::uint64_t page = 0;
+    std::uint8_t keeps = 0;
+  };
+  std::uint8_t* const flags_;
+  std::array<Loan, 8> loans_;
+  std::size_t count_ = 0;
+};
+
+class Aside {
+ public:
+  // Of the uops that come behind a copy: each goes on where its function says.
+  struct Handlers {
+    Handler behind;  // Behind
+    Handler jumped;  // Jumped
+    Handler left;    // Left
+  };
+  Aside(const BlockCache& cache, CoreState& core, std::uint8_t* flags, const Handlers& handlers)
+      : cache_(cache), core_(core), handlers_(handlers), loans_(flags) {}
+
+  // What is watched lies in here; before each run, since it changes between runs.
+  void SetWatched(GuestAddr begin, GuestAddr end) {
+    begin_ = begin;
+    end_ = end;
+  }
+  // The copy to go on with, where nothing has to be found out any more. Null: look closer.
+  [[gnu::always_inline]] const Uop* TryAgain() {
+    const CoreState::Miss& miss = core_.miss;
+    if (sites_ == nullptr || original_ != nullptr || core_.out_of_place.original != nullptr ||
+        miss.address >= core_.window_bytes) {
+      return nullptr;
+    }
+    const bool writes = miss.access == Access::kWrite;
+    const std::uint64_t page = miss.address >> kPageShift;
+    const GuestAddr end = miss.address + miss.size_bytes;
+    const bool is_held = (core_.flags[page] & (writes ? kHeldPlain : kHeldReadable)) != 0;
+    if (!is_held || (end - 1) >> kPageShift != page || (miss.address < end_ && end > begin_))
+      return nullptr;
+    Site& site = (*sites_)[IndexOf(miss.uop)];
+    if (site.uop != miss.uop || site.generation != cache_.generation() ||
+        site.kind == Kind::kNever) {
+      return nullptr;
+    }
+    loans_.LendFirst(page, writes ? kPlain : kReadable);
+    return Enter(site);
+  }
+  // Likewise, of a uop that may be met for the first time. Null: it must not run so.
+  const Uop* Begin(const Uop* uop);
+  FlagLoans& loans() { return loans_; }
+  // Null: nothing runs aside.
+  const Uop* original() const { return original_; }
+  // Takes back whatever was lent, also to an instruction that runs out of place.
+  void End();
+
+  [[gnu::always_inline]] const Uop* Behind(const Uop* next) {
+    loans_.TakeBack();
+    original_ = nullptr;
+    return next;
+  }
+  // The exit that was copied leads where the block's own does by now.
+  [[gnu::always_inline]] const Uop* Jumped(const Uop* jump) {
+    return Behind(std::bit_cast<Jump>(*jump).target);
+  }
+  // An exit that computes its target had no budget, so it has left.
+  const Uop* Left();
+
+ private:
+  // Host work, in units of a simple instruction.
+  static constexpr std::int64_t kWork = 8;
+  enum class Kind : std::uint8_t {
+    kNever,
+    kPlain,     // what comes next lies behind it
+    kJump,      // its second unit is a Jump
+    kComputed,  // an exit that computes its target
+  };
+  // What was found out about a uop that touches watched pages: true as long as no block goes.
+  struct Site {
+    const Uop* uop = nullptr;
+    std::uint64_t generation = 0;
+    Kind kind = Kind::kNever;
+    std::array<Uop, 4> units{};
+  };
+  static std::size_t IndexOf(const Uop* uop) {
+    return (reinterpret_cast<std::uintptr_t>(uop) / sizeof(Uop)) % kSites;
+  }
+  void Study(const Uop* uop, Site& site) const;
+  [[gnu::always_inline]] const Uop* Enter(Site& site) {
+    original_ = site.uop;
+    copy_ = site.units.data();
+    core_.budget -= kWork;
+    core_.penalty += kWork;
+    if (site.kind == Kind::kComputed) [[unlikely]]
+      TakeBudget();
+    return copy_;
+  }
+  void TakeBudget();
+
+  static constexpr std::size_t kSites = 256;
+  const BlockCache& cache_;
+  CoreState& core_;
+  const Handlers handlers_;
+  FlagLoans loans_;
+  GuestAddr begin_ = 0;
+  GuestAddr end_ = 0;
+  const Uop* original_ = nullptr;
+  const Uop* copy_ = nullptr;
+  bool has_budget_ = false;  // the budget is kept here
+  std::int64_t budget_ = 0;
+  Handler leave_ = nullptr;
+  std::unique_ptr<std::array<Site, kSites>> sites_;  // once something is watched
+};
+
+}  // namespace glovebox::engine

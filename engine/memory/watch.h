@@ -1,0 +1,35 @@
+// Bytes of guest memory that a debugger wants to hear of when they are touched.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/types.h"
+
+namespace glovebox::engine {
+
+enum class WatchKind : std::uint8_t { kWrite, kRead, kAccess };
+
+struct Watch {
+  WatchKind kind = WatchKind::kWrite;
+  GuestAddr address = 0;
+  std::uint64_t size_bytes = 0;
+  friend bool operator==(const Watch&, const Watch&) = default;
+};
+
+// Flags of a page with a watchpoint, in place of kReadable and kPlain (page_flags.h): the access
+// may be done, once it has been judged. Apart from those, since no handler looks at them.
+enum HeldFlag : std::uint8_t {
+  kHeldReadable = 1 << 5,
+  kHeldPlain = 1 << 6,
+};
+
+// An access that a watchpoint was waiting for.
+struct WatchHit {
+  WatchKind kind = WatchKind::kWrite;
+  GuestAddr address = 0;  // the first byte of the access that it covers
+  // It writes, and the watchpoint wants to hear of what reads: it counts where the instruction
+  // does both.
+  bool if_it_reads = false;
+};
+
+}  // namespace glovebox::engine

@@ -1,0 +1,273 @@
+// Breakpoints and watchpoints: where they stop, and that nothing else of a run changes by them.
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <vector>
+
+#include "tests/unit/engine/isa/x86/machine.h"
+
+namespace glovebox::engine::x86 {
+namespace {
+
+using Kind = DebugStop::Kind;
+
+// Runs until something is met for a debugger; empty: until a system call.
+std::optional<DebugStop> RunOn(Machine& machine, std::uint64_t slice = 1'000'000) {
+  while (true) {
+    const Stop stop = machine.cpu->Run(slice);
+    if (const auto met = machine.cpu->TakeDebugStop()) return met;
+    if (stop.kind == StopKind::kYield || stop.kind == StopKind::kBudget) continue;
+    EXPECT_EQ(stop.kind, StopKind::kSyscall);
+    return std::nullopt;
+  }
+}
+
+void Watch(Machine& machine, WatchKind kind, GuestAddr address, std::uint64_t size_bytes) {
+  machine.memory->SetWatches({{kind, address, size_bytes}});
+}
+
+// inc rax; dec rcx; jnz to the start; syscall
+void CountingLoop(Machine& machine, std::uint64_t rounds) {
+  machine.Code({0x48, 0xff, 0xc0, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0x0f, 0x05});
+  machine.cpu->SetGpr(kRcx, rounds);
+}
+constexpr GuestAddr kDec = kCode + 3;
+
+TEST(Breakpoint, StopsBeforeItsInstructionEachTimeAtTheExactCount) {
+  for (const std::uint64_t slice : {1, 2, 3, 7, 64, 1'000'000}) {
+    Machine machine;
+    CountingLoop(machine, 5);
+    machine.cpu->SetBreakpoint(kDec);
+    for (std::uint64_t round = 1; round <= 5; ++round) {
+      const auto met = RunOn(machine, slice);
+      ASSERT_TRUE(met) << slice;
+      EXPECT_EQ(met->kind, Kind::kBreakpoint);
+      EXPECT_EQ(machine.cpu->rip(), kDec);
+      EXPECT_EQ(machine[kRax], round);
+      EXPECT_EQ(machine.cpu->icount(), 3 * (round - 1) + 1);
+      machine.cpu->PassBreakpoint();
+    }
+    EXPECT_FALSE(RunOn(machine, slice));
+    EXPECT_EQ(machine.cpu->icount(), 16u);
+  }
+}
+
+TEST(Breakpoint, StopsAgainWhereARunBeginsUnlessItIsPassed) {
+  Machine machine;
+  CountingLoop(machine, 1);
+  machine.cpu->SetBreakpoint(kCode);
+  EXPECT_TRUE(RunOn(machine));
+  EXPECT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->icount(), 0u);
+  machine.cpu->PassBreakpoint();
+  EXPECT_FALSE(RunOn(machine));
+}
+
+TEST(Breakpoint, ComesAndGoesInCodeThatHasRunBefore) {
+  Machine machine;
+  CountingLoop(machine, 1000);
+  machine.Run(300);
+  machine.cpu->SetBreakpoint(kDec);
+  EXPECT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.Peek<std::uint8_t>(kDec), 0x48);  // the guest's own byte
+  machine.cpu->ClearBreakpoint(kDec);
+  EXPECT_FALSE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->icount(), 3001u);
+}
+
+TEST(Breakpoint, ShowsFlagsThatTheInstructionBehindItWouldOverwrite) {
+  Machine machine;
+  // cmp eax, eax; add ebx, 1 (a breakpoint here); syscall
+  machine.Code({0x39, 0xc0, 0x83, 0xc3, 0x01, 0x0f, 0x05});
+  machine.Run(2);
+  machine.cpu->SetRip(kCode);
+  machine.cpu->SetGpr(kRbx, 0);
+  machine.cpu->SetBreakpoint(kCode + 2);
+  EXPECT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->Get().rflags & kStatusFlags, kZf | kPf);
+}
+
+TEST(Breakpoint, InsideAnInstructionIsNeverMet) {
+  Machine machine;
+  CountingLoop(machine, 3);
+  machine.cpu->SetBreakpoint(kDec + 1);
+  EXPECT_FALSE(RunOn(machine));
+}
+
+TEST(Watchpoint, TellsOfAWriteBehindItAndOfNoNeighbour) {
+  Machine machine;
+  // mov [rdi], al; mov [rdi+1], ax; mov [rdi+3], al; syscall
+  machine.Code({0x88, 0x07, 0x66, 0x89, 0x47, 0x01, 0x88, 0x47, 0x03, 0x0f, 0x05});
+  machine.cpu->SetGpr(kRdi, kData + 100);
+  machine.cpu->SetGpr(kRax, 0x5566);
+  Watch(machine, WatchKind::kWrite, kData + 102, 1);
+  const auto met = RunOn(machine);
+  ASSERT_TRUE(met);
+  EXPECT_EQ(met->kind, Kind::kWatchpoint);
+  EXPECT_EQ(met->hit.kind, WatchKind::kWrite);
+  EXPECT_EQ(met->hit.address, kData + 102);
+  EXPECT_EQ(machine.cpu->rip(), kCode + 6);
+  EXPECT_EQ(machine.cpu->icount(), 2u);
+  EXPECT_EQ(machine.Peek<std::uint8_t>(kData + 102), 0x55);
+  EXPECT_FALSE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->icount(), 4u);
+}
+
+TEST(Watchpoint, OfReadsTellsOfLoadsAndOfWhatReadsAndWrites) {
+  Machine machine;
+  // mov [rdi], eax; add [rdi], eax; mov ebx, [rdi]; syscall
+  machine.Code({0x89, 0x07, 0x01, 0x07, 0x8b, 0x1f, 0x0f, 0x05});
+  machine.cpu->SetGpr(kRdi, kData);
+  Watch(machine, WatchKind::kRead, kData, 4);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->rip(), kCode + 4);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->rip(), kCode + 6);
+  EXPECT_FALSE(RunOn(machine));
+}
+
+TEST(Watchpoint, OfAccessesTellsOfBoth) {
+  Machine machine;
+  machine.Code({0x89, 0x07, 0x8b, 0x1f, 0x0f, 0x05});
+  machine.cpu->SetGpr(kRdi, kData);
+  Watch(machine, WatchKind::kAccess, kData + 3, 1);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->rip(), kCode + 2);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->rip(), kCode + 4);
+  EXPECT_FALSE(RunOn(machine));
+}
+
+TEST(Watchpoint, SeesAnAccessThatStraddlesIntoItsPage) {
+  Machine machine;
+  machine.Code({0x48, 0x89, 0x07, 0x0f, 0x05});  // mov [rdi], rax
+  machine.cpu->SetGpr(kRdi, kData + kPageSize - 4);
+  Watch(machine, WatchKind::kWrite, kData + kPageSize + 3, 1);
+  const auto met = RunOn(machine);
+  ASSERT_TRUE(met);
+  EXPECT_EQ(met->hit.address, kData + kPageSize + 3);
+}
+
+TEST(Watchpoint, SeesTheWholeWidthOfAVector) {
+  Machine machine;
+  machine.Code({0xc5, 0xfe, 0x7f, 0x07, 0x0f, 0x05});  // vmovdqu [rdi], ymm0
+  machine.cpu->SetGpr(kRdi, kData);
+  Watch(machine, WatchKind::kWrite, kData + 31, 1);
+  EXPECT_TRUE(RunOn(machine));
+  machine.cpu->SetRip(kCode);
+  Watch(machine, WatchKind::kWrite, kData + 32, 1);
+  EXPECT_FALSE(RunOn(machine));
+}
+
+TEST(Watchpoint, StopsARepeatedStoreAtItsIteration) {
+  Machine machine;
+  machine.Code({0xf3, 0xaa, 0x0f, 0x05});  // rep stosb
+  machine.cpu->SetGpr(kRdi, kData);
+  machine.cpu->SetGpr(kRcx, 100);
+  machine.cpu->SetGpr(kRax, 7);
+  Watch(machine, WatchKind::kWrite, kData + 40, 2);
+  for (const std::uint64_t at : {40u, 41u}) {
+    const auto met = RunOn(machine);
+    ASSERT_TRUE(met);
+    EXPECT_EQ(met->hit.address, kData + at);
+    EXPECT_EQ(machine[kRdi], kData + at + 1);
+    EXPECT_EQ(machine.cpu->icount(), at + 1);
+  }
+  EXPECT_FALSE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->icount(), 101u);
+}
+
+TEST(Watchpoint, SeesWhatCallsPush) {
+  Machine machine;
+  machine.Code({0xe8, 0x00, 0x00, 0x00, 0x00, 0x0f, 0x05});  // call to the next instruction
+  Watch(machine, WatchKind::kWrite, machine[kRsp] - 8, 8);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->rip(), kCode + 5);
+  EXPECT_EQ(machine.cpu->icount(), 1u);
+  EXPECT_FALSE(RunOn(machine));
+}
+
+TEST(Watchpoint, SeesTheStoreOfCodeThatChangesItself) {
+  Machine machine;
+  // mov byte [rip+0], 0x90: overwrites the instruction behind it (inc eax's first byte)
+  machine.Code({0xc6, 0x05, 0x00, 0x00, 0x00, 0x00, 0x90, 0x90, 0x90, 0x0f, 0x05});
+  Watch(machine, WatchKind::kWrite, kCode + 7, 1);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine.cpu->rip(), kCode + 7);
+  EXPECT_FALSE(RunOn(machine));
+}
+
+// Stores, loads, calls, returns, pushes and read-modify-writes beside a watched byte.
+void BusyLoop(Machine& machine) {
+  machine.Code({0x48, 0x89, 0x0f,              // 00 mov [rdi], rcx
+                0x48, 0x01, 0x4f, 0x08,        // 03 add [rdi+8], rcx
+                0x53,                          // 07 push rbx
+                0xe8, 0x0a, 0x00, 0x00, 0x00,  // 08 call 0x17
+                0x5b,                          // 0d pop rbx
+                0xff, 0xd6,                    // 0e call rsi
+                0x48, 0xff, 0xc9,              // 10 dec rcx
+                0x75, 0xeb,                    // 13 jnz 0
+                0x0f, 0x05,                    // 15 syscall
+                0x48, 0x03, 0x47, 0x08,        // 17 add rax, [rdi+8]
+                0x48, 0x85, 0xc0,              // 1b test rax, rax
+                0xc3});                        // 1e ret
+  machine.cpu->SetGpr(kRcx, 2000);
+  machine.cpu->SetGpr(kRsi, kCode + 0x17);
+  machine.cpu->SetGpr(kRdi, kStackTop - 2048);
+}
+
+TEST(Watchpoint, ChangesNothingOfAProgramThatIsBusyBesideIt) {
+  Machine plain;
+  BusyLoop(plain);
+  EXPECT_EQ(plain.Run().kind, StopKind::kSyscall);
+  for (const WatchKind kind : {WatchKind::kWrite, WatchKind::kRead, WatchKind::kAccess}) {
+    for (const std::uint64_t slice : {13, 1000, 1'000'000}) {
+      Machine watched;
+      BusyLoop(watched);
+      Watch(watched, kind, kStackTop - 1024, 8);
+      EXPECT_FALSE(RunOn(watched, slice));
+      EXPECT_EQ(watched.cpu->icount(), plain.cpu->icount());
+      EXPECT_EQ(watched[kRax], plain[kRax]);
+      EXPECT_EQ(watched.cpu->Get().rflags, plain.cpu->Get().rflags);
+      EXPECT_EQ(watched.meter.used_bytes(), plain.meter.used_bytes());
+    }
+  }
+}
+
+TEST(Watchpoint, ThatIsGoneLeavesThePageAsItWas) {
+  Machine machine;
+  BusyLoop(machine);
+  machine.Run(100);
+  std::vector<std::uint8_t> before(machine.memory->flags(), machine.memory->flags() + 0x40);
+  Watch(machine, WatchKind::kAccess, kStackTop - 1024, 8);
+  EXPECT_NE(machine.memory->flags()[(kStackTop - 1024) >> kPageShift],
+            before[(kStackTop - 1024) >> kPageShift]);
+  machine.memory->SetWatches({});
+  EXPECT_EQ(std::vector<std::uint8_t>(machine.memory->flags(), machine.memory->flags() + 0x40),
+            before);
+}
+
+TEST(Watchpoint, TellsOfCopies) {
+  Machine machine;
+  Watch(machine, WatchKind::kWrite, kData + 10, 1);
+  const std::vector<std::byte> bytes(20);
+  machine.memory->CopyOut(kData + 11, bytes);
+  EXPECT_FALSE(machine.memory->TakeCopyHit());
+  machine.memory->CopyOut(kData, bytes);
+  const auto hit = machine.memory->TakeCopyHit();
+  ASSERT_TRUE(hit);
+  EXPECT_EQ(hit->address, kData + 10);
+  EXPECT_FALSE(machine.memory->TakeCopyHit());
+}
+
+TEST(Inspect, ShowsMemoryWithoutTouchingIt) {
+  Machine machine;
+  const std::uint64_t used = machine.meter.used_bytes();
+  std::vector<std::byte> bytes(3 * kPageSize);
+  EXPECT_EQ(machine.memory->Inspect(bytes, kData + 2 * kPageSize), 2 * kPageSize);
+  EXPECT_EQ(machine.meter.used_bytes(), used);
+  EXPECT_EQ(machine.memory->flags()[kData >> kPageShift], 0);
+}
+
+}  // namespace
+}  // namespace glovebox::engine::x86
