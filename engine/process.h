@@ -19,6 +19,9 @@
 
 namespace glovebox::engine {
 
+class BoxDebugger;
+class DebugHost;
+
 // In characters.
 struct TerminalSize {
   std::uint16_t rows = 24;
@@ -130,6 +133,7 @@ enum class RunState : std::uint8_t {
   kRunning,        // the slice is used up; call again
   kWaitsForInput,  // stdin's next bytes are not there yet; nothing moves until they are. With live
                    // input: every task waits, and nothing but an input from outside can end that
+  kStopped,        // a debugger holds it (AttachDebugger): nothing moves until it lets go
   kWaitsForClock,  // with real_clock: every task waits, and WakeTime() says until when
   kEnded,
 };
@@ -168,6 +172,9 @@ class Box {
   virtual Nanoseconds WakeTime() const = 0;
   // With a terminal: SIGWINCH to the foreground.
   virtual Result<void, Error> InjectResize(const TerminalSize& size) = 0;
+
+  // For debuggers: see engine/debug.h. Once; `debug_host` outlives the box.
+  virtual BoxDebugger& AttachDebugger(DebugHost& debug_host) = 0;
 
   // Ends Run soon. Async-signal-safe.
   virtual void Nudge() = 0;

@@ -6,6 +6,7 @@
 #include "engine/base/host_cpu.h"
 #include "engine/linux/call.h"
 #include "engine/linux/deadlock.h"
+#include "engine/linux/debugger.h"
 #include "engine/linux/deliver.h"
 #include "engine/linux/exec.h"
 #include "engine/linux/exit.h"
@@ -31,6 +32,7 @@ class LinuxBox final : public Box {
  public:
   LinuxBox(const BoxSpec& spec, WorldValues world, TreeSource& tree, BoxHost& host)
       : kernel_(spec, std::move(world), tree, host),
+        tree_(tree),
         first_(kernel_.processes().AddProcess(kernel_, nullptr)) {
     kernel_.scheduler.Add(*first_);
   }
@@ -86,6 +88,12 @@ class LinuxBox final : public Box {
     return kernel_.icount();
   }
 
+  BoxDebugger& AttachDebugger(DebugHost& debug_host) override {
+    if (!debugger_) debugger_ = std::make_unique<Debugger>(kernel_, tree_, debug_host);
+    kernel_.debugger = debugger_.get();
+    return *debugger_;
+  }
+
   void Nudge() override {
     kernel_.Nudge();
     if (x86::Vcpu* cpu = running_.load(std::memory_order_relaxed)) cpu->Nudge();
@@ -116,13 +124,19 @@ class LinuxBox final : public Box {
     if (!started_) Start();
     Scheduler& scheduler = kernel_.scheduler;
     while (!kernel_.ended() && !kernel_.failure()) {
+      if (debugger_ && debugger_->halted()) return RunState::kStopped;
       kernel_.processes().Bury();
       scheduler.WakeDue(kernel_.Now());
       FireTimers();
-      Task* const task = scheduler.Pick();
+      Task* const task = debugger_ ? debugger_->Pick() : scheduler.Pick();
       if (task == nullptr) {
+        if (debugger_ && debugger_->HoldsBack()) {
+          if (!IdleBesideHeld()) return RunState::kStopped;
+          continue;
+        }
         if (!CanWake()) {
           if (live_ && live_->open()) return RunState::kWaitsForInput;
+          if (debugger_ && debugger_->TellDeadlock()) continue;
           EndAsDeadlock();
           break;
         }
@@ -137,6 +151,7 @@ class LinuxBox final : public Box {
         turn_end_ = kernel_.icount() + scheduler.TurnLength();
         ++step_;
       }
+      if (task->debug && !debugger_->GoesOn(*task)) continue;
       if (task->tracing && !GoesOn(*task)) continue;
       if (task->call) {
         if (At() >= until) return RunState::kRunning;
@@ -144,6 +159,7 @@ class LinuxBox final : public Box {
         Account(*task, Share::kSystem);
         if (progress == CallProgress::kWaitsForInput) return RunState::kWaitsForInput;
         if (progress == CallProgress::kMoreToDo) return RunState::kRunning;
+        if (progress == CallProgress::kHalted) continue;
         ++step_;
         continue;
       }
@@ -151,6 +167,7 @@ class LinuxBox final : public Box {
         DeliverSignals(*task);
       CheckMemoryLimit(*task);
       if (kernel_.ended() || scheduler.current() != task) continue;
+      if (task->debug && task->debug->stopped) continue;
       if (kernel_.icount() >= kernel_.spec.limits[LimitId::kInstructions]) {
         kernel_.EndByLimit(LimitId::kInstructions);
         break;
@@ -163,8 +180,12 @@ class LinuxBox final : public Box {
       const Stop stop = RunCpu(*task, until.icount);
       Account(*task, Share::kUser);
       Serve(*task, stop);
+      if (debugger_) debugger_->AfterRun(*task);
     }
-    return kernel_.ended() ? RunState::kEnded : RunState::kRunning;
+    if (!kernel_.ended()) return RunState::kRunning;
+    // By a limit, say: what is left of it is gone.
+    if (debugger_) debugger_->NoteBoxEnd({.code = 0, .signal = kSIGKILL});
+    return RunState::kEnded;
   }
 
   // The host's clock is asked behind some instructions or some short turns: each would be a large
@@ -200,6 +221,16 @@ class LinuxBox final : public Box {
   void Idle() {
     kernel_.JumpTo(NextWake());
     ++step_;
+  }
+
+  // Some are held back by a debugger, and the others wait: time goes on for these. False: they wait
+  // for something else.
+  bool IdleBesideHeld() {
+    const Nanoseconds next = debugger_->NextWake();
+    if (next == kNever || kernel_.spec.real_clock) return false;
+    kernel_.JumpTo(next);
+    ++step_;
+    return true;
   }
 
   void EndAsDeadlock() {
@@ -340,7 +371,7 @@ class LinuxBox final : public Box {
     running_.store(&cpu, std::memory_order_relaxed);
     const bool steps = ptrace::IsTraced(task) && task.tracing->mode == ResumeMode::kStep;
     if (task.tracing) task.tracing->original = -1;
-    Stop stop = steps ? cpu.Step() : cpu.Run(budget);
+    Stop stop = steps ? cpu.Step() : debugger_ ? debugger_->RunCpu(task, budget) : cpu.Run(budget);
     running_.store(nullptr, std::memory_order_relaxed);
     const Icount retired = cpu.icount() - before;
     kernel_.SetIcount(now + retired);
@@ -377,9 +408,11 @@ class LinuxBox final : public Box {
   }
 
   Kernel kernel_;
+  TreeSource& tree_;
   const std::shared_ptr<Task> first_;  // of the process whose end is the box'
   std::shared_ptr<tty::PtsDirectory> pts_;
-  std::unique_ptr<LiveInput> live_;  // of a box that has it
+  std::unique_ptr<Debugger> debugger_;  // once somebody has asked for it
+  std::unique_ptr<LiveInput> live_;     // of a box that has it
   bool started_ = false;
   std::uint64_t step_ = 0;  // see Moment
   std::uint64_t turn_ = 0;  // of the scheduler, to which turn_end_ belongs

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/linux/debugger.h"
 #include "engine/linux/deliver.h"
 #include "engine/linux/exit.h"
 #include "engine/linux/return_page.h"
@@ -88,6 +89,7 @@ void Finish(Task& task, const SyscallResult& result) {
   }
   task.call.reset();
   if (task.tracing) ptrace::ReportExit(task);
+  if (task.debug) task.kernel.debugger->NoteReturn(task);
 }
 
 // As Interrupt, for who is traced: what becomes of the call is settled once its tracer has seen
@@ -242,8 +244,34 @@ void BeginCall(Task& task, SyscallEntry entry) {
   if (is_fast && !EnterFast(task, entry)) return;
   const Convention& convention = kConventions[static_cast<std::size_t>(AbiOf(entry))];
   const std::uint64_t number = task.cpu().gpr(x86::kRax) & convention.mask;
+  if (task.debug && task.kernel.debugger->StopsAtEntry(task, entry, number)) return;
   if (task.tracing && ptrace::ReportEntry(task, entry, number)) return;
   StartCall(task, entry, number);
+}
+
+void GoOnWithCall(Task& task, SyscallEntry entry) {
+  const Convention& convention = kConventions[static_cast<std::size_t>(AbiOf(entry))];
+  // The debugger may have chosen another call, or none.
+  const auto number = static_cast<std::uint64_t>(task.tracing->original) & convention.mask;
+  if (number == convention.mask) {
+    if (task.debug) task.kernel.debugger->NoteReturn(task);
+    return;
+  }
+  if (ptrace::ReportEntry(task, entry, number)) return;
+  StartCall(task, entry, number);
+}
+
+// Once more, to see what it waits for: a handler that still blocks has done nothing.
+void AbandonCall(Task& task) {
+  const SyscallResult result = Serve(task);
+  if (result.kind() == SyscallResult::Kind::kBlocked) {
+    task.kernel.scheduler.Wake(task);
+    InterruptTraced(task, result.block());
+  } else if (result.kind() != SyscallResult::Kind::kAgain) {
+    Finish(task, result);
+  } else {
+    Finish(task, static_cast<std::int64_t>(task.call->progress));
+  }
 }
 
 void ResumeEntry(Task& task) {
@@ -269,6 +297,10 @@ CallProgress AdvanceCall(Task& task) {
       break;
   }
   if (task.kernel.ended() || task.kernel.failure()) return CallProgress::kDone;
+  if (result.block().on_signal != OnSignal::kNothing && task.debug) {
+    task.signals.DiscardIgnored();
+    if (task.kernel.debugger->StopsForSignal(task)) return CallProgress::kHalted;
+  }
   if (result.block().on_signal != OnSignal::kNothing && ptrace::IsTraced(task)) {
     if (ptrace::HasAttention(task)) {
       InterruptTraced(task, result.block());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/linux/debugger.h"
 #include "engine/linux/exit.h"
 #include "engine/linux/signal_frame.h"
 #include "engine/linux/syscalls/describe.h"
@@ -145,15 +146,18 @@ void StopByDefault(Task& task) {
                        DefaultActionOf(signal) == DefaultAction::kStop;
     if (!stops) return;
     Record(task, *task.TakeSignal(~task.signals.blocked()));
+    if (task.debug) task.kernel.debugger->NoteTaken(task, signal);
     if (Stops(task, signal)) StopProcess(task.process, signal);
   }
 }
 
 void DeliverSignals(Task& task) {
   while (!HasEnded(task) && !task.scheduling.stopped) {
+    if (task.debug && task.kernel.debugger->StopsForSignal(task)) return;
     const auto info =
         task.tracing ? ptrace::TakeSignal(task) : task.TakeSignal(~task.signals.blocked());
     if (!info) break;
+    if (task.debug) task.kernel.debugger->NoteTaken(task, info->signal);
     const Sigaction action = task.signals.action(info->signal);
     if (action.handler == kHandlerIgnore) continue;
     Record(task, *info);
@@ -171,8 +175,9 @@ void DeliverSignals(Task& task) {
       // force_sigsegv.
       if (info->signal == kSIGSEGV) task.signals.handlers().Set(kSIGSEGV, Sigaction{});
       task.signals.Force(SenderInfo(kSIGSEGV, kSiKernel, 0, 0));
-    } else if (task.tracing) {
-      ptrace::ReportHandler(task);
+    } else {
+      if (task.tracing) ptrace::ReportHandler(task);
+      if (task.debug) task.kernel.debugger->NoteHandler(task);
     }
   }
   if (HasEnded(task) || ptrace::InStop(task)) return;

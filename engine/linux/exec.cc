@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/isa/x86/cpuid.h"
+#include "engine/linux/debugger.h"
 #include "engine/linux/exit.h"
 #include "engine/linux/return_page.h"
 #include "engine/loader/elf.h"
@@ -224,6 +225,7 @@ void Enter(Task& task, std::unique_ptr<Program> program) {
   program->cpu_holder = &task;
   task.command = program->command;
   task.kernel.futexes.HandleDeathOf(task);
+  if (task.debug && task.program) task.kernel.debugger->NoteExec(task, *program);
   task.program = std::move(program);
   task.kernel.scheduler.WakeAll(&task);  // a parent that called vfork(2)
   task.process.has_executed = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/linux/debugger.h"
 #include "engine/linux/futex.h"
 #include "engine/linux/ipc/ipc.h"
 #include "engine/linux/process_table.h"
@@ -117,6 +118,7 @@ void GiveAwayChildren(Process& process) {
 }
 
 void EndBox(Kernel& kernel, const ExitStatus& status) {
+  if (kernel.debugger != nullptr) kernel.debugger->NoteBoxEnd(status);
   Termination termination;
   termination.kind = status.signal != 0 ? Termination::Kind::kSignaled : Termination::Kind::kExited;
   termination.code = status.signal != 0 ? status.signal : status.code;
@@ -144,6 +146,7 @@ void AnnounceEnd(Process& process) {
 void BecomeZombie(Process& process) {
   Kernel& kernel = process.kernel;
   process.ended = true;
+  if (kernel.debugger != nullptr) kernel.debugger->NoteProcessEnd(process, process.status);
   kernel.services()->file_event(&process, kPollIn);  // pidfd_open(2)
   process.timers.RemoveAll();
   process.timers.cpu_limit().Cancel();
@@ -163,6 +166,7 @@ void BecomeZombie(Process& process) {
 void LetGo(Task& thread, const ExitStatus& status) {
   Process& process = thread.process;
   std::erase(process.threads, &thread);
+  if (thread.debug) thread.kernel.debugger->NoteThreadEnd(thread, status);
   const bool waited_for =
       ptrace::IsTraced(thread) && !WaitsForNobody(thread.tracing->tracer->process);
   if (!waited_for) {

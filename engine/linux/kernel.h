@@ -27,6 +27,7 @@
 
 namespace glovebox::engine {
 
+class Debugger;
 class Process;
 class SignalHandlers;
 class ProcessTable;
@@ -100,6 +101,8 @@ class Kernel {
   const std::map<std::string_view, std::uint64_t>& absent() const { return absent_; }
   // The name of a number that no row of the table has; lives as long as the box.
   std::string_view NameUnknown(abi::AbiId abi, std::uint64_t number);
+
+  Debugger* debugger = nullptr;  // null: the box has none
 
   BoxHost& host() { return host_; }
   const std::shared_ptr<VfsServices>& services() const { return services_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 #include <vector>
 
 #include "engine/linux/task.h"
@@ -28,13 +29,31 @@ void Scheduler::Remove(Task& task) {
 
 Task* Scheduler::PickNext() {
   if (ready_.empty()) return nullptr;
-  const auto next =
-      ready_.begin() +
-      static_cast<std::ptrdiff_t>(policy_ == Policy::kChaos ? random_.Below(ready_.size()) : 0);
+  BeginTurn(ready_.begin() + static_cast<std::ptrdiff_t>(
+                                 policy_ == Policy::kChaos ? random_.Below(ready_.size()) : 0));
+  return current_;
+}
+
+void Scheduler::BeginTurn(std::deque<Task*>::iterator next) {
   current_ = *next;
   ready_.erase(next);
   ++turn_;
   turn_length_ = DrawLength();
+}
+
+Task* Scheduler::PickAllowed(bool (*allowed)(const Task&), bool* deviates) {
+  if (current_ != nullptr && allowed(*current_)) return current_;
+  const auto is_allowed = [allowed](const Task* task) { return allowed(*task); };
+  const auto found = std::ranges::find_if(ready_, is_allowed);
+  if (found == ready_.end()) return nullptr;
+  const bool as_ever =
+      current_ == nullptr && (policy_ == Policy::kChaos ? std::ranges::all_of(ready_, is_allowed)
+                                                        : found == ready_.begin());
+  if (as_ever) return Pick();
+  *deviates = true;
+  Task* const put_off = std::exchange(current_, nullptr);
+  BeginTurn(found);
+  if (put_off != nullptr) ready_.push_front(put_off);
   return current_;
 }
 

@@ -50,6 +50,9 @@ class Scheduler {
 
   // The task whose turn it is; null where none is ready.
   Task* Pick() { return current_ != nullptr ? current_ : PickNext(); }
+  // As Pick, among those that are allowed to run. `deviates`: it is somebody else than whose turn
+  // it was, who keeps his place.
+  Task* PickAllowed(bool (*allowed)(const Task&), bool* deviates);
   Task* current() const { return current_; }
   bool HasOthers() const { return !ready_.empty(); }
   // The current task gives up the rest of its turn.
@@ -82,6 +85,7 @@ class Scheduler {
  private:
   Task* PickNext();
   std::uint64_t DrawLength();
+  void BeginTurn(std::deque<Task*>::iterator next);
   void Unqueue(Task& task);
   void ForgetWait(Task& task);
 

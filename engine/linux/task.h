@@ -26,6 +26,7 @@
 
 namespace glovebox::engine {
 
+struct Debugged;
 struct SeccompFilter;
 struct SyscallRow;
 
@@ -91,6 +92,7 @@ class Task {
   LastTrap last_trap;
   std::optional<CallInFlight> call;
   std::unique_ptr<Tracing> tracing;  // null: nobody has ever traced it
+  std::shared_ptr<Debugged> debug;   // null: no debugger looks at it
   Scheduling scheduling;
   FutexWait futex;             // what it waits for
   x86::ThreadContext context;  // while another task has the CPU of its address space

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/linux/debugger.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/syscalls/event_handlers.h"
 #include "engine/linux/syscalls/handlers.h"
@@ -147,6 +148,7 @@ SyscallResult AwaitVfork(Task& task) {
   if (child == nullptr || child->program != task.program) {
     const bool told = std::exchange(task.call->total, 1).has_value();
     const auto number = static_cast<std::uint64_t>(tid);
+    if (!told && task.debug) task.kernel.debugger->NoteVforkDone(task);
     if (!told && ptrace::StopForEvent(task, TraceEventId::kVforkDone, number))
       return SyscallResult::Again();
     return static_cast<std::int64_t>(tid);
@@ -240,6 +242,11 @@ SyscallResult Clone(Task& task, Request request) {
   ptrace::InheritTracer(task, *child, is_event || has(kClonePtrace));
   task.kernel.scheduler.Add(*child);
   task.call->progress = child->tid;
+  if (task.debug) {
+    const bool is_vfork = event == TraceEventId::kVfork;
+    task.kernel.debugger->NoteClone(task, *child,
+                                    is_vfork ? DebugEvent::Kind::kVfork : DebugEvent::Kind::kFork);
+  }
   if (is_event && ptrace::StopForEvent(task, event, child->tid)) return SyscallResult::Again();
   return finish();
 }

@@ -1,0 +1,222 @@
+// What a debugger can do with a box: stand its threads still, look at them, change them, and hear
+// of what happens. Box::AttachDebugger makes it; without one nothing of it costs anything.
+//
+// Looking leaves no trace: the box goes on as if it had never stood still (output, icount,
+// schedule, trace hash). Each change is told to the host, with its moment, and marks the box as
+// altered.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/errno.h"
+#include "engine/base/result.h"
+#include "engine/base/types.h"
+#include "engine/isa/x86/vcpu.h"
+#include "engine/linux/abi/x86_64.h"
+#include "engine/memory/address_space.h"
+#include "engine/memory/watch.h"
+
+namespace glovebox::engine {
+
+// Numbers as the guest has them.
+struct ThreadId {
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  friend auto operator<=>(const ThreadId&, const ThreadId&) = default;
+};
+
+struct DebugEvent {
+  enum class Kind : std::uint8_t {
+    kSignal,         // `signal` is about to be delivered
+    kStepped,        // the step that was asked for is done
+    kBreakpoint,     // at `address`, whose instruction has not run
+    kWatchpoint,     // `watch`, first byte `address`; the instruction or the call is done
+    kFork,           // `other` is the first thread of the child, which stands still
+    kVfork,          // likewise
+    kVforkDone,      // the child has another program, or is gone
+    kExec,           // `path`; at the first instruction of the new program
+    kThreadCreated,  // this is the new thread, before its first instruction
+    kSyscallEntry,   // `syscall`
+    kSyscallReturn,
+    kInterrupted,  // Interrupt, Halt or Attach
+    kDeadlock,     // every thread of the box waits, and nothing can end that
+    // Nobody stands still for these.
+    kThreadExited,     // `code`
+    kProcessExited,    // `code`
+    kProcessSignaled,  // `signal`
+  };
+  Kind kind = Kind::kInterrupted;
+  ThreadId thread{};
+  int signal = 0;
+  int code = 0;
+  GuestAddr address = 0;
+  WatchKind watch = WatchKind::kWrite;
+  ThreadId other{};
+  std::uint64_t syscall = 0;
+  std::string path{};
+};
+
+// Which events stop a thread and are told.
+struct DebugInterest {
+  bool fork = false;
+  bool vfork = false;
+  bool exec = false;
+  bool threads = false;
+};
+
+struct DebugResume {
+  enum class How : std::uint8_t { kContinue, kStep, kStepRange };
+  ThreadId thread{};
+  How how = How::kContinue;
+  // What is delivered first; 0: the signal that it stopped for is dropped.
+  int signal = 0;
+  GuestAddr range_begin = 0;  // kStepRange: one step, and on while rip is in here
+  GuestAddr range_end = 0;
+};
+
+// Something that a debugger did, and that the box' later life depends on.
+struct DebugChange {
+  enum class Kind : std::uint8_t {
+    kMemory,     // `bytes` at `address` of the process
+    kRegisters,  // `bytes` as WriteRegisters has them, of the set `number`
+    kSignal,     // `number` instead of what was about to be delivered
+    kSiginfo,    // `bytes`
+    kSchedule,   // somebody else ran than whose turn it was
+    kKill,
+  };
+  Kind kind = Kind::kMemory;
+  ThreadId thread{};
+  GuestAddr address = 0;
+  std::uint64_t number = 0;
+  std::vector<std::byte> bytes{};
+};
+
+// The state at a hit of a breakpoint. Valid during the call that it is given to.
+struct DebugHit {
+  ThreadId thread{};
+  GuestAddr address = 0;
+  const x86::Vcpu& cpu;
+  const AddressSpace& memory;
+};
+
+// Called within Box::Run and the methods of BoxDebugger. They call nothing of the box.
+class DebugHost {
+ public:
+  virtual ~DebugHost() = default;
+  // True: stop and tell. False: the instruction runs and nobody hears of it.
+  virtual bool OnBreakpoint(const DebugHit& hit) = 0;
+  virtual void OnChange(const DebugChange& change) = 0;
+};
+
+// Sets of registers in the forms that ptrace(2) has for them.
+enum class DebugRegisterSet : std::uint8_t {
+  kGeneral,  // user_regs_struct of the thread's ABI
+  kXstate,   // the XSAVE area, in the standard format: kXsaveBytes
+};
+
+// A file of the box, for reading. May outlive neither the box nor its debugger.
+class DebugFile {
+ public:
+  virtual ~DebugFile() = default;
+  // 0 at the end.
+  virtual Result<std::size_t, Errno> Read(std::uint64_t offset, std::span<std::byte> out) = 0;
+  virtual Result<abi::x86_64::Stat, Errno> Status() = 0;
+  // Of a symbolic link.
+  virtual Result<std::string, Errno> Target() = 0;
+};
+
+// Threads: the box's. Errors are those that ptrace(2) would give: ESRCH for no such thread, or one
+// of a process that is not debugged.
+class BoxDebugger {
+ public:
+  virtual ~BoxDebugger() = default;
+
+  // --- who is debugged ---
+
+  // The processes of the box, by number; zombies are not among them.
+  struct ProcessRow {
+    std::uint32_t pid = 0, parent = 0, uid = 0, gid = 0;
+    bool debugged = false;
+    bool is_i386 = false;
+    std::string executable;
+    std::vector<std::string> arguments;
+    std::vector<std::uint32_t> threads;  // in the order of their making
+  };
+  virtual std::vector<ProcessRow> Processes() const = 0;
+  struct ThreadRow {
+    ThreadId thread;
+    std::string name;
+    bool stopped = true;
+  };
+  virtual std::vector<ThreadRow> Threads() const = 0;
+  // The process (0: the box' first one) is debugged from now on, and its threads stand still: an
+  // event kInterrupted. Before the first Run: it will stand at its first instruction.
+  virtual Result<void, Errno> Attach(std::uint32_t pid) = 0;
+  // It goes on as if nobody had ever looked, `signal` first.
+  virtual Result<void, Errno> Detach(std::uint32_t pid, int signal) = 0;
+  virtual Result<void, Errno> Kill(std::uint32_t pid) = 0;
+
+  // --- going on and standing still ---
+
+  // All-stop (the default): the first event halts every debugged thread, and with them the box.
+  virtual void SetNonStop(bool on) = 0;
+  virtual Result<void, Errno> Resume(std::span<const DebugResume> actions) = 0;
+  // Stands everything still now. False: nothing runs.
+  virtual bool Interrupt() = 0;
+  virtual Result<void, Errno> Halt(ThreadId thread) = 0;
+  // The next thing that happened; to be asked for after each Run. All-stop: one for each Resume,
+  // and the ends of threads and processes.
+  virtual std::optional<DebugEvent> TakeEvent() = 0;
+  // Does anything debugged run?
+  virtual bool Runs() const = 0;
+  virtual void SetInterest(const DebugInterest& interest) = 0;
+  // Signals that are delivered without a stop.
+  virtual void SetPassed(std::set<int> signals) = 0;
+  // Calls of the process that stop at entry and return; nullopt: none; empty: all.
+  virtual Result<void, Errno> CatchCalls(std::uint32_t pid,
+                                         std::optional<std::set<std::uint64_t>> numbers) = 0;
+
+  // --- breakpoints and watchpoints: a fork's child has its parent's, exec ends them ---
+
+  virtual Result<void, Errno> SetBreakpoint(std::uint32_t pid, GuestAddr address) = 0;
+  virtual Result<void, Errno> ClearBreakpoint(std::uint32_t pid, GuestAddr address) = 0;
+  virtual Result<void, Errno> SetWatches(std::uint32_t pid, std::vector<Watch> watches) = 0;
+
+  // --- state; only of threads that stand still: EBUSY ---
+
+  virtual Result<std::vector<std::byte>, Errno> ReadRegisters(ThreadId thread,
+                                                              DebugRegisterSet set) = 0;
+  virtual Result<void, Errno> WriteRegisters(ThreadId thread, DebugRegisterSet set,
+                                             std::span<const std::byte> bytes) = 0;
+  virtual Result<GuestAddr, Errno> ThreadPointer(ThreadId thread) = 0;
+  // siginfo_t of what it stopped for. ENODATA: it did not.
+  virtual Result<std::vector<std::byte>, Errno> ReadSiginfo(ThreadId thread) = 0;
+  virtual Result<void, Errno> WriteSiginfo(ThreadId thread, std::span<const std::byte> bytes) = 0;
+
+  // Bytes copied; EFAULT where there are none.
+  virtual Result<std::size_t, Errno> ReadMemory(std::uint32_t pid, GuestAddr address,
+                                                std::span<std::byte> out) = 0;
+  // All or nothing, whatever the guest may write. EFAULT, ENOMEM.
+  virtual Result<void, Errno> WriteMemory(std::uint32_t pid, GuestAddr address,
+                                          std::span<const std::byte> bytes) = 0;
+  virtual Result<std::vector<Mapping>, Errno> Mappings(std::uint32_t pid) = 0;
+  virtual Result<GuestAddr, Errno> AddressEnd(std::uint32_t pid) = 0;
+  virtual Result<std::vector<std::byte>, Errno> AuxiliaryVector(std::uint32_t pid) = 0;
+
+  // A file of the root, or of /proc. What the guest has written there does not show, but for the
+  // programs that run.
+  virtual Result<std::shared_ptr<DebugFile>, Errno> OpenFile(const std::string& path,
+                                                             bool follow_last) = 0;
+
+  // Has a debugger changed anything?
+  virtual bool altered() const = 0;
+};
+
+}  // namespace glovebox::engine
