@@ -15,7 +15,9 @@ inline constexpr std::size_t kMaxOutputBytes = std::size_t{64} << 10;  // of one
 inline constexpr std::size_t kMaxInputBytes = std::size_t{64} << 10;   // of one InputReply
 
 inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 10;  // on their way to a worker
-inline constexpr std::uint32_t kMaxTerminalSide = 65535;             // struct winsize
+inline constexpr std::size_t kMaxDebugBytes = std::size_t{64}
+                                              << 10;      // of one DebugInput or DebugOutput
+inline constexpr std::uint32_t kMaxTerminalSide = 65535;  // struct winsize
 
 // Of one job: a guest that sleeps for a millisecond at a time gets a quarter of an hour.
 inline constexpr std::uint64_t kMaxClockRecords = 1'000'000;

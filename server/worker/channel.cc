@@ -80,6 +80,7 @@ void Channel::Sort(wire::ToWorker message) {
     case wire::ToWorker::kCancel:
     case wire::ToWorker::kLive:
     case wire::ToWorker::kResize:
+    case wire::ToWorker::kDebug:
       controls_.push_back(std::move(message));
       return;
     case wire::ToWorker::kInput:

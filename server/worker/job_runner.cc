@@ -17,6 +17,7 @@
 #include "server/channel/clean_text.h"
 #include "server/worker/box_doors.h"
 #include "server/worker/channel_tree.h"
+#include "server/worker/debug_link.h"
 
 namespace glovebox::worker {
 namespace {
@@ -129,6 +130,7 @@ class Run {
         tree_(channel),
         wall_limit_ms_(job.limits().contains("wall") ? job.limits().at("wall") : 0),
         is_live_(job.live_input()),
+        waits_for_debugger_(job.waits_for_debugger()),
         has_clock_(job.real_clock()),
         replay_(job.journal().begin(), job.journal().end()) {
     UpdateHold();
@@ -139,12 +141,18 @@ class Run {
     auto made = make_box(spec, tree_, doors_);
     if (!made) return SetFailure(made.error(), ended);
     box_ = std::move(*made);
+    debug_.emplace(channel_, *box_, spec.limits, waits_for_debugger_);
     SetClock();
     while (!channel_.closed()) {
       const auto state = box_->Run(NextStop());
       if (!state) return SetFailure(state.error(), ended);
+      debug_->AfterRun(*state);
       if (*state == RunState::kEnded) return SetEnd(ended);
       doors_.EndSlice(*box_);
+      if (*state == RunState::kStopped) {
+        if (!StandStill(ended)) return;
+        continue;
+      }
       const bool replayed = Replay(*state);
       if (diverged_) return SetFailure(*diverged_, ended);
       const bool waits = *state != RunState::kRunning;
@@ -158,12 +166,31 @@ class Run {
         channel_.Receive(wait, MillisecondsToWake(*state));
         while (auto control = channel_.TakeControl()) {
           if (control->has_cancel()) return SetCancelled(control->cancel(), ended);
+          if (control->has_debug()) wait = false;  // it may want the box to stand still
           TakeLive(*control);
         }
         if (InjectLive(waits) || InjectClock(*state)) wait = false;
         if (too_many_times_) return SetFailure(*too_many_times_, ended);
       } while (wait && !channel_.closed());
     }
+  }
+
+  // Until the debugger lets something go, or has left. What is typed, and signals, wait with the
+  // box. False: the job is over.
+  bool StandStill(wire::Ended* ended) {
+    const std::uint64_t since = has_clock_ ? HostNs() : 0;
+    doors_.Drain();
+    channel_.Flush();
+    channel_.Receive(/*wait=*/true);
+    while (auto control = channel_.TakeControl()) {
+      if (control->has_cancel()) {
+        SetCancelled(control->cancel(), ended);
+        return false;
+      }
+      TakeLive(*control);
+    }
+    if (has_clock_) clock_zero_ns_ += HostNs() - since;
+    return true;
   }
 
   void SetFailure(const Error& error, wire::Ended* ended) {
@@ -300,6 +327,7 @@ class Run {
   void UpdateHold() { doors_.HoldReads(!replay_.empty() && replay_.front().while_waiting()); }
 
   void TakeLive(const wire::ToWorker& message) {
+    if (message.has_debug()) return debug_->Take(message.debug());
     if (message.has_live()) {
       typed_ += message.live().data();
       end_typed_ = end_typed_ || message.live().end();
@@ -403,6 +431,7 @@ class Run {
   ChannelTree tree_;
   std::uint64_t wall_limit_ms_;
   const bool is_live_;
+  const bool waits_for_debugger_;
   const bool has_clock_;
   std::deque<wire::JournalRecord> replay_;
   std::optional<engine::Moment> last_moment_;  // while replaying
@@ -415,6 +444,7 @@ class Run {
   std::uint64_t clock_records_ = 0;
   std::optional<Error> too_many_times_;
   std::unique_ptr<engine::Box> box_;
+  std::optional<DebugLink> debug_;
   std::optional<Error> diverged_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <span>
 
 #include "engine/process.h"
@@ -22,6 +23,8 @@ class DeafBox : public Box {
   Result<void, Error> InjectResize(const TerminalSize&) override {
     return Fail(ErrorCode::kFailedPrecondition, "NOT_LIVE", "the box has no terminal");
   }
+  // No test lets a debugger come to it.
+  BoxDebugger& AttachDebugger(DebugHost&) override { std::abort(); }
 };
 
 }  // namespace glovebox::engine

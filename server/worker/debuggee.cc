@@ -1,0 +1,558 @@
+#include "server/worker/debuggee.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "server/worker/debuggee_registers.h"
+
+namespace glovebox::worker {
+namespace {
+
+using engine::DebugEvent;
+using engine::Errno;
+using gdbstub::Architecture;
+using gdbstub::BreakpointKind;
+using gdbstub::Refuse;
+using gdbstub::StopReason;
+
+constexpr int kTrap = 5, kInterrupt = 2;
+
+template <typename T>
+gdbstub::Answer<T> AnswerOf(Result<T, Errno> result) {
+  if (!result) return Refuse(result.error());
+  if constexpr (!std::is_void_v<T>) {
+    return std::move(*result);
+  } else {
+    return {};
+  }
+}
+
+engine::ThreadId IdOf(const gdbstub::ThreadRef& thread) { return {thread.pid, thread.tid}; }
+gdbstub::ThreadRef RefOf(const engine::ThreadId& thread) { return {thread.pid, thread.tid}; }
+
+struct ReasonRow {
+  DebugEvent::Kind kind;
+  StopReason reason;
+};
+constexpr ReasonRow kReasons[] = {
+    {DebugEvent::Kind::kSignal, StopReason::kSignal},
+    {DebugEvent::Kind::kStepped, StopReason::kSignal},
+    {DebugEvent::Kind::kBreakpoint, StopReason::kSoftwareBreakpoint},
+    {DebugEvent::Kind::kWatchpoint, StopReason::kWatchWrite},
+    {DebugEvent::Kind::kFork, StopReason::kFork},
+    {DebugEvent::Kind::kVfork, StopReason::kVfork},
+    {DebugEvent::Kind::kVforkDone, StopReason::kVforkDone},
+    {DebugEvent::Kind::kExec, StopReason::kExec},
+    {DebugEvent::Kind::kThreadCreated, StopReason::kThreadCreated},
+    {DebugEvent::Kind::kSyscallEntry, StopReason::kSyscallEntry},
+    {DebugEvent::Kind::kSyscallReturn, StopReason::kSyscallReturn},
+    {DebugEvent::Kind::kInterrupted, StopReason::kSignal},
+    {DebugEvent::Kind::kDeadlock, StopReason::kSignal},
+    {DebugEvent::Kind::kThreadExited, StopReason::kThreadExited},
+    {DebugEvent::Kind::kProcessExited, StopReason::kProcessExited},
+    {DebugEvent::Kind::kProcessSignaled, StopReason::kProcessSignaled},
+};
+
+struct WatchRow {
+  gdbstub::WatchKind stub;
+  engine::WatchKind engine;
+  StopReason reason;
+};
+constexpr WatchRow kWatches[] = {
+    {gdbstub::WatchKind::kWrite, engine::WatchKind::kWrite, StopReason::kWatchWrite},
+    {gdbstub::WatchKind::kRead, engine::WatchKind::kRead, StopReason::kWatchRead},
+    {gdbstub::WatchKind::kAccess, engine::WatchKind::kAccess, StopReason::kWatchAccess},
+};
+engine::WatchKind KindOf(gdbstub::WatchKind kind) {
+  return std::ranges::find(kWatches, kind, &WatchRow::stub)->engine;
+}
+
+// The state at a hit, as conditions and commands ask for it.
+class View final : public gdbstub::HitView {
+ public:
+  explicit View(const engine::DebugHit& hit) : hit_(hit) {}
+  gdbstub::ThreadRef thread() const override { return RefOf(hit_.thread); }
+  std::uint64_t Register(gdbstub::RegisterNumber number) override {
+    const bool is_64bit = hit_.cpu.mode() == engine::x86::CpuMode::kLong64;
+    return RegisterOf(is_64bit ? Architecture::kAmd64 : Architecture::kI386, number, hit_.cpu);
+  }
+  bool Read(engine::GuestAddr address, std::span<std::byte> out) override {
+    return hit_.memory.Inspect(out, address) == out.size();
+  }
+
+ private:
+  const engine::DebugHit& hit_;
+};
+
+}  // namespace
+
+BoxDebuggee::BoxDebuggee(engine::Box& box, const engine::LimitValues& limits)
+    : box_(box), limits_(limits), debugger_(box.AttachDebugger(*this)) {}
+
+// --- from the owner ---
+
+bool BoxDebuggee::Begin() {
+  constexpr std::uint32_t kFirst = 0;
+  return debugger_.Attach(kFirst).has_value();
+}
+
+void BoxDebuggee::TakeInitialStop() {
+  initial_stop_.reset();
+  if (const auto event = debugger_.TakeEvent()) initial_stop_ = Translate(*event);
+}
+
+void BoxDebuggee::Pump() {
+  while (listener_ != nullptr) {
+    const auto event = debugger_.TakeEvent();
+    if (!event) return;
+    listener_->OnStop(Translate(*event));
+  }
+}
+
+void BoxDebuggee::LetGo() {
+  listener_ = nullptr;
+  for (const auto& row : debugger_.Processes()) {
+    if (row.debugged) static_cast<void>(Detach(row.pid, 0));
+  }
+}
+
+gdbstub::StopEvent BoxDebuggee::Translate(const DebugEvent& event) {
+  gdbstub::StopEvent out;
+  out.thread = RefOf(event.thread);
+  out.reason = std::ranges::find(kReasons, event.kind, &ReasonRow::kind)->reason;
+  out.signal = event.signal;
+  out.code = event.code;
+  out.address = event.address;
+  out.other = RefOf(event.other);
+  out.syscall = event.syscall;
+  out.path = event.path;
+  switch (event.kind) {
+    case DebugEvent::Kind::kStepped:
+      out.signal = kTrap;
+      break;
+    case DebugEvent::Kind::kInterrupted:
+      out.signal = std::exchange(interrupted_, false) ? kInterrupt : 0;
+      break;
+    case DebugEvent::Kind::kBreakpoint:
+      if (processes_[event.thread.pid].breakpoints[event.address].told ==
+          BreakpointKind::kHardware) {
+        out.reason = StopReason::kHardwareBreakpoint;
+      }
+      break;
+    case DebugEvent::Kind::kWatchpoint:
+      out.reason = std::ranges::find(kWatches, event.watch, &WatchRow::engine)->reason;
+      break;
+    case DebugEvent::Kind::kFork:
+    case DebugEvent::Kind::kVfork:
+      processes_[event.other.pid] = processes_[event.thread.pid];
+      break;
+    case DebugEvent::Kind::kExec:
+    case DebugEvent::Kind::kProcessExited:
+    case DebugEvent::Kind::kProcessSignaled:
+      processes_.erase(event.thread.pid);
+      break;
+    default:
+      break;
+  }
+  return out;
+}
+
+bool BoxDebuggee::OnBreakpoint(const engine::DebugHit& hit) {
+  Here& here = processes_[hit.thread.pid].breakpoints[hit.address];
+  View view(hit);
+  bool stops = false;
+  for (const auto& [kind, action] : here.kinds) {
+    if (action && !action->OnHit(view)) continue;
+    here.told = kind;
+    stops = true;
+  }
+  return stops;
+}
+
+void BoxDebuggee::OnChange(const engine::DebugChange& change) { ++changes_[change.kind]; }
+
+// --- who is there ---
+
+std::optional<Architecture> BoxDebuggee::ArchitectureOf(std::uint32_t pid) const {
+  for (const auto& row : debugger_.Processes()) {
+    if (row.pid == pid) return row.is_i386 ? Architecture::kI386 : Architecture::kAmd64;
+  }
+  return std::nullopt;
+}
+
+std::vector<gdbstub::ProcessInfo> BoxDebuggee::Processes() {
+  std::vector<gdbstub::ProcessInfo> out;
+  for (const auto& row : debugger_.Processes()) {
+    if (!row.debugged) continue;
+    out.push_back({.pid = row.pid,
+                   .parent = row.parent,
+                   .uid = row.uid,
+                   .gid = row.gid,
+                   .architecture = row.is_i386 ? Architecture::kI386 : Architecture::kAmd64,
+                   .executable = row.executable});
+  }
+  return out;
+}
+
+std::vector<gdbstub::ThreadInfo> BoxDebuggee::Threads() {
+  std::vector<gdbstub::ThreadInfo> out;
+  for (const auto& row : debugger_.Threads())
+    out.push_back({RefOf(row.thread), row.name, !row.stopped});
+  return out;
+}
+
+std::vector<gdbstub::OsProcess> BoxDebuggee::AllProcesses() {
+  std::vector<gdbstub::OsProcess> out;
+  for (const auto& row : debugger_.Processes()) {
+    gdbstub::OsProcess process{.pid = row.pid,
+                               .parent = row.parent,
+                               .uid = row.uid,
+                               .user = row.uid == 0 ? "root" : std::to_string(row.uid),
+                               .command = {},
+                               .threads = row.threads};
+    for (const std::string& argument : row.arguments)
+      process.command += (process.command.empty() ? "" : " ") + argument;
+    out.push_back(std::move(process));
+  }
+  return out;
+}
+
+// --- state ---
+
+gdbstub::Answer<std::size_t> BoxDebuggee::ReadMemory(std::uint32_t pid, GuestAddr address,
+                                                     std::span<std::byte> out) {
+  return AnswerOf(debugger_.ReadMemory(pid, address, out));
+}
+
+gdbstub::Answer<void> BoxDebuggee::WriteMemory(std::uint32_t pid, GuestAddr address,
+                                               std::span<const std::byte> in) {
+  return AnswerOf(debugger_.WriteMemory(pid, address, in));
+}
+
+gdbstub::Answer<void> BoxDebuggee::ReadRegisters(ThreadRef thread, std::span<std::byte> out) {
+  const auto architecture = ArchitectureOf(thread.pid);
+  auto general = debugger_.ReadRegisters(IdOf(thread), engine::DebugRegisterSet::kGeneral);
+  if (!general) return Refuse(general.error());
+  auto xstate = debugger_.ReadRegisters(IdOf(thread), engine::DebugRegisterSet::kXstate);
+  if (!xstate || !architecture) return Refuse(engine::kESRCH);
+  FillRegisters(*architecture, {std::move(*general), std::move(*xstate)}, out);
+  return {};
+}
+
+gdbstub::Answer<void> BoxDebuggee::WriteRegister(ThreadRef thread, gdbstub::RegisterNumber number,
+                                                 std::span<const std::byte> value) {
+  const auto architecture = ArchitectureOf(thread.pid);
+  if (!architecture) return Refuse(engine::kESRCH);
+  const auto set = SetOf(*architecture, number);
+  if (!set) return Refuse(engine::kEINVAL, "there is no such register");
+  auto image = debugger_.ReadRegisters(IdOf(thread), *set);
+  if (!image) return Refuse(image.error());
+  RegisterImages images;
+  images.Of(*set) = std::move(*image);
+  PutRegister(*architecture, number, value, images);
+  return AnswerOf(debugger_.WriteRegisters(IdOf(thread), *set, images.Of(*set)));
+}
+
+gdbstub::Answer<engine::GuestAddr> BoxDebuggee::ThreadPointer(ThreadRef thread) {
+  return AnswerOf(debugger_.ThreadPointer(IdOf(thread)));
+}
+
+// --- going on and standing still ---
+
+gdbstub::Answer<void> BoxDebuggee::Resume(std::span<const gdbstub::ResumeAction> actions) {
+  std::vector<engine::DebugResume> resumes;
+  for (const gdbstub::ResumeAction& action : actions) {
+    using How = engine::DebugResume::How;
+    const How how = action.kind == gdbstub::ResumeKind::kContinue ? How::kContinue
+                    : action.kind == gdbstub::ResumeKind::kStep   ? How::kStep
+                                                                  : How::kStepRange;
+    resumes.push_back(
+        {IdOf(action.thread), how, action.signal, action.range_begin, action.range_end});
+  }
+  return AnswerOf(debugger_.Resume(resumes));
+}
+
+void BoxDebuggee::Interrupt() { interrupted_ = debugger_.Interrupt() || interrupted_; }
+
+gdbstub::Answer<void> BoxDebuggee::Halt(ThreadRef thread) {
+  return AnswerOf(debugger_.Halt(IdOf(thread)));
+}
+
+gdbstub::Answer<void> BoxDebuggee::SetNonStop(bool on) {
+  debugger_.SetNonStop(on);
+  return {};
+}
+
+void BoxDebuggee::PassSignals(std::span<const int> signals) {
+  debugger_.SetPassed({signals.begin(), signals.end()});
+}
+
+gdbstub::Answer<void> BoxDebuggee::Detach(std::uint32_t pid, int signal) {
+  processes_.erase(pid);
+  return AnswerOf(debugger_.Detach(pid, signal));
+}
+
+gdbstub::Answer<void> BoxDebuggee::Kill(std::uint32_t pid) {
+  processes_.erase(pid);
+  return AnswerOf(debugger_.Kill(pid));
+}
+
+// --- breakpoints, watchpoints, events ---
+
+gdbstub::Answer<void> BoxDebuggee::Insert(std::uint32_t pid, BreakpointKind kind, GuestAddr address,
+                                          Action action) {
+  const auto set = debugger_.SetBreakpoint(pid, address);
+  if (!set) return Refuse(set.error());
+  processes_[pid].breakpoints[address].kinds[kind] = std::move(action);
+  return {};
+}
+
+gdbstub::Answer<void> BoxDebuggee::Remove(std::uint32_t pid, BreakpointKind kind,
+                                          GuestAddr address) {
+  auto& breakpoints = processes_[pid].breakpoints;
+  const auto at = breakpoints.find(address);
+  if (at == breakpoints.end() || at->second.kinds.erase(kind) == 0) return Refuse(engine::kENOENT);
+  if (!at->second.kinds.empty()) return {};
+  breakpoints.erase(at);
+  return AnswerOf(debugger_.ClearBreakpoint(pid, address));
+}
+
+gdbstub::Answer<void> BoxDebuggee::Insert(std::uint32_t pid, gdbstub::WatchKind kind,
+                                          GuestAddr address, std::uint64_t length) {
+  auto& watches = processes_[pid].watches;
+  watches.push_back({KindOf(kind), address, length});
+  return AnswerOf(debugger_.SetWatches(pid, watches));
+}
+
+gdbstub::Answer<void> BoxDebuggee::Remove(std::uint32_t pid, gdbstub::WatchKind kind,
+                                          GuestAddr address, std::uint64_t length) {
+  auto& watches = processes_[pid].watches;
+  const auto found = std::ranges::find(watches, engine::Watch{KindOf(kind), address, length});
+  if (found == watches.end()) return Refuse(engine::kENOENT);
+  watches.erase(found);
+  return AnswerOf(debugger_.SetWatches(pid, watches));
+}
+
+// --- files ---
+
+namespace {
+
+constexpr std::uint32_t kAccessMode = 3;
+constexpr std::size_t kMaxOpenFiles = 256;
+
+Result<gdbstub::FileStatus, Errno> StatusFrom(const Result<engine::abi::x86_64::Stat, Errno>& got) {
+  if (!got) return std::unexpected(got.error());
+  const engine::abi::x86_64::Stat& stat = *got;
+  gdbstub::FileStatus out;
+  out.device = stat.device;
+  out.inode = stat.inode;
+  out.links = stat.links;
+  out.rdevice = stat.special_device;
+  out.size = static_cast<std::uint64_t>(stat.size);
+  out.block_size = static_cast<std::uint64_t>(stat.block_size);
+  out.blocks = static_cast<std::uint64_t>(stat.blocks);
+  out.mode = stat.mode;
+  out.uid = stat.uid;
+  out.gid = stat.gid;
+  out.accessed = stat.accessed.seconds;
+  out.modified = stat.modified.seconds;
+  out.changed = stat.changed.seconds;
+  return out;
+}
+
+}  // namespace
+
+Result<int, Errno> BoxDebuggee::Open(std::uint32_t, std::string_view path, std::uint32_t flags,
+                                     std::uint32_t) {
+  if ((flags & kAccessMode) != 0) return std::unexpected(engine::kEROFS);
+  if (files_.size() >= kMaxOpenFiles) return std::unexpected(engine::kEMFILE);
+  auto file = debugger_.OpenFile(std::string(path), /*follow_last=*/true);
+  if (!file) return std::unexpected(file.error());
+  files_[next_file_] = std::move(*file);
+  return next_file_++;
+}
+
+Result<void, Errno> BoxDebuggee::Close(int handle) {
+  if (files_.erase(handle) == 0) return std::unexpected(engine::kEBADF);
+  return {};
+}
+
+Result<std::size_t, Errno> BoxDebuggee::Read(int handle, std::uint64_t offset,
+                                             std::span<std::byte> out) {
+  const auto file = files_.find(handle);
+  if (file == files_.end()) return std::unexpected(engine::kEBADF);
+  return file->second->Read(offset, out);
+}
+
+Result<std::size_t, Errno> BoxDebuggee::Write(int, std::uint64_t, std::span<const std::byte>) {
+  return std::unexpected(engine::kEBADF);
+}
+
+Result<gdbstub::FileStatus, Errno> BoxDebuggee::Status(int handle) {
+  const auto file = files_.find(handle);
+  if (file == files_.end()) return std::unexpected(engine::kEBADF);
+  return StatusFrom(file->second->Status());
+}
+
+Result<gdbstub::FileStatus, Errno> BoxDebuggee::StatusOf(std::uint32_t, std::string_view path,
+                                                         bool follow_last_link) {
+  auto file = debugger_.OpenFile(std::string(path), follow_last_link);
+  if (!file) return std::unexpected(file.error());
+  return StatusFrom((*file)->Status());
+}
+
+Result<std::string, Errno> BoxDebuggee::ReadLink(std::uint32_t, std::string_view path) {
+  auto file = debugger_.OpenFile(std::string(path), /*follow_last=*/false);
+  if (!file) return std::unexpected(file.error());
+  return (*file)->Target();
+}
+
+Result<void, Errno> BoxDebuggee::Unlink(std::uint32_t, std::string_view) {
+  return std::unexpected(engine::kEROFS);
+}
+
+gdbstub::Answer<void> BoxDebuggee::Launch(const gdbstub::LaunchRequest&) {
+  return Refuse(engine::kENOSYS, "a job is started with 'glovebox run --gdb', not by gdb's 'run'");
+}
+
+gdbstub::Answer<void> BoxDebuggee::Attach(std::uint32_t pid) {
+  return AnswerOf(debugger_.Attach(pid));
+}
+
+gdbstub::Answer<void> BoxDebuggee::Report(const gdbstub::EventSet& events) {
+  debugger_.SetInterest(
+      {.fork = events.fork, .vfork = events.vfork, .exec = events.exec, .threads = events.threads});
+  return {};
+}
+
+gdbstub::Answer<void> BoxDebuggee::Catch(std::uint32_t pid,
+                                         std::optional<std::vector<std::uint64_t>> numbers) {
+  std::optional<std::set<std::uint64_t>> wanted;
+  if (numbers) wanted.emplace(numbers->begin(), numbers->end());
+  return AnswerOf(debugger_.CatchCalls(pid, std::move(wanted)));
+}
+
+// --- what else is known ---
+
+gdbstub::Answer<std::vector<std::byte>> BoxDebuggee::Read(ThreadRef thread) {
+  return AnswerOf(debugger_.ReadSiginfo(IdOf(thread)));
+}
+
+gdbstub::Answer<void> BoxDebuggee::Write(ThreadRef thread, std::size_t offset,
+                                         std::span<const std::byte> bytes) {
+  auto info = debugger_.ReadSiginfo(IdOf(thread));
+  if (!info) return Refuse(info.error());
+  if (offset > info->size() || bytes.size() > info->size() - offset) return Refuse(engine::kEINVAL);
+  std::ranges::copy(bytes, info->begin() + static_cast<std::ptrdiff_t>(offset));
+  return AnswerOf(debugger_.WriteSiginfo(IdOf(thread), *info));
+}
+
+gdbstub::Answer<std::vector<std::byte>> BoxDebuggee::Read(std::uint32_t pid) {
+  return AnswerOf(debugger_.AuxiliaryVector(pid));
+}
+
+engine::GuestAddr BoxDebuggee::Limit(std::uint32_t pid) {
+  return debugger_.AddressEnd(pid).value_or(0);
+}
+
+gdbstub::Answer<gdbstub::MemoryRegion> BoxDebuggee::Find(std::uint32_t pid, GuestAddr address) {
+  const auto mappings = debugger_.Mappings(pid);
+  if (!mappings) return Refuse(mappings.error());
+  gdbstub::MemoryRegion region{.begin = 0, .end = Limit(pid), .name = {}};
+  if (address >= region.end) return Refuse(engine::kEFAULT);
+  for (const engine::Mapping& mapping : *mappings) {
+    if (mapping.end <= address) {
+      region.begin = std::max(region.begin, mapping.end);
+    } else if (mapping.start > address) {
+      region.end = std::min(region.end, mapping.start);
+    } else {
+      return gdbstub::MemoryRegion{.begin = mapping.start,
+                                   .end = mapping.end,
+                                   .mapped = true,
+                                   .readable = (mapping.protection & engine::kProtRead) != 0,
+                                   .writable = (mapping.protection & engine::kProtWrite) != 0,
+                                   .executable = (mapping.protection & engine::kProtExec) != 0,
+                                   .name = mapping.name};
+    }
+  }
+  return region;
+}
+
+namespace {
+
+struct Facts {
+  const engine::BoxReport& report;
+  const engine::LimitValues& limits;
+  const std::map<engine::DebugChange::Kind, std::uint64_t>& changes;
+};
+
+std::string TellIcount(const Facts& facts) {
+  return fmt::format("{} instructions have retired; virtual time {} ns; trace hash {}\n",
+                     facts.report.icount, facts.report.virtual_time, facts.report.trace_hash);
+}
+
+std::string TellLimits(const Facts& facts) {
+  std::string text;
+  for (const engine::LimitRow& row : engine::kLimits)
+    text += fmt::format("{:<14} {}\n", row.name, facts.limits[row.id]);
+  return text;
+}
+
+std::string TellCalls(const Facts& facts) {
+  std::string text = fmt::format("{} system calls\n", facts.report.syscall_count);
+  for (const auto& [name, count] : facts.report.absent_syscalls)
+    text += fmt::format("not served, ENOSYS: {} ({} times)\n", name, count);
+  return text;
+}
+
+std::string TellChanges(const Facts& facts) {
+  struct Row {
+    engine::DebugChange::Kind kind;
+    std::string_view name;
+  };
+  constexpr Row kRows[] = {{engine::DebugChange::Kind::kMemory, "writes to memory"},
+                           {engine::DebugChange::Kind::kRegisters, "writes to registers"},
+                           {engine::DebugChange::Kind::kSignal, "signals sent, changed or dropped"},
+                           {engine::DebugChange::Kind::kSiginfo, "writes to a siginfo"},
+                           {engine::DebugChange::Kind::kSchedule, "threads run out of turn"},
+                           {engine::DebugChange::Kind::kKill, "processes killed"}};
+  std::string text;
+  for (const Row& row : kRows) {
+    const auto count = facts.changes.find(row.kind);
+    if (count != facts.changes.end()) text += fmt::format("{}: {}\n", row.name, count->second);
+  }
+  return text.empty() ? "not altered: the job goes on as if nobody had looked\n" : text;
+}
+
+struct CommandRow {
+  std::string_view name;
+  std::string_view help;
+  std::string (*tell)(const Facts&);
+};
+constexpr CommandRow kCommands[] = {
+    {"icount", "where the box stands: instructions, virtual time, trace hash", &TellIcount},
+    {"limits", "the job's limits", &TellLimits},
+    {"syscalls", "how many system calls were made, and which are not served", &TellCalls},
+    {"altered", "what this debugger has changed", &TellChanges},
+};
+
+}  // namespace
+
+gdbstub::Answer<std::string> BoxDebuggee::Command(std::string_view text, ThreadRef) {
+  const engine::BoxReport report = box_.Report();
+  const Facts facts{report, limits_, changes_};
+  if (text == "help" || text.empty()) {
+    std::string help;
+    for (const CommandRow& row : kCommands)
+      help += fmt::format("monitor {:<10} {}\n", row.name, row.help);
+    return help;
+  }
+  for (const CommandRow& row : kCommands) {
+    if (row.name == text) return row.tell(facts);
+  }
+  return Refuse(engine::kEINVAL, fmt::format("no such command: {}; see monitor help", text));
+}
+
+}  // namespace glovebox::worker

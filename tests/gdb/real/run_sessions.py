@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Scripted sessions of the real gdb over boxgdb.
+
+usage: run_sessions.py BOXGDB BOXRUN WORK [SESSION...]
+
+A session is a file of gdb commands in sessions/. Comments of these forms say what it is about:
+  # program: NAME [gcc options]     of programs/; built natively, with -g
+  # arguments: ...                  of the program
+  # interrupt: REGEX                once gdb's output matches it, gdb gets a SIGINT; once for each such line
+  # expect: REGEX                   in gdb's output or the program's, in this order
+  # waits                           what the program reads never comes
+  # undisturbed                     output, instructions, virtual time and trace hash are those of a run without gdb
+  # altered                         the job counts as altered
+"""
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = pathlib.Path(__file__).parent
+TIMEOUT_SECONDS = 100
+
+
+def directives(text):
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r"# (\w+)(?:: ?(.*))?$", line)
+        if match:
+            found.setdefault(match[1], []).append(match[2] or "")
+    return found
+
+
+def build(work, spec):
+    name, *options = shlex.split(spec)
+    source = next((HERE / "programs").glob(name + ".*"))
+    target = work / re.sub(r"\W", "_", spec)
+    if not target.exists():
+        compiler = "g++" if source.suffix == ".cc" else "gcc"
+        subprocess.run([compiler, "-g", "-O0", "-pthread", *options, str(source), "-o", str(target)], check=True)
+    return target
+
+
+def libraries(program):
+    """--file options for what a dynamic program needs of the host."""
+    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True)
+    files = re.findall(r"(/\S+) \(0x", done.stdout)
+    return [part for file in files for part in ("--file", f"{os.path.realpath(file)}:{file}")]
+
+
+def is_running(report):
+    """Is there a boxgdb that is to write this report?"""
+    return subprocess.run(["pgrep", "-f", f"boxgdb .*--report {report} "], capture_output=True).returncode == 0
+
+
+def run_gdb(boxgdb, program, session, found, work):
+    report, output = work / (session.stem + ".json"), work / (session.stem + ".out")
+    for old in (report, output):
+        old.unlink(missing_ok=True)
+    arguments = shlex.split(" ".join(found.get("arguments", [])))
+    server = [boxgdb, "--report", str(report), "--output", str(output), *libraries(program), "--", str(program),
+              *arguments]
+    if "waits" in found:
+        fifo = work / "fifo"
+        fifo.unlink(missing_ok=True)
+        os.mkfifo(fifo)
+        server[1:1] = ["--input", str(fifo)]
+    command = ["gdb", "-nx", "-q", "-batch", "-ex", "set confirm off", "-ex", "set debuginfod enabled off",
+               "-ex", "set width 0", "-ex", "set breakpoint pending on", "-ex", f"file {program}",
+               "-ex", "set sysroot /", "-ex", "target extended-remote | " + shlex.join(server), "-x", str(session)]
+    gdb = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                           text=True, errors="replace")
+    killer = threading.Timer(TIMEOUT_SECONDS, gdb.kill)
+    killer.start()
+    wanted, text = list(found.get("interrupt", [])), ""
+    searched = 0
+    for line in gdb.stdout:
+        text += line
+        if wanted and re.search(wanted[0], text[searched:]):
+            wanted.pop(0)
+            searched = len(text)
+            gdb.send_signal(signal.SIGINT)
+    gdb.wait()
+    killer.cancel()
+    # What was let go runs to its end; its report comes last.
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not report.exists() and time.monotonic() < end and is_running(report):
+        time.sleep(0.02)
+    told = json.loads(report.read_text() or "{}") if report.exists() else {}
+    return text, output.read_text() if output.exists() else "", told
+
+
+def check(boxgdb, boxrun, work, session):
+    found = directives(session.read_text())
+    program = build(work, found["program"][0])
+    text, output, told = run_gdb(boxgdb, program, session, found, work)
+    problems, at = [], 0
+    for pattern in found.get("expect", []):
+        match = re.compile(pattern, re.MULTILINE).search(text + output, at)
+        if match:
+            at = match.end()
+        else:
+            problems.append(f"not found (in order): {pattern}")
+    if "undisturbed" in found:
+        plain = work / "plain.json"
+        arguments = shlex.split(" ".join(found.get("arguments", [])))
+        done = subprocess.run([boxrun, "--report", str(plain), *libraries(program), "--", str(program), *arguments],
+                              capture_output=True, text=True)
+        wanted = json.loads(plain.read_text())
+        for key in ("icount", "virtual_time_ns", "output_bytes", "peak_memory_bytes", "syscalls", "trace_hash"):
+            if told.get(key) != wanted[key]:
+                problems.append(f"{key}: {told.get(key)} with gdb, {wanted[key]} without")
+        if output != done.stdout:
+            problems.append(f"the program's output differs: {output!r} with gdb, {done.stdout!r} without")
+        if told.get("altered"):
+            problems.append("the job counts as altered")
+    if "altered" in found and not told.get("altered"):
+        problems.append("the job does not count as altered")
+    if problems:
+        print(f"--- {session.name}\n{text}\n--- its output\n{output}")
+    return problems
+
+
+def main():
+    boxgdb, boxrun, work = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    work.mkdir(parents=True, exist_ok=True)
+    names = sys.argv[4:]
+    sessions = sorted(p for p in (HERE / "sessions").glob("*.gdb") if not names or p.stem in names)
+    failed = 0
+    for session in sessions:
+        problems = check(boxgdb, boxrun, work, session)
+        print(("FAIL " if problems else "ok   ") + session.stem)
+        for problem in problems:
+            print("     " + problem)
+        failed += bool(problems)
+    sys.exit(1 if failed or not sessions else 0)
+
+
+main()

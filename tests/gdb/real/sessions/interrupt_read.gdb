@@ -1,0 +1,13 @@
+# program: waits -static
+# arguments: read
+# waits
+# interrupt: vCont;c:
+# expect: received signal SIGINT
+# expect: #\d+ .*main
+# expect: Killed
+set debug remote 1
+continue
+set debug remote 0
+bt
+kill
+echo Killed\n
