@@ -267,5 +267,15 @@ TEST(SelfModifying, OneOfManyFunctionsThatAreCalledByAddressChangesAndIsObeyed) 
   }
 }
 
+TEST(SelfModifying, AnIndirectCallThatPushesBesideCodeRetiresAllOfItsBlock) {
+  Machine machine;
+  machine.cpu->SetGpr(kRsp, kCode + 2048);
+  machine.cpu->SetGpr(kRax, kCode + 16);
+  machine.Code({0x90, 0x90, 0xff, 0xd0});  // nop; nop; call rax
+  machine.Code({0x0f, 0x05}, kCode + 16);
+  EXPECT_EQ(machine.Run().kind, StopKind::kSyscall);
+  EXPECT_EQ(machine.cpu->icount(), 4u);
+}
+
 }  // namespace
 }  // namespace glovebox::engine::x86
