@@ -9,6 +9,7 @@ A session is a file of gdb commands in sessions/. Comments of these forms say wh
   # interrupt: REGEX                once gdb's output matches it, gdb gets a SIGINT; once for each such line
   # expect: REGEX                   in gdb's output or the program's, in this order
   # waits                           what the program reads never comes
+  # remote                          gdb gets the program and its libraries from the box
   # undisturbed                     output, instructions, virtual time and trace hash are those of a run without gdb
   # altered                         the job counts as altered
 """
@@ -70,9 +71,10 @@ def run_gdb(boxgdb, program, session, found, work):
         fifo.unlink(missing_ok=True)
         os.mkfifo(fifo)
         server[1:1] = ["--input", str(fifo)]
+    # Symbols from this machine, or all from the box.
+    here = ["-ex", "set sysroot target:"] if "remote" in found else ["-ex", f"file {program}", "-ex", "set sysroot /"]
     command = ["gdb", "-nx", "-q", "-batch", "-ex", "set confirm off", "-ex", "set debuginfod enabled off",
-               "-ex", "set width 0", "-ex", "set breakpoint pending on", "-ex", f"file {program}",
-               "-ex", "set sysroot /", "-ex", "target extended-remote | " + shlex.join(server), "-x", str(session)]
+               "-ex", "set width 0", "-ex", "set breakpoint pending on", *here, "-ex", "target extended-remote | " + shlex.join(server), "-x", str(session)]
     gdb = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                            text=True, errors="replace")
     killer = threading.Timer(TIMEOUT_SECONDS, gdb.kill)
