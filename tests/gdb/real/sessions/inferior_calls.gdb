@@ -5,7 +5,7 @@
 # expect: \$2 = 10
 # expect: \$3 = 123
 # expect: exited with code 07
-# expect: total 45 counter 123 scaled 5.0 xxxxxxxxby gdb
+# expect: total 45 counter 123 scaled 5.0 xxxxxxxxy gdb
 break scale
 continue
 delete

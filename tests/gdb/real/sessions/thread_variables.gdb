@@ -4,7 +4,7 @@
 # expect: own = (10|20)
 # expect: exited normally|exited with code 00
 # expect: shared 3000 sum 30
-break 23
+break 20
 continue
 printf "own = %d\n", own
 delete
