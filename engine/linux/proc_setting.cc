@@ -15,7 +15,8 @@ class OpenSetting : public OpenFile {
     const std::string text = static_cast<SettingFile&>(inode()).Text();
     if (from >= text.size()) return 0;
     const std::size_t count = std::min(out.size(), text.size() - static_cast<std::size_t>(from));
-    std::memcpy(out.data(), text.data() + from, count);
+    std::ranges::copy(std::as_bytes(std::span(text)).subspan(static_cast<std::size_t>(from), count),
+                      out.begin());
     return count;
   }
   IoResult Write(std::uint64_t, std::span<const std::byte> bytes) override {

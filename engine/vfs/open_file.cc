@@ -20,7 +20,9 @@ class OpenText : public OpenFile {
   IoResult Read(std::uint64_t from, std::span<std::byte> out) override {
     if (from >= text_.size()) return 0;
     const std::size_t count = std::min(out.size(), text_.size() - static_cast<std::size_t>(from));
-    std::memcpy(out.data(), text_.data() + from, count);
+    std::ranges::copy(
+        std::as_bytes(std::span(text_)).subspan(static_cast<std::size_t>(from), count),
+        out.begin());
     return count;
   }
   bool seekable() const override { return true; }

@@ -1,9 +1,19 @@
-// What a guest of these tests needs: Linux system calls of x86-64 and nothing else. No libc, so
-// that a test knows every instruction that runs.
+// What a guest of these tests needs: Linux system calls and nothing else. No libc, so that a test knows
+// every instruction that runs.
 #pragma once
+
+#include <sys/syscall.h>
 
 static inline long Call6(long number, long a, long b, long c, long d, long e, long f) {
   long result;
+#ifdef __i386__
+  // The sixth argument is in the frame pointer's register.
+  const long last[2] = {number, f};
+  __asm__ volatile("push %%ebp\n mov 4(%%eax), %%ebp\n mov (%%eax), %%eax\n int $0x80\n pop %%ebp"
+                   : "=a"(result)
+                   : "0"(last), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+                   : "memory");
+#else
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
   register long r9 __asm__("r9") = f;
@@ -11,6 +21,7 @@ static inline long Call6(long number, long a, long b, long c, long d, long e, lo
                    : "=a"(result)
                    : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                    : "rcx", "r11", "memory");
+#endif
   return result;
 }
 
@@ -19,32 +30,32 @@ static inline long Call(long number, long a, long b, long c, long d) {
 }
 
 enum {
-  kRead = 0,
-  kWrite = 1,
-  kOpen = 2,
-  kClose = 3,
-  kMmap = 9,
-  kMprotect = 10,
-  kSigaction = 13,
-  kRtSigprocmask = 14,
-  kSigreturn = 15,
-  kReadv = 19,
-  kWritev = 20,
-  kPipe = 22,
-  kDup = 32,
-  kPause = 34,
-  kNanosleep = 35,
-  kSetitimer = 38,
-  kGetpid = 39,
-  kClone = 56,
-  kFork = 57,
-  kExecve = 59,
-  kExit = 60,
-  kWait4 = 61,
-  kChdir = 80,
-  kMkdir = 83,
-  kSymlink = 88,
-  kGetrandom = 318
+  kRead = __NR_read,
+  kWrite = __NR_write,
+  kOpen = __NR_open,
+  kClose = __NR_close,
+  kMmap = __NR_mmap,
+  kMprotect = __NR_mprotect,
+  kSigaction = __NR_rt_sigaction,
+  kRtSigprocmask = __NR_rt_sigprocmask,
+  kSigreturn = __NR_rt_sigreturn,
+  kReadv = __NR_readv,
+  kWritev = __NR_writev,
+  kPipe = __NR_pipe,
+  kDup = __NR_dup,
+  kPause = __NR_pause,
+  kNanosleep = __NR_nanosleep,
+  kSetitimer = __NR_setitimer,
+  kGetpid = __NR_getpid,
+  kClone = __NR_clone,
+  kFork = __NR_fork,
+  kExecve = __NR_execve,
+  kExit = __NR_exit,
+  kWait4 = __NR_wait4,
+  kChdir = __NR_chdir,
+  kMkdir = __NR_mkdir,
+  kSymlink = __NR_symlink,
+  kGetrandom = __NR_getrandom
 };
 
 static inline void Exit(int code) {
@@ -71,4 +82,15 @@ static inline void SayErrno(long result, int wanted, const char* good) {
 
 void Main(void);
 
-__asm__(".globl _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call Main\n");
+// The words that exec left on the stack: the number of arguments, pointers to them, ...
+static long* start __attribute__((unused));
+static __attribute__((used)) void Enter(long* words) {
+  start = words;
+  Main();
+}
+
+#ifdef __i386__
+__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n push %eax\n call Enter\n");
+#else
+__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call Enter\n");
+#endif
