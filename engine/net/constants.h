@@ -85,12 +85,26 @@ enum SocketOption : int {
 };
 
 enum IpOption : int {
+  kIpTos = 1,
+  kIpTtl = 2,
+  kIpReturnOptions = 7,
   kIpPacketInfo = 8,
   kIpReceiveErrors = 11,
   kIpReceiveTtl = 12,
+  kIpReceiveTos = 13,
   kIpFreeBind = 15,
 };
-enum Ipv6Option : int { kIpv6Only = 26, kIpv6ReceivePacketInfo = 49, kIpv6PacketInfo = 50 };
+enum Ipv6Option : int {
+  kIpv6UnicastHops = 16,
+  kIpv6Only = 26,
+  kIpv6ReceivePacketInfo = 49,
+  kIpv6PacketInfo = 50,
+  kIpv6ReceiveHopLimit = 51,
+  kIpv6HopLimit = 52,
+  kIpv6DontFragment = 62,
+  kIpv6ReceiveTrafficClass = 66,
+  kIpv6TrafficClass = 67,
+};
 enum TcpOption : int { kTcpMaxSegment = 2, kTcpInfo = 11, kTcpCongestion = 13 };
 
 // Types of control messages at kLevelSocket: unix(7).

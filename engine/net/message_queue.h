@@ -31,11 +31,18 @@ struct Ancillary {
   PeerIds sender;                                // SCM_CREDENTIALS
 };
 
+// What a datagram's IP header says of it, ip(7), ipv6(7).
+struct HeaderFields {
+  int hops = 64;  // time to live
+  int traffic_class = 0;
+};
+
 struct Message {
   std::vector<std::byte> bytes;
   Ancillary ancillary;
   RawAddress source;      // empty: nameless
   Endpoint to;            // of UDP: IP_PKTINFO
+  HeaderFields header;    // of UDP
   std::size_t start = 0;  // bytes before it are taken already
   std::size_t cost = 0;   // while it lies in a queue
 

@@ -49,6 +49,10 @@ struct Outgoing {
   PeerIds sender;  // the real ids of the caller, or what SCM_CREDENTIALS said
   bool names_sender = false;
   std::vector<std::shared_ptr<OpenFile>> files;
+  // Of this datagram alone, instead of what the socket's options say.
+  std::optional<int> hops;
+  std::optional<int> traffic_class;
+  std::optional<IpAddress> from;
   Caller* caller = nullptr;  // null: no address is given
 };
 

@@ -72,6 +72,18 @@ UdpSocket* UdpSocket::ReceiverOf(const Endpoint& from, const Endpoint& to) const
   return shared ? best[from.port % best.size()] : best.back();
 }
 
+HeaderFields UdpSocket::HeaderOf(const Outgoing& out, const IpAddress& to) const {
+  const auto of = [&](const std::optional<int>& own, int of_v4, int of_v6) {
+    if (own) return *own;
+    return to.is_v4() ? options().Get(kLevelIp, of_v4) : options().Get(kLevelIpv6, of_v6);
+  };
+  // Negative is "the default".
+  HeaderFields fields;
+  if (const int hops = of(out.hops, kIpTtl, kIpv6UnicastHops); hops >= 0) fields.hops = hops;
+  fields.traffic_class = std::max(of(out.traffic_class, kIpTos, kIpv6TrafficClass), 0);
+  return fields;
+}
+
 IoResult UdpSocket::SendMessage(Outgoing& out) {
   // Datagrams made of several sends (MSG_MORE) are not served.
   if ((out.flags & (kMessageOutOfBand | kMessageMore)) != 0) return std::unexpected(kEOPNOTSUPP);
@@ -89,6 +101,11 @@ IoResult UdpSocket::SendMessage(Outgoing& out) {
     route = *found;
   } else if (!connected_) {
     return std::unexpected(kEDESTADDRREQ);
+  }
+  if (out.from) {
+    // What the guest says where it comes from has to be an address of its own.
+    if (!out.from->IsLoopback()) return std::unexpected(kEINVAL);
+    route.from = *out.from;
   }
   if (error_ != Errno{}) return std::unexpected(TakeError());
   if ((shut_ & kShutSend) != 0) return std::unexpected(kEPIPE);
@@ -110,6 +127,7 @@ IoResult UdpSocket::SendMessage(Outgoing& out) {
   message.bytes.assign(out.bytes.begin(), out.bytes.end());
   message.source = EncodeEndpoint(from, receiver->family());
   message.to = route.to;
+  message.header = HeaderOf(out, route.to.address);
   if (!receiver->queue_.Push(std::move(message))) return std::unexpected(kENOBUFS);
   receiver->Tell(kPollIn);
   return out.bytes.size();

@@ -34,6 +34,7 @@ class UdpSocket : public InetSocket {
   }
 
  private:
+  HeaderFields HeaderOf(const Outgoing& out, const IpAddress& to) const;
   // Who gets what goes from `from` to `to`; null: nobody.
   UdpSocket* ReceiverOf(const Endpoint& from, const Endpoint& to) const;
 

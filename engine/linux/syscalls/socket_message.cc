@@ -67,6 +67,86 @@ Result<void, Errno> SetSender(Task& task, GuestAddr data, std::uint64_t bytes, n
   return {};
 }
 
+// A control message of a datagram over IP: ip_cmsg_send, ip6_datagram_send_ctl.
+struct PacketControl {
+  Task& task;
+  GuestAddr data;
+  std::uint64_t bytes;
+  net::Outgoing& out;
+
+  template <typename T>
+  Result<T, Errno> Read() const {
+    return task.memory().Read(GuestPtr<const T>{data});
+  }
+  // A number within bounds; one of -1 leaves what the socket has.
+  Result<void, Errno> Number(std::optional<int>& to, int least, int most) const {
+    if (bytes != sizeof(std::int32_t)) return std::unexpected(kEINVAL);
+    const auto value = Read<std::int32_t>();
+    if (!value) return std::unexpected(value.error());
+    if (*value < least || *value > most) return std::unexpected(kEINVAL);
+    if (*value >= 0) to = *value;
+    return {};
+  }
+};
+
+constexpr int kMostInByte = 255;
+
+Result<void, Errno> TakeV4Control(const PacketControl& control, int type) {
+  struct Info4 {
+    std::int32_t index;
+    std::uint32_t source, unused;
+  };
+  switch (type) {
+    case net::kIpTtl:
+      return control.Number(control.out.hops, 1, kMostInByte);
+    case net::kIpTos: {
+      if (control.bytes != sizeof(std::uint8_t))
+        return control.Number(control.out.traffic_class, 0, kMostInByte);
+      const auto value = control.Read<std::uint8_t>();
+      if (!value) return std::unexpected(value.error());
+      control.out.traffic_class = *value;
+      return {};
+    }
+    case net::kIpPacketInfo: {
+      if (control.bytes != sizeof(Info4)) return std::unexpected(kEINVAL);
+      const auto info = control.Read<Info4>();
+      if (!info) return std::unexpected(info.error());
+      if (info->source != 0) control.out.from = net::IpAddress::V4(__builtin_bswap32(info->source));
+      return {};
+    }
+    case net::kIpReturnOptions:
+      return {};  // of routers, which are none
+    default:
+      return std::unexpected(kEINVAL);
+  }
+}
+
+Result<void, Errno> TakeV6Control(const PacketControl& control, int type) {
+  struct Info6 {
+    std::array<std::uint8_t, 16> source;
+    std::uint32_t index;
+  };
+  std::optional<int> ignored;
+  switch (type) {
+    case net::kIpv6HopLimit:
+      return control.Number(control.out.hops, -1, kMostInByte);
+    case net::kIpv6TrafficClass:
+      return control.Number(control.out.traffic_class, -1, kMostInByte);
+    case net::kIpv6DontFragment:
+      return control.Number(ignored, 0, 1);
+    case net::kIpv6PacketInfo: {
+      if (control.bytes < sizeof(Info6)) return std::unexpected(kEINVAL);
+      const auto info = control.Read<Info6>();
+      if (!info) return std::unexpected(info.error());
+      const auto source = net::IpAddress::V6(info->source);
+      if (!source.IsAny()) control.out.from = source;
+      return {};
+    }
+    default:
+      return std::unexpected(kEINVAL);
+  }
+}
+
 // Takes the control messages of a send apart: net/core/scm.c, __scm_send.
 Result<void, Errno> TakeControl(Task& task, const net::Socket& socket,
                                 const abi::MessageHeader& header, abi::Layout layout,
@@ -93,6 +173,15 @@ Result<void, Errno> TakeControl(Task& task, const net::Socket& socket,
                                                 : SetSender(task, data, bytes, out);
       }
       if (!done) return done;
+    } else if (socket.keeps_messages()) {
+      const PacketControl control{task, data, bytes, out};
+      const bool v4 = one->level == net::kLevelIp && socket.family() == net::kFamilyInet;
+      const bool v6 = one->level == net::kLevelIpv6 && socket.family() == net::kFamilyInet6;
+      if (v4 || v6) {
+        const auto done =
+            v4 ? TakeV4Control(control, one->type) : TakeV6Control(control, one->type);
+        if (!done) return done;
+      }
     }
     at = std::min(at + Align(one->length, layout), header.control_bytes);
   }
@@ -185,12 +274,14 @@ struct Received {
   net::Ancillary ancillary;
   net::RawAddress source;
   net::Endpoint to;
+  net::HeaderFields header;
 };
 
 void NoteMessage(net::Message& message, bool peeks, Received& out) {
   if (!out.has_message) {
     out.source = message.source;
     out.to = message.to;
+    out.header = message.header;
     out.ancillary.sender = message.ancillary.sender;
     out.has_message = true;
   }
@@ -371,8 +462,6 @@ void PutPacketInfo(const net::Socket& socket, const Received& received, ControlW
     std::array<std::uint8_t, 16> to;
     std::uint32_t index;
   };
-  constexpr int kTtl = 2, kTos = 1, kHopLimit = 52, kClass = 67;
-  constexpr std::int32_t kHops = 64;
   const net::Options& options = socket.options();
   const net::IpAddress& to = received.to.address;
   const auto on = [&](int level, int number) { return options.IsOn(level, number); };
@@ -380,14 +469,22 @@ void PutPacketInfo(const net::Socket& socket, const Received& received, ControlW
     const std::uint32_t address = __builtin_bswap32(to.v4());
     if (on(net::kLevelIp, net::kIpPacketInfo))
       writer.Put(net::kLevelIp, net::kIpPacketInfo, AsBytes(Info4{1, address, address}));
-    if (on(net::kLevelIp, net::kIpReceiveTtl)) writer.Put(net::kLevelIp, kTtl, AsBytes(kHops));
-    if (on(net::kLevelIp, 13)) writer.Put(net::kLevelIp, kTos, AsBytes(std::uint8_t{0}));
+    if (on(net::kLevelIp, net::kIpReceiveTtl))
+      writer.Put(net::kLevelIp, net::kIpTtl, AsBytes(received.header.hops));
+    if (on(net::kLevelIp, net::kIpReceiveTos)) {
+      writer.Put(net::kLevelIp, net::kIpTos,
+                 AsBytes(static_cast<std::uint8_t>(received.header.traffic_class)));
+    }
   }
   if (socket.family() != net::kFamilyInet6) return;
   if (on(net::kLevelIpv6, net::kIpv6ReceivePacketInfo))
     writer.Put(net::kLevelIpv6, net::kIpv6PacketInfo, AsBytes(Info6{to.bytes(), 1}));
-  if (on(net::kLevelIpv6, 51)) writer.Put(net::kLevelIpv6, kHopLimit, AsBytes(kHops));
-  if (on(net::kLevelIpv6, 66)) writer.Put(net::kLevelIpv6, kClass, AsBytes(std::int32_t{0}));
+  // Only of packets of IPv6: net/ipv6/udp.c, udpv6_recvmsg.
+  if (to.is_v4()) return;
+  if (on(net::kLevelIpv6, net::kIpv6ReceiveHopLimit))
+    writer.Put(net::kLevelIpv6, net::kIpv6HopLimit, AsBytes(received.header.hops));
+  if (on(net::kLevelIpv6, net::kIpv6ReceiveTrafficClass))
+    writer.Put(net::kLevelIpv6, net::kIpv6TrafficClass, AsBytes(received.header.traffic_class));
 }
 
 void PutControl(Task& task, const net::Socket& socket, Received& received, bool close_on_exec,
