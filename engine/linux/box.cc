@@ -33,7 +33,7 @@ class LinuxBox final : public Box {
   LinuxBox(const BoxSpec& spec, WorldValues world, TreeSource& tree, BoxHost& host)
       : kernel_(spec, std::move(world), tree, host),
         tree_(tree),
-        first_(kernel_.processes().AddProcess(kernel_, nullptr)) {
+        first_(kernel_.processes().AddFirst(kernel_)) {
     kernel_.scheduler.Add(*first_);
   }
 

@@ -22,8 +22,7 @@ enum ChildCode : int {
 };
 
 void TellParent(Process& child, int signal, int code, int status) {
-  Process* const parent = child.parent;
-  if (parent == nullptr || signal == 0) return;
+  if (signal == 0) return;
   constexpr std::int64_t kNanosecondsPerTick = 10'000'000;
   abi::Siginfo info{};
   info.signal = signal;
@@ -34,7 +33,7 @@ void TellParent(Process& child, int signal, int code, int status) {
                 0,
                 static_cast<std::int64_t>(child.cpu_ns - child.system_ns) / kNanosecondsPerTick,
                 static_cast<std::int64_t>(child.system_ns) / kNanosecondsPerTick};
-  parent->Send(info);
+  child.parent->Send(info);
 }
 
 // How a process has ended, as its parent is told.
@@ -56,9 +55,7 @@ bool LeavesNoZombie(const Process& child) {
   return child.exit_signal == kSIGCHLD && WaitsForNobody(*child.parent);
 }
 
-void WakeWaiters(Process& child) {
-  if (child.parent != nullptr) child.kernel.scheduler.WakeAll(&child.parent->children);
-}
+void WakeWaiters(Process& child) { child.kernel.scheduler.WakeAll(&child.parent->children); }
 
 // What a thread does last in its memory: set_tid_address(2), get_robust_list(2).
 void LeaveMemory(Task& task) {
@@ -88,7 +85,7 @@ void Detach(Task& task) {
   task.kernel.scheduler.Remove(task);
 }
 
-// Children of a process that ends go to the nearest subreaper, or to the first process of the box.
+// Children of a process that ends go to the nearest subreaper, or to process 1.
 void GiveAwayChildren(Process& process) {
   if (process.children.empty()) return;
   for (Process* const child : process.children) {
@@ -98,7 +95,7 @@ void GiveAwayChildren(Process& process) {
     }
   }
   Process* heir = process.parent;
-  while (heir != nullptr && heir->parent != nullptr && !heir->is_subreaper) heir = heir->parent;
+  while (heir->parent != nullptr && !heir->is_subreaper) heir = heir->parent;
   for (Process* const child : process.children) {
     child->parent = heir;
     heir->children.push_back(child);
@@ -154,7 +151,7 @@ void BecomeZombie(Process& process) {
     process.timers.interval(which).Set(0, 0);
   kernel.timed_processes.erase(process.pid);
   kernel.ipc().EndProcess(process);
-  if (process.parent == nullptr) return EndBox(kernel, process.status);
+  if (IsFirst(process)) return EndBox(kernel, process.status);
   if (process.session == process.pid) tty::Disassociate(process, true);
   GiveAwayChildren(process);
   tty::NoteEnd(process);
@@ -197,7 +194,7 @@ void EndProcess(Process& process, const ExitStatus& status) {
   if (process.ended) return;
   process.status = status;
   // The box ends with everything in it as it is.
-  if (process.parent == nullptr) return EndBox(process.kernel, status);
+  if (IsFirst(process)) return EndBox(process.kernel, status);
   while (process.threads.size() > 1) {
     Task& task = *process.threads.back();
     Detach(task);
@@ -232,7 +229,6 @@ void StopProcess(Process& process, int signal) {
       process.kernel.scheduler.Stop(*thread);
     }
   }
-  if (process.parent == nullptr) return;
   const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
   if ((handlers.action(kSIGCHLD).flags & kSaNoChildStop) == 0)
     TellParent(process, kSIGCHLD, kChildStopped, signal);
@@ -246,7 +242,6 @@ void ContinueProcess(Process& process) {
   for (Task* const thread : process.threads) {
     if (!ptrace::InStop(*thread)) process.kernel.scheduler.Continue(*thread);
   }
-  if (process.parent == nullptr) return;
   const SignalHandlers& handlers = process.parent->threads.front()->signals.handlers();
   if ((handlers.action(kSIGCHLD).flags & kSaNoChildStop) == 0)
     TellParent(process, kSIGCHLD, kChildContinued, kSIGCONT);
@@ -266,7 +261,7 @@ bool IsWaitable(const Process& process) {
 void ReleaseTracee(Task& task) {
   Process& process = task.process;
   const bool is_leader = !task.tracing->ended;
-  const bool is_own = process.parent != nullptr && ptrace::IsTracedBy(task, *process.parent);
+  const bool is_own = ptrace::IsTracedBy(task, *process.parent);
   ptrace::Unlink(task);
   if (!is_leader) {
     --process.unreaped_threads;

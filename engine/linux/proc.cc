@@ -76,7 +76,8 @@ class ProcRoot : public ProcDirectory {
   }
 
  private:
-  static constexpr std::uint64_t kFirstProcess = std::uint64_t{1} << 32;
+  // Of cookies and inode numbers, which 32-bit programs want in 32 bits.
+  static constexpr std::uint64_t kFirstProcess = std::uint64_t{1} << 30;
   struct Made {
     const Task* task;
     std::shared_ptr<ProcDirectory> directory;

@@ -78,8 +78,12 @@ class FdDirectory : public Directory {
   }
 
  private:
-  // Made up at each look, so the number follows from the descriptor instead of being drawn.
-  std::uint64_t NumberOf(int fd) const { return (number << 20) + static_cast<std::uint64_t>(fd); }
+  // Made up at each look, so the number follows from the descriptor instead of being drawn. It fits
+  // into the 32 bits that old programs have for it.
+  std::uint64_t NumberOf(int fd) const {
+    constexpr std::uint64_t kTop = std::uint64_t{1} << 31;
+    return kTop | (((number << 10) + static_cast<std::uint64_t>(fd)) & (kTop - 1));
+  }
   std::shared_ptr<Inode> Make(int fd) {
     const auto file_of = [task = task_, fd] {
       return task->fd_table ? task->fds().Get(fd) : nullptr;
@@ -119,6 +123,7 @@ struct StateName {
 };
 StateName StateOf(const Task& task) {
   if (task.scheduling.state == Scheduling::State::kEnded) return {'Z', "zombie"};
+  if (task.process.pid == kInitPid) return {'S', "sleeping"};
   if (ptrace::InStop(task)) return {'t', "tracing stop"};
   if (task.scheduling.stopped) return {'T', "stopped"};
   if (task.scheduling.state == Scheduling::State::kWaiting) return {'S', "sleeping"};
@@ -126,7 +131,7 @@ StateName StateOf(const Task& task) {
 }
 
 std::uint32_t ParentOf(const Task& task) {
-  return task.process.parent != nullptr ? task.process.parent->pid : 1;  // WorldId::kParentPid
+  return task.process.parent != nullptr ? task.process.parent->pid : 0;
 }
 
 std::string Stat(Task& task) {

@@ -23,8 +23,25 @@ std::uint32_t ProcessTable::NextId() {
   }
 }
 
+std::shared_ptr<Task> ProcessTable::AddFirst(Kernel& kernel) {
+  const auto init = AddProcess(kernel, nullptr);
+  init->command = "glovebox";
+  init->credentials = Credentials::Of(0, 0);
+  init->fd_table.reset();
+  init->fs_context.reset();
+  // That of SIGCHLD leaves no zombies.
+  Sigaction ignored{};
+  ignored.handler = kHandlerIgnore;
+  for (int signal = 1; signal <= kSignalCount; ++signal)
+    init->signals.handlers().Set(signal, ignored);
+  auto first = AddProcess(kernel, &init->process);
+  first->process.group = first->process.pid;
+  first->process.exit_signal = kSIGCHLD;
+  return first;
+}
+
 std::shared_ptr<Task> ProcessTable::AddProcess(Kernel& kernel, Process* parent) {
-  if (tasks_.size() >= kernel.spec.limits[LimitId::kTasks]) return nullptr;
+  if (tasks_.size() > kernel.spec.limits[LimitId::kTasks]) return nullptr;
   const std::uint32_t id = NextId();
   if (id == 0) return nullptr;
   auto process = std::make_shared<Process>(kernel, id, parent);
@@ -34,7 +51,7 @@ std::shared_ptr<Task> ProcessTable::AddProcess(Kernel& kernel, Process* parent) 
 }
 
 std::shared_ptr<Task> ProcessTable::AddThread(const Task& like) {
-  if (tasks_.size() >= like.kernel.spec.limits[LimitId::kTasks]) return nullptr;
+  if (tasks_.size() > like.kernel.spec.limits[LimitId::kTasks]) return nullptr;
   const std::uint32_t id = NextId();
   if (id == 0) return nullptr;
   auto task = std::make_shared<Task>(like.kernel, like.shared_process(), id);

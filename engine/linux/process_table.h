@@ -11,6 +11,13 @@
 
 namespace glovebox::engine {
 
+// Process 1 is the box itself: it is there to be seen, takes in orphans and reaps them, takes no
+// signals and has no program. Process 2 is the job's: its end is that of the box.
+inline constexpr std::uint32_t kInitPid = 1;   // WorldId::kParentPid
+inline constexpr std::uint32_t kFirstPid = 2;  // WorldId::kPid
+
+inline bool IsFirst(const Process& process) { return process.pid == kFirstPid; }
+
 // Threads: the box's.
 class ProcessTable {
  public:
@@ -22,8 +29,10 @@ class ProcessTable {
   ProcessTable(const ProcessTable&) = delete;
   ProcessTable& operator=(const ProcessTable&) = delete;
 
-  // A process with its first thread, which is not scheduled yet. `parent` is null for the first
-  // one. Null: no number is free, or as many tasks are there as the box may have.
+  // Process 1 and, its child, the job's first, in a group of its own; not scheduled yet.
+  std::shared_ptr<Task> AddFirst(Kernel& kernel);
+  // A process with its first thread, which is not scheduled yet. Null: no number is free, or as many
+  // tasks are there as the box may have, process 1 not counted.
   std::shared_ptr<Task> AddProcess(Kernel& kernel, Process* parent);
   // A further thread of `like`'s process; as AddProcess.
   std::shared_ptr<Task> AddThread(const Task& like);
@@ -49,7 +58,7 @@ class ProcessTable {
 
   std::map<std::uint32_t, std::shared_ptr<Task>> tasks_;
   std::vector<std::shared_ptr<Task>> ended_;
-  std::uint32_t next_id_ = 2;  // WorldId::kPid
+  std::uint32_t next_id_ = kInitPid;
 };
 
 }  // namespace glovebox::engine

@@ -252,12 +252,8 @@ std::optional<abi::Siginfo> TakeSignal(Task& task) {
     if (signal == 0) return TakeSignal(task);
     // Another one than it stopped for: of the tracer's, as far as it knows.
     if (signal != info->signal) {
-      const Process* const parent = task.process.parent;
-      const Task* const sender = IsTraced(task)      ? tracing.tracer
-                                 : parent != nullptr ? parent->threads.front()
-                                                     : nullptr;
-      info = SenderInfo(signal, kSiUser, sender != nullptr ? sender->tid : 1,
-                        sender != nullptr ? sender->credentials.uid : 0);
+      const Task& sender = IsTraced(task) ? *tracing.tracer : *task.process.parent->threads.front();
+      info = SenderInfo(signal, kSiUser, sender.tid, sender.credentials.uid);
     }
     if ((task.signals.blocked() & SetOf(signal)) == 0) return info;
     task.signals.Send(*info);

@@ -119,7 +119,8 @@ inline constexpr std::array kWorld{
     WorldRow{WorldId::kPid, "pid", "2", WorldKind::kFact, 0, 0,
              "not 1: Linux drops signals that process 1 has no handler for"},
     WorldRow{WorldId::kParentPid, "parent_pid", "1", WorldKind::kFact, 0, 0,
-             "the box itself, which takes no signals"},
+             "the box itself: a process without a program, in /proc and for kill(2); takes no "
+             "signals, takes in orphans and reaps them, as under `docker run --init`"},
     WorldRow{WorldId::kWorkingDirectory, "working_directory", "/", WorldKind::kFact, 0, 0,
              "the job's spec has a field of its own for it"},
     WorldRow{WorldId::kEnvironment, "environment", "the job's", WorldKind::kFact, 0, 0,

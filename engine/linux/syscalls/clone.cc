@@ -68,7 +68,6 @@ Errno Check(Task& task, const Request& request) {
   if (has(kCloneThread) && !has(kCloneSighand)) return kEINVAL;
   if (has(kCloneSighand) && !has(kCloneVm)) return kEINVAL;
   if (has(kCloneSighand | kCloneClearSighand)) return kEINVAL;
-  if (has(kCloneParent) && task.process.parent == nullptr) return kEINVAL;
   if (request.exit_signal > kSignalCount) return kEINVAL;
   return Errno{};
 }

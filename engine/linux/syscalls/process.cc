@@ -134,10 +134,7 @@ SyscallResult SysExecveat(Task& task, DirFd dirfd, PathPtr path, StringArray arg
 
 SyscallResult SysGetpid(Task& task) { return static_cast<std::int64_t>(task.process.pid); }
 SyscallResult SysGettid(Task& task) { return static_cast<std::int64_t>(task.tid); }
-SyscallResult SysGetppid(Task& task) {
-  const Process* const parent = task.process.parent;
-  return parent != nullptr ? static_cast<std::int64_t>(parent->pid) : 1;  // WorldId::kParentPid
-}
+SyscallResult SysGetppid(Task& task) { return static_cast<std::int64_t>(task.process.parent->pid); }
 SyscallResult SysGetpgrp(Task& task) { return static_cast<std::int64_t>(task.process.group); }
 SyscallResult SysGetpgid(Task& task, Pid pid) {
   const Process* const process = ProcessOf(task, pid);

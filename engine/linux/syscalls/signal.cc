@@ -200,9 +200,12 @@ SyscallResult SysKill(Task& task, Pid pid, Signal signal) {
     Process* const to = task.kernel.processes().FindProcess(pid.value);
     return to == nullptr ? kESRCH : SendTo(task, *to, info);
   }
-  // Everybody but the sender: kill(2), "Notes".
-  if (pid.value == -1)
-    return SendToAll(task, info, [&](const Process& to) { return &to != &task.process; });
+  // Everybody but the sender and process 1: kill(2), "Notes".
+  if (pid.value == -1) {
+    return SendToAll(task, info, [&](const Process& to) {
+      return &to != &task.process && to.pid != kInitPid;
+    });
+  }
   const std::uint32_t group =
       pid.value == 0 ? task.process.group : 0u - static_cast<std::uint32_t>(pid.value);
   return SendToAll(task, info, [&](const Process& to) { return to.group == group; });

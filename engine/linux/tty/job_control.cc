@@ -7,9 +7,6 @@
 namespace glovebox::engine::tty {
 namespace {
 
-// The session that the box' first process is in where it has no terminal: that of who made it.
-constexpr std::uint32_t kOutsideSession = 1;
-
 template <typename Visit>
 void ForEachProcess(const Kernel& kernel, Visit visit) {
   for (const auto& [id, task] : const_cast<Kernel&>(kernel).processes().tasks()) {
@@ -21,12 +18,10 @@ void ForEachProcess(const Kernel& kernel, Visit visit) {
 bool GroupIsOrphaned(const Kernel& kernel, std::uint32_t group, const Process* without) {
   bool orphaned = true;
   ForEachProcess(kernel, [&](const Process& process) {
-    if (process.group != group || process.ended || &process == without) return;
-    if (process.parent == nullptr) {
-      if (process.session == kOutsideSession) orphaned = false;
-    } else if (process.parent->group != group && process.parent->session == process.session) {
+    if (process.pid == kInitPid || process.group != group || process.ended || &process == without)
+      return;
+    if (process.parent->group != group && process.parent->session == process.session)
       orphaned = false;
-    }
   });
   return orphaned;
 }
@@ -124,7 +119,7 @@ void NoteNewParent(Process& child, const Process& father) {
 }
 
 void NoteEnd(Process& process) {
-  if (process.parent != nullptr) HangUpIfOrphaned(process, *process.parent, &process);
+  HangUpIfOrphaned(process, *process.parent, &process);
 }
 
 }  // namespace glovebox::engine::tty
