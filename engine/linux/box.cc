@@ -369,7 +369,7 @@ class LinuxBox final : public Box {
     const Icount before = cpu.icount();
     cpu.SetTscOffset(kernel_.time_offset() + now - before);
     running_.store(&cpu, std::memory_order_relaxed);
-    const bool steps = ptrace::IsTraced(task) && task.tracing->mode == ResumeMode::kStep;
+    const bool steps = ptrace::IsTraced(task) && Steps(task.tracing->mode);
     if (task.tracing) task.tracing->original = -1;
     Stop stop = steps ? cpu.Step() : debugger_ ? debugger_->RunCpu(task, budget) : cpu.Run(budget);
     running_.store(nullptr, std::memory_order_relaxed);

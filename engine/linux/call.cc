@@ -136,9 +136,10 @@ abi::AbiId AbiOf(SyscallEntry entry) {
   return entry == SyscallEntry::kSyscall64 ? abi::AbiId::kX86_64 : abi::AbiId::kI386;
 }
 
-// Of tasks that programs of seccomp(2) watch: lets the call go on, or ends it before it has begun.
-// kernel/seccomp.c, __seccomp_filter and __secure_computing_strict.
-void Judge(Task& task) {
+// Of tasks that programs of seccomp(2) watch: lets the call go on, ends it before it has begun, or
+// stops the task, whose tracer is asked once. kernel/seccomp.c, __seccomp_filter and
+// __secure_computing_strict.
+void Judge(Task& task, SyscallEntry entry, bool was_asked) {
   constexpr std::uint32_t kArchitectures[] = {0xc000003e, 0x40000003};
   constexpr std::uint32_t kMostErrno = 4095;
   const CallInFlight& call = *task.call;
@@ -167,6 +168,14 @@ void Judge(Task& task) {
     case kSeccompErrno:
       return Finish(task, -static_cast<std::int64_t>(std::min(detail, kMostErrno)));
     case kSeccompTrace:
+      if (was_asked) return;
+      if (!ptrace::WantsEvent(task, TraceEventId::kSeccomp)) return Finish(task, kENOSYS);
+      task.call.reset();
+      task.tracing->entry = entry;
+      task.tracing->emulated = false;
+      task.tracing->judged = true;
+      ptrace::StopForEvent(task, TraceEventId::kSeccomp, detail);
+      return;
     case kSeccompNotify:
       return Finish(task, kENOSYS);
     case kSeccompTrap: {
@@ -207,7 +216,8 @@ bool EnterFast(Task& task, SyscallEntry entry) {
   return argument.has_value();
 }
 
-void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
+// `was_asked`: the tracer has already been, by a program of seccomp(2).
+void StartCall(Task& task, SyscallEntry entry, std::uint64_t number, bool was_asked) {
   // In its place: a copy, right behind these small stores, would wait for all of them.
   CallInFlight& call = task.call.emplace();
   call.abi = AbiOf(entry);
@@ -231,10 +241,12 @@ void StartCall(Task& task, SyscallEntry entry, std::uint64_t number) {
     call.row->entry.take(registers, call.layout, call.arguments);
   }
   call.began = task.kernel.Now();
-  task.kernel.CountSyscall();
-  task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));
+  if (!was_asked) {
+    task.kernel.CountSyscall();
+    task.kernel.Spend(task.kernel.world.Number(WorldId::kSyscallTime));
+  }
   if (task.kernel.spec.trace_syscalls) Print(task, call, false, 0);
-  if (task.seccomp) Judge(task);
+  if (task.seccomp) Judge(task, entry, was_asked);
 }
 
 }  // namespace
@@ -246,7 +258,7 @@ void BeginCall(Task& task, SyscallEntry entry) {
   const std::uint64_t number = task.cpu().gpr(x86::kRax) & convention.mask;
   if (task.debug && task.kernel.debugger->StopsAtEntry(task, entry, number)) return;
   if (task.tracing && ptrace::ReportEntry(task, entry, number)) return;
-  StartCall(task, entry, number);
+  StartCall(task, entry, number, false);
 }
 
 void GoOnWithCall(Task& task, SyscallEntry entry) {
@@ -280,8 +292,10 @@ void ResumeEntry(Task& task) {
   const Convention& convention = kConventions[static_cast<std::size_t>(AbiOf(entry))];
   // The tracer may have chosen another call, or none.
   const auto number = static_cast<std::uint64_t>(task.tracing->original) & convention.mask;
-  if (number == convention.mask) return ptrace::ReportExit(task);
-  StartCall(task, entry, number);
+  const bool was_asked = std::exchange(task.tracing->judged, false);
+  if (number == convention.mask || std::exchange(task.tracing->emulated, false))
+    return ptrace::ReportExit(task);
+  StartCall(task, entry, number, was_asked);
 }
 
 CallProgress AdvanceCall(Task& task) {

@@ -184,8 +184,11 @@ bool ReportEntry(Task& task, SyscallEntry entry, std::uint64_t number) {
   tracing.original = static_cast<std::int64_t>(number);
   tracing.interrupted = false;
   task.cpu().SetGpr(x86::kRax, static_cast<std::uint64_t>(-static_cast<std::int64_t>(kENOSYS)));
-  if (!IsTraced(task) || tracing.mode != ResumeMode::kSyscall) return false;
+  const ResumeMode mode = tracing.mode;
+  const bool emulates = mode == ResumeMode::kEmulate || mode == ResumeMode::kEmulateStep;
+  if (!IsTraced(task) || (mode != ResumeMode::kSyscall && !emulates)) return false;
   tracing.entry = entry;
+  tracing.emulated = emulates;
   const int good = (tracing.options & kTraceSysGood) != 0 ? kSysGoodBit : 0;
   StopWithCode(task, TraceStop::Kind::kSyscall, kTrapSignal | good, kMessageEntry);
   return true;
@@ -197,7 +200,7 @@ void ReportExit(Task& task) {
   if (tracing.mode == ResumeMode::kSyscall) {
     const int good = (tracing.options & kTraceSysGood) != 0 ? kSysGoodBit : 0;
     StopWithCode(task, TraceStop::Kind::kSyscall, kTrapSignal | good, kMessageExit);
-  } else if (tracing.mode == ResumeMode::kStep) {
+  } else if (Steps(tracing.mode)) {
     // user_single_step_report: the trap of the step over the instruction that made the call.
     task.last_trap.number = 1;
     task.last_trap.error = 0;
@@ -206,7 +209,7 @@ void ReportExit(Task& task) {
 }
 
 void ReportHandler(Task& task) {
-  if (IsTraced(task) && task.tracing->mode == ResumeMode::kStep)
+  if (IsTraced(task) && Steps(task.tracing->mode))
     StopWithCode(task, TraceStop::Kind::kEvent, kTrapSignal, 0);
 }
 

@@ -27,11 +27,12 @@ enum TraceOption : std::uint32_t {
   kTraceExec = 1 << 4,
   kTraceVforkDone = 1 << 5,
   kTraceExit = 1 << 6,
+  kTraceSeccomp = 1 << 7,
   kExitKill = 1 << 20,
 };
 inline constexpr std::uint32_t kTraceOptions = kTraceSysGood | kTraceFork | kTraceVfork |
                                                kTraceClone | kTraceExec | kTraceVforkDone |
-                                               kTraceExit | kExitKill;
+                                               kTraceExit | kTraceSeccomp | kExitKill;
 
 // PTRACE_EVENT_*: each but the last has the option with its number as a bit.
 enum class TraceEventId : std::uint32_t {
@@ -41,6 +42,7 @@ enum class TraceEventId : std::uint32_t {
   kExec,
   kVforkDone,
   kExit,
+  kSeccomp,
   kStop = 128,
 };
 
@@ -51,7 +53,11 @@ inline constexpr std::int64_t kRestartNoHandlerCode = -514;
 inline constexpr std::int64_t kRestartBlockCode = -516;
 
 // How the tracer let a tracee go on.
-enum class ResumeMode : std::uint8_t { kContinue, kSyscall, kStep };
+// Who emulates stops before each call, which then is not made: PTRACE_SYSEMU.
+enum class ResumeMode : std::uint8_t { kContinue, kSyscall, kStep, kEmulate, kEmulateStep };
+constexpr bool Steps(ResumeMode mode) {
+  return mode == ResumeMode::kStep || mode == ResumeMode::kEmulateStep;
+}
 
 // The thread stands still, for its tracer to look at.
 struct TraceStop {
@@ -82,6 +88,8 @@ struct Tracing {
   std::optional<abi::Siginfo> delivery;
   int injected = 0;
   std::optional<SyscallEntry> entry;  // stopped before a call that is to begin
+  bool emulated = false;              // and that the tracer makes itself
+  bool judged = false;                // and for which a program of seccomp(2) has asked the tracer
   // The number of the call that the registers are about; -1 where there is none (orig_rax).
   std::int64_t original = -1;
   // RAX says how an interrupted call is to be made again, if no handler comes first.

@@ -297,13 +297,15 @@ struct SyscallInfo {
   std::uint64_t stack_pointer;
   std::uint64_t number_or_result;
   std::uint64_t arguments[6];  // behind a call: its first byte says whether it failed
+  std::uint32_t answer;        // of a program of seccomp(2)
+  std::uint32_t pad2;
 };
-static_assert(sizeof(SyscallInfo) == 80);
+static_assert(sizeof(SyscallInfo) == 88);
 
 SyscallResult GetSyscallInfo(const Request& r) {
-  enum Op : std::uint8_t { kNone, kEntry, kExit };
+  enum Op : std::uint8_t { kNone, kEntry, kExit, kSeccomp };
   constexpr std::uint32_t kArch64 = 0xc000003e, kArch32 = 0x40000003;
-  constexpr std::size_t kNoneBytes = 24, kEntryBytes = 80, kExitBytes = 33;
+  constexpr std::size_t kNoneBytes = 24, kEntryBytes = 80, kExitBytes = 33, kSeccompBytes = 84;
   constexpr int kSysGoodCode = kSIGTRAP | 0x80;
   constexpr std::uint64_t kMessageEntry = 1;
   constexpr std::int64_t kMostErrno = 4095;
@@ -315,15 +317,21 @@ SyscallResult GetSyscallInfo(const Request& r) {
   info.stack_pointer = registers.gpr[x86::kRsp];
   std::size_t size = kNoneBytes;
   const Tracing& tracing = *r.tracee.tracing;
-  if (tracing.stop->kind == TraceStop::Kind::kSyscall && tracing.stop->code == kSysGoodCode) {
-    if (tracing.message == kMessageEntry) {
+  constexpr int kSeccompCode = kSIGTRAP | static_cast<int>(TraceEventId::kSeccomp) << 8;
+  const bool by_seccomp =
+      tracing.stop->kind == TraceStop::Kind::kEvent && tracing.stop->code == kSeccompCode;
+  const bool at_call =
+      tracing.stop->kind == TraceStop::Kind::kSyscall && tracing.stop->code == kSysGoodCode;
+  if (at_call || by_seccomp) {
+    if (by_seccomp || tracing.message == kMessageEntry) {
       constexpr x86::Gpr k64[] = {x86::kRdi, x86::kRsi, x86::kRdx, x86::kR10, x86::kR8, x86::kR9};
       constexpr x86::Gpr k32[] = {x86::kRbx, x86::kRcx, x86::kRdx, x86::kRsi, x86::kRdi, x86::kRbp};
-      info.op = kEntry;
+      info.op = by_seccomp ? kSeccomp : kEntry;
+      info.answer = by_seccomp ? static_cast<std::uint32_t>(tracing.message) : 0;
       info.number_or_result = static_cast<std::uint64_t>(tracing.original);
       for (std::size_t i = 0; i < std::size(info.arguments); ++i)
         info.arguments[i] = registers.gpr[(i386 ? k32 : k64)[i]];
-      size = kEntryBytes;
+      size = by_seccomp ? kSeccompBytes : kEntryBytes;
     } else {
       info.op = kExit;
       auto result = static_cast<std::int64_t>(registers.gpr[x86::kRax]);
@@ -366,6 +374,8 @@ constexpr RequestRow kRequests[] = {
     {24, &GoOnAs<ResumeMode::kSyscall>},
     {25, &GetThreadArea},
     {30, &ArchPrctl},
+    {31, &GoOnAs<ResumeMode::kEmulate>},
+    {32, &GoOnAs<ResumeMode::kEmulateStep>},
     {0x4200, &SetOptions},
     {0x4201, &GetEventMessage},
     {0x4202, &GetSiginfo},

@@ -92,7 +92,8 @@ SyscallResult IsAvailable(Task& task, GuestAddr at) {
   const auto action = task.memory().Read(GuestPtr<const std::uint32_t>{at});
   if (!action) return action.error();
   constexpr std::uint32_t kAvailable[] = {kSeccompKillProcess, kSeccompKillThread, kSeccompTrap,
-                                          kSeccompErrno,       kSeccompLog,        kSeccompAllow};
+                                          kSeccompErrno,       kSeccompTrace,      kSeccompLog,
+                                          kSeccompAllow};
   const bool is_known = std::ranges::find(kAvailable, *action) != std::end(kAvailable);
   return is_known ? SyscallResult(0) : kEOPNOTSUPP;
 }
