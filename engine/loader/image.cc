@@ -69,10 +69,21 @@ LoadResult<void> MapSegment(AddressSpace& memory, RegularFile& file, const ElfSe
   return {};
 }
 
+// `object`, and as long as anybody holds it `holder` too.
+template <typename T>
+std::shared_ptr<T> HeldWith(std::shared_ptr<T> object, const std::shared_ptr<const void>& holder) {
+  if (!holder) return object;
+  T* const shown = object.get();
+  auto both = std::make_shared<std::pair<std::shared_ptr<T>, std::shared_ptr<const void>>>(
+      std::move(object), holder);
+  return {std::move(both), shown};
+}
+
 }  // namespace
 
 Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
-                                    std::uint64_t file_offset, MapRequest request) {
+                                    std::uint64_t file_offset, MapRequest request,
+                                    std::shared_ptr<const void> holder) {
   FileBacking backing{.offset_bytes = file_offset};
   const Digest* const blob = file.content.untouched_blob();
   const bool may_write = (request.allowed_protection & kProtWrite) != 0;
@@ -82,12 +93,12 @@ Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
       return std::unexpected(object.error() == kENOMEM ? MapError::kNoMemory
                                                        : MapError::kHostFailed);
     }
-    backing.shared = std::move(*object);
+    backing.shared = HeldWith(std::move(*object), holder);
   } else if (blob != nullptr) {
-    backing.host = std::make_shared<BlobFile>(file.services(), *blob);
+    backing.host = HeldWith<HostFile>(std::make_shared<BlobFile>(file.services(), *blob), holder);
     backing.file_size_bytes = blob->size_bytes;
   } else {
-    backing.source = file.SharedFromThis();
+    backing.source = HeldWith<PageSource>(file.SharedFromThis(), holder);
   }
   request.file = std::move(backing);
   request.device = file.device;

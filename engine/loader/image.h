@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "engine/loader/elf.h"
@@ -14,9 +15,11 @@ namespace glovebox::engine {
 // mmap(2) of a regular file. A shared mapping that may be written, or of a file that the guest has
 // changed, shows the memory of the file itself (vfs/shared_file.h). Else a file that the guest
 // never wrote to is mapped straight from its blob, and of any other each page is copied when it is
-// accessed first. Errors: of AddressSpace::Map; kHostFailed where the file could not be read.
+// accessed first. `holder` lives as long as any part of the mapping. Errors: of AddressSpace::Map;
+// kHostFailed where the file could not be read.
 Result<GuestAddr, MapError> MapFile(AddressSpace& memory, RegularFile& file,
-                                    std::uint64_t file_offset, MapRequest request);
+                                    std::uint64_t file_offset, MapRequest request,
+                                    std::shared_ptr<const void> holder = nullptr);
 
 struct LoadedImage {
   GuestAddr bias = 0;  // what is added to the addresses of the file

@@ -4,10 +4,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -216,6 +219,56 @@ static void masks(void) {
   EXPECT(expected);
 }
 
+// A description lives as long as it is mapped: what is told of its end comes with the last mapping.
+static void mappings(void) {
+  make("f3");
+  const int watch = inotify_add_watch(queue, "f3", IN_CLOSE | IN_OPEN | IN_MODIFY);
+  char expected[64];
+  int file = open("f3", O_RDWR);
+  CHECK_EQ(ftruncate(file, 8192), 0);
+  char* const map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  CHECK(map != MAP_FAILED);
+  snprintf(expected, sizeof expected, "%d:open %d:modify", watch, watch);
+  CHECK(strcmp(events(), expected) == 0);
+  CHECK_EQ(close(file), 0);
+  CHECK(strcmp(events(), "") == 0);
+  map[0] = 'x';
+  CHECK_EQ(munmap(map, 4096), 0);
+  CHECK(strcmp(events(), "") == 0);
+  CHECK_EQ(munmap(map + 4096, 4096), 0);
+  snprintf(expected, sizeof expected, "%d:close_w", watch);
+  CHECK(strcmp(events(), expected) == 0);
+  // For reading, and by a process that ends with it.
+  file = open("f3", O_RDONLY);
+  CHECK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0) != MAP_FAILED);
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  CHECK_EQ(waitpid(child, NULL, 0), child);
+  snprintf(expected, sizeof expected, "%d:open", watch);
+  CHECK(strcmp(events(), expected) == 0);
+  CHECK_EQ(close(file), 0);
+  CHECK(strcmp(events(), "") == 0);
+  CHECK_EQ(inotify_rm_watch(queue, watch), 0);
+  events();
+  CHECK_EQ(unlink("f3"), 0);
+}
+
+// So does its lock: flock(2).
+static void locks_of_mappings(void) {
+  make("f4");
+  int file = open("f4", O_RDWR);
+  CHECK_EQ(ftruncate(file, 4096), 0);
+  CHECK_EQ(flock(file, LOCK_EX), 0);
+  void* const map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0);
+  CHECK_EQ(close(file), 0);
+  file = open("f4", O_RDWR);
+  CHECK_ERRNO(flock(file, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+  CHECK_EQ(munmap(map, 4096), 0);
+  CHECK_EQ(flock(file, LOCK_EX | LOCK_NB), 0);
+  CHECK_EQ(close(file), 0);
+  CHECK_EQ(unlink("f4"), 0);
+}
+
 static void reading(void) {
   CHECK_EQ(fcntl(queue, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
   int watch = inotify_add_watch(queue, ".", IN_CREATE);
@@ -299,6 +352,8 @@ int main(void) {
   files();
   nodes();
   masks();
+  mappings();
+  locks_of_mappings();
   reading();
   directory_signals();
   CHECK_EQ(chdir(".."), 0);

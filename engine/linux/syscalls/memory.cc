@@ -64,7 +64,8 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
   }
   inode.TouchAccessed();
   request.name = DisplayPath(task.fs().root, (*file)->path());
-  return FromMap(task, MapFile(task.space(), *regular, offset, request));
+  // The description is closed when its last mapping is gone: its locks, and what inotify(7) tells.
+  return FromMap(task, MapFile(task.space(), *regular, offset, request, *file));
 }
 
 // MAP_32BIT: the lowest free range of the second GiB. arch/x86/kernel/sys_x86_64.c, find_start_end.
