@@ -121,7 +121,7 @@ class Kernel {
   AlarmQueue alarms;
 
   const BoxSpec spec;
-  const WorldValues world;
+  WorldValues world;  // names change: sethostname(2)
   // System V's objects and POSIX message queues.
   Ipc& ipc() const { return *ipc_; }
 

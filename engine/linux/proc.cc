@@ -9,6 +9,7 @@
 #include "engine/linux/cpuinfo.h"
 #include "engine/linux/proc_directory.h"
 #include "engine/linux/proc_net.h"
+#include "engine/linux/proc_setting.h"
 #include "engine/linux/process_table.h"
 #include "engine/vfs/device.h"
 
@@ -151,8 +152,18 @@ void AddSys(ProcDirectory& proc, Kernel& kernel) {
   const auto world = [&](const std::string& name, WorldId id) {
     AddFile(*names, name, 0444, [&kernel, id] { return kernel.world.Text(id) + "\n"; });
   };
-  world("hostname", WorldId::kHostname);
-  world("domainname", WorldId::kDomainname);
+  const auto name_of_system = [&](const std::string& name, WorldId id) {
+    constexpr std::size_t kMostBytes = 64;
+    AddSetting(
+        *names, name, 0644, [&kernel, id] { return kernel.world.Text(id) + "\n"; },
+        [&kernel, id](std::string_view text) {
+          const std::size_t end = std::min({text.find('\n'), text.find('\0'), kMostBytes});
+          kernel.world.SetText(id, std::string(text.substr(0, end)));
+          return Errno{};
+        });
+  };
+  name_of_system("hostname", WorldId::kHostname);
+  name_of_system("domainname", WorldId::kDomainname);
   world("osrelease", WorldId::kKernelRelease);
   world("ostype", WorldId::kKernelName);
   world("version", WorldId::kKernelVersion);

@@ -19,6 +19,10 @@ class WorldValues {
       const std::vector<std::pair<std::string, std::string>>& overrides);
 
   const std::string& Text(WorldId id) const { return texts_[static_cast<std::size_t>(id)]; }
+  // What the guest itself changes: sethostname(2).
+  void SetText(WorldId id, std::string text) {
+    texts_[static_cast<std::size_t>(id)] = std::move(text);
+  }
   // Of rows that are numbers.
   std::uint64_t Number(WorldId id) const { return numbers_[static_cast<std::size_t>(id)]; }
 

@@ -47,6 +47,48 @@ static int drops_privileges(void) {
   return failures;
 }
 
+// Of another process: prlimit(2).
+static int others_limits(void) {
+  struct rlimit limit, old;
+  CHECK_EQ(setuid(1234), 0);
+  CHECK_EQ(prlimit(getpid(), RLIMIT_CORE, NULL, &old), 0);
+  CHECK_ERRNO(prlimit(getppid(), RLIMIT_CORE, NULL, &limit), EPERM);
+  CHECK_ERRNO(prlimit(1, RLIMIT_CORE, NULL, &limit), EPERM);
+  CHECK_ERRNO(prlimit(4000000, RLIMIT_CORE, NULL, &limit), ESRCH);
+  return failures;
+}
+static void limits(void) {
+  int ready[2];
+  char byte;
+  CHECK_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ready[1]);
+    CHECK_EQ(read(ready[0], &byte, 1), 0);
+    struct rlimit limit;
+    CHECK_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    _exit(limit.rlim_cur == 4096 && limit.rlim_max == 8192 ? failures != 0 : 9);
+  }
+  close(ready[0]);
+  struct rlimit limit = {4096, 8192}, old, now;
+  CHECK_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  CHECK_EQ(prlimit(child, RLIMIT_FSIZE, &limit, &now), 0);
+  CHECK_EQ(now.rlim_cur, old.rlim_cur);
+  CHECK_EQ(prlimit(child, RLIMIT_FSIZE, NULL, &now), 0);
+  CHECK_EQ(now.rlim_cur, 4096);
+  CHECK_EQ(now.rlim_max, 8192);
+  CHECK_EQ(getrlimit(RLIMIT_FSIZE, &now), 0);
+  CHECK_EQ(now.rlim_cur, old.rlim_cur);
+  limit.rlim_cur = 10000;
+  CHECK_ERRNO(prlimit(child, RLIMIT_FSIZE, &limit, NULL), EINVAL);
+  CHECK_ERRNO(prlimit(child, 99, NULL, &now), EINVAL);
+  close(ready[1]);
+  int status = -1;
+  CHECK_EQ(waitpid(child, &status, 0), child);
+  CHECK_EQ(status, 0);
+  CHECK_EQ(child_result(others_limits), 0);
+}
+
 static int has_nice_7(void) { return getpriority(PRIO_PROCESS, 0) == 7 ? 0 : 1; }
 
 static void priorities(void) {
@@ -339,6 +381,7 @@ static void moved_to_locks(void) {
 }
 
 int main(void) {
+  limits();
   priorities();
   policies();
   io_priorities();

@@ -257,6 +257,8 @@ SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
 SyscallResult SysGetrusage(Task& task, RusageWho who, GuestPtr<abi::Rusage> out);
 SyscallResult SysSysinfo(Task& task, GuestPtr<abi::Sysinfo> out);
 SyscallResult SysUname(Task& task, GuestPtr<abi::Utsname> out);
+SyscallResult SysSethostname(Task& task, Address name, std::int32_t bytes);
+SyscallResult SysSetdomainname(Task& task, Address name, std::int32_t bytes);
 SyscallResult SysGetrandom(Task& task, OutBuffer buffer, Size size, RandomFlags flags);
 SyscallResult SysArchPrctl(Task& task, ArchPrctlCode code, Address argument);
 SyscallResult SysPrctl(Task& task, PrctlOption option, Hex argument, Hex, Hex, Hex);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 
 #include "engine/linux/exec.h"
 #include "engine/linux/exit.h"
@@ -10,6 +11,7 @@
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
 #include "engine/linux/syscalls/seccomp.h"
+#include "engine/linux/syscalls/sending.h"
 
 namespace glovebox::engine {
 namespace {
@@ -57,20 +59,26 @@ Process* ProcessOf(Task& task, Pid pid) {
   return pid.value == 0 ? &task.process : task.kernel.processes().FindProcess(pid.value);
 }
 
-bool IsSelf(const Task& task, int pid) {
-  return pid == 0 || pid == static_cast<int>(task.process.pid);
+// kernel/sys.c, check_prlimit_permission.
+bool MayLimit(const Task& task, const Process& process) {
+  const Credentials& who = task.credentials;
+  const Credentials& to = process.threads.front()->credentials;
+  const bool is_same = who.uid == to.uid && who.uid == to.euid && who.uid == to.suid &&
+                       who.gid == to.gid && who.gid == to.egid && who.gid == to.sgid;
+  return &process == &task.process || is_same || who.Can(Capability::kSysResource);
 }
 
-SyscallResult SetLimit(Task& task, int resource, const abi::Rlimit& to) {
+SyscallResult SetLimit(const Task& task, Process& process, int resource, const abi::Rlimit& to) {
   if (to.soft > to.hard) return kEINVAL;
-  abi::Rlimit& now = task.process.limits[static_cast<std::size_t>(resource)];
+  abi::Rlimit& now = process.limits[static_cast<std::size_t>(resource)];
   // Descriptors are a limit of the box: nobody raises it, as on Linux beyond fs.nr_open.
   if (to.hard > now.hard &&
       (resource == kLimitOpenFiles || !task.credentials.Can(Capability::kSysResource)))
     return kEPERM;
   now = to;
-  if (resource == kLimitCpu) task.process.timers.cpu_limit().Arm();
-  if (resource == kLimitStack && task.program) task.space().SetStackLimit(to.soft);
+  if (resource == kLimitCpu && !process.ended) process.timers.cpu_limit().Arm();
+  Task& leader = *process.threads.front();
+  if (resource == kLimitStack && leader.program) leader.space().SetStackLimit(to.soft);
   return 0;
 }
 
@@ -185,17 +193,25 @@ SyscallResult SysGetrlimit(Task& task, Resource resource, GuestPtr<abi::Rlimit> 
 SyscallResult SysSetrlimit(Task& task, Resource resource, GuestPtr<const abi::Rlimit> value) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
   const auto to = task.memory().Read(value);
-  return to ? SetLimit(task, resource.value, *to) : SyscallResult(to.error());
+  return to ? SetLimit(task, task.process, resource.value, *to) : SyscallResult(to.error());
 }
 SyscallResult SysPrlimit64(Task& task, Pid pid, Resource resource,
                            GuestPtr<const abi::Rlimit> value, GuestPtr<abi::Rlimit> old) {
   if (resource.value < 0 || resource.value >= kResourceCount) return kEINVAL;
-  if (!IsSelf(task, pid.value)) return kESRCH;
-  const abi::Rlimit before = task.process.limits[static_cast<std::size_t>(resource.value)];
+  std::optional<abi::Rlimit> to;
   if (value) {
-    const auto to = task.memory().Read(value);
-    if (!to) return to.error();
-    if (const auto set = SetLimit(task, resource.value, *to); set.value() != 0) return set;
+    const auto read = task.memory().Read(value);
+    if (!read) return read.error();
+    to = *read;
+  }
+  // A thread is as good as its process.
+  Task* const named = pid.value == 0 ? &task : task.kernel.processes().FindTask(pid.value);
+  if (named == nullptr) return kESRCH;
+  Process& process = named->process;
+  if (!MayLimit(task, process)) return kEPERM;
+  const abi::Rlimit before = process.limits[static_cast<std::size_t>(resource.value)];
+  if (to) {
+    if (const auto set = SetLimit(task, process, resource.value, *to); set.value() != 0) return set;
   }
   return old ? FromResult(task.memory().Write(old, before)) : SyscallResult(0);
 }
@@ -247,6 +263,29 @@ abi::Utsname NameOfSystem(const Task& task) {
 
 SyscallResult SysUname(Task& task, GuestPtr<abi::Utsname> out) {
   return FromResult(task.memory().Write(out, NameOfSystem(task)));
+}
+
+namespace {
+
+// As it is in struct utsname, without the NUL behind it: kernel/sys.c.
+SyscallResult SetName(Task& task, WorldId which, Address name, std::int32_t bytes) {
+  constexpr std::int32_t kMostBytes = 64;
+  if (!task.credentials.Can(Capability::kSysAdmin)) return kEPERM;
+  if (bytes < 0 || bytes > kMostBytes) return kEINVAL;
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  const auto read = task.memory().ReadBytes(name.value, std::as_writable_bytes(std::span(text)));
+  if (!read) return read.error();
+  task.kernel.world.SetText(which, text.c_str());
+  return 0;
+}
+
+}  // namespace
+
+SyscallResult SysSethostname(Task& task, Address name, std::int32_t bytes) {
+  return SetName(task, WorldId::kHostname, name, bytes);
+}
+SyscallResult SysSetdomainname(Task& task, Address name, std::int32_t bytes) {
+  return SetName(task, WorldId::kDomainname, name, bytes);
 }
 
 SyscallResult SysGetrandom(Task& task, OutBuffer buffer, Size size, RandomFlags flags) {
@@ -441,12 +480,14 @@ SyscallResult SysSetRobustList(Task& task, GuestPtr<const abi::RobustListHead> h
 }
 SyscallResult SysGetRobustList(Task& task, Pid pid, GuestPtr<abi::Word> head,
                                GuestPtr<abi::Word> size) {
-  if (!IsSelf(task, pid.value)) return kESRCH;
+  const Task* const of = pid.value == 0 ? &task : task.kernel.processes().FindTask(pid.value);
+  if (of == nullptr) return kESRCH;
+  if (!MayTrace(task, *of)) return kEPERM;
   if (const auto ok =
           task.memory().Write(size, {abi::StoredBytes<abi::RobustListHead>(size.layout)});
       !ok)
     return ok.error();
-  return FromResult(task.memory().Write(head, {task.robust_list}));
+  return FromResult(task.memory().Write(head, {of->robust_list}));
 }
 
 SyscallResult SysPersonality(Task& task, Hex persona) {
