@@ -11,6 +11,7 @@
 #include "engine/linux/return_page.h"
 #include "engine/loader/elf.h"
 #include "engine/loader/script.h"
+#include "engine/vfs/file_capabilities.h"
 
 namespace glovebox::engine {
 namespace {
@@ -28,6 +29,8 @@ LoadResult<RegularFile*> CheckFile(Task& task, const PathRef& file, const std::s
                                  std::to_string((file.inode->permissions >> 3) & 7) +
                                  std::to_string(file.inode->permissions & 7) + ")");
   }
+  if (file.inode->LiesOn(kVolumeNoExecution))
+    return FailLoad(kEACCES, name + " lies on a file system that is mounted noexec");
   auto* regular = dynamic_cast<RegularFile*>(file.inode.get());
   if (regular == nullptr) return FailLoad(kEACCES, name + " cannot be executed");
   return regular;
@@ -70,26 +73,39 @@ LoadResult<RegularFile*> FollowScripts(Task& task, ExecRequest& request) {
 }
 
 // Who the program is that a file makes: execve(2) for the ids, capabilities(7), "Transformation of
-// capabilities during execve()". Files' own capabilities count for nothing.
+// capabilities during execve()": security/commoncap.c, cap_bprm_creds_from_file. EPERM: the program
+// wants capabilities that it cannot have.
 struct NewIdentity {
   Credentials who;
   bool is_secure = false;  // AT_SECURE
 };
-NewIdentity IdentityAfterExec(const Task& task, const Inode& file) {
+Result<NewIdentity, Errno> IdentityAfterExec(const Task& task, const Inode& file) {
   const Credentials& before = task.credentials;
   NewIdentity out{before, false};
   Credentials& who = out.who;
   Capabilities& has = who.capabilities;
   constexpr std::uint32_t kGroupMayExecute = 0010;
-  if (!task.no_new_privileges) {
+  const bool honoured = !file.LiesOn(kVolumeNoSetId);
+  if (!task.no_new_privileges && honoured) {
     if ((file.permissions & kSetUid) != 0) who.euid = file.uid;
     if ((file.permissions & kSetGid) != 0 && (file.permissions & kGroupMayExecute) != 0)
       who.egid = file.gid;
   }
   const bool root_is_special = (has.secure_bits & kSecureNoRoot) == 0;
-  const bool all_effective = root_is_special && who.euid == 0;
-  has.permitted =
-      root_is_special && (who.uid == 0 || who.euid == 0) ? has.bounding | has.inheritable : 0;
+  const auto of_file = honoured ? FileCapabilitiesOf(file) : std::nullopt;
+  bool all_effective = of_file && of_file->effective;
+  has.permitted = 0;
+  if (of_file) {
+    has.permitted = (has.bounding & of_file->permitted) | (has.inheritable & of_file->inheritable);
+    if (all_effective && !IsSubset(of_file->permitted, has.permitted))
+      return std::unexpected(kEPERM);
+  }
+  // Of a set-user-ID program of root's that has capabilities of its own, these count.
+  const bool mixes = of_file && who.uid != 0 && who.euid == 0;
+  if (root_is_special && !mixes) {
+    if (who.uid == 0 || who.euid == 0) has.permitted = has.bounding | has.inheritable;
+    all_effective |= who.euid == 0;
+  }
   const bool sets_id = who.euid != before.uid || who.egid != before.gid;
   // A tracer that is no superuser gets none to trace: cap_bprm_creds_from_file.
   const bool is_watched =
@@ -104,7 +120,7 @@ NewIdentity IdentityAfterExec(const Task& task, const Inode& file) {
   }
   who.suid = who.fsuid = who.euid;
   who.sgid = who.fsgid = who.egid;
-  if (sets_id) has.ambient = 0;
+  if (sets_id || of_file) has.ambient = 0;
   has.permitted |= has.ambient;
   has.effective = all_effective ? has.permitted : has.ambient;
   has.secure_bits &= ~std::uint32_t{kSecureKeepCapabilities};
@@ -119,7 +135,8 @@ void TakeIdentity(Task& task, NewIdentity to, const Inode& file) {
   if (to.is_secure || who.euid != before.euid || who.egid != before.egid)
     task.parent_death_signal = 0;
   // Who may not read the program may not look into its process either.
-  task.dumpable = who.uid == who.euid && who.gid == who.egid && MayAccess(file, before, kMayRead);
+  task.dumpable = who.uid == who.euid && who.gid == who.egid && MayAccess(file, before, kMayRead) &&
+                  IsSubset(who.capabilities.permitted, before.capabilities.permitted);
   task.credentials = std::move(who);
 }
 
@@ -247,6 +264,11 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
     return fits;
   const auto elf = Parse(**file);
   if (!elf) return std::unexpected(Named(elf.error(), request.filename));
+  auto identity = IdentityAfterExec(task, **file);
+  if (!identity) {
+    return FailLoad(identity.error(),
+                    request.filename + " asks for capabilities that it cannot have");
+  }
 
   auto made = MakeProgram(task, elf->word_bytes);
   if (!made) return std::unexpected(Named(made.error(), request.filename));
@@ -285,12 +307,11 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
   contents.platform = task.kernel.world.Text(program.abi == abi::AbiId::kI386 ? WorldId::kMachine32
                                                                               : WorldId::kMachine);
   SeededRandom(random.Next(), 1).Fill(contents.random);
-  NewIdentity identity = IdentityAfterExec(task, **file);
-  contents.auxv = AuxiliaryVector(identity, *image, interpreter_bias, elf->word_bytes);
+  contents.auxv = AuxiliaryVector(*identity, *image, interpreter_bias, elf->word_bytes);
   const auto stack = BuildStack(*program.space, layout, elf->executable_stack, contents);
   if (!stack) return std::unexpected(Named(stack.error(), request.filename));
   program.stack = *stack;
-  TakeIdentity(task, std::move(identity), **file);
+  TakeIdentity(task, std::move(*identity), **file);
   Enter(task, std::move(*made));
   return {};
 }

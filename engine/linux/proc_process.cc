@@ -6,6 +6,7 @@
 
 #include "engine/linux/proc_directory.h"
 #include "engine/linux/proc_memory.h"
+#include "engine/linux/proc_mounts.h"
 #include "engine/linux/proc_setting.h"
 #include "engine/linux/process_table.h"
 #include "engine/linux/seccomp.h"
@@ -122,8 +123,8 @@ struct StateName {
   const char* name;
 };
 StateName StateOf(const Task& task) {
-  if (task.scheduling.state == Scheduling::State::kEnded) return {'Z', "zombie"};
   if (task.process.pid == kInitPid) return {'S', "sleeping"};
+  if (task.scheduling.state == Scheduling::State::kEnded) return {'Z', "zombie"};
   if (ptrace::InStop(task)) return {'t', "tracing stop"};
   if (task.scheduling.stopped) return {'T', "stopped"};
   if (task.scheduling.state == Scheduling::State::kWaiting) return {'S', "sleeping"};
@@ -231,23 +232,6 @@ void AddSettings(Directory& directory, const std::shared_ptr<Task>& task) {
       [](std::string_view) { return Errno{}; });
 }
 
-// Of what mount(2) has mounted: fstab(5), and proc(5), /proc/PID/mountinfo.
-std::string MountLine(const MountRow& row, const std::string& path) {
-  return fmt::format("{} {} {} {} 0 0\n", row.source, path, row.type, row.options);
-}
-std::string MountInfoLine(const MountRow& row, const std::string& path) {
-  return fmt::format("{} 1 0:{} / {} {} - {} {} rw\n", row.id, row.root->device & 0xff, path,
-                     row.options, row.type, row.source);
-}
-std::string MountsText(Kernel& kernel,
-                       std::string (*line)(const MountRow& row, const std::string& path)) {
-  std::string text;
-  for (const MountRow& row : kernel.files().mounts.rows()) {
-    if (const auto path = PathOf(kernel.files().root(), row.root)) text += line(row, *path);
-  }
-  return text;
-}
-
 void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   const auto jump = [&](const std::string& name, JumpLink::Where where) {
     static_cast<void>(directory.Insert(
@@ -311,22 +295,8 @@ void AddProcess(Directory& directory, const std::shared_ptr<Task>& task) {
   AddFile(directory, "schedstat", 0444, [task] { return fmt::format("{} 0 1\n", task->cpu_ns); });
   AddFile(directory, "stat", 0444, [task] { return Stat(*task); });
   AddFile(directory, "status", 0444, [task] { return Status(*task); });
-  AddFile(directory, "mounts", 0444, [task] {
-    return std::string(
-               "/dev/root / ext4 rw,relatime 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n"
-               "devpts /dev/pts devpts rw,gid=5,mode=620 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
-               "proc /proc proc rw 0 0\nsysfs /sys sysfs ro 0 0\n") +
-           MountsText(task->kernel, &MountLine);
-  });
-  AddFile(directory, "mountinfo", 0444, [task] {
-    return std::string(
-               "1 0 8:1 / / rw,relatime - ext4 /dev/root rw\n2 1 0:5 / /dev rw - devtmpfs devtmpfs "
-               "rw\n"
-               "3 2 0:22 / /dev/pts rw - devpts devpts rw,gid=5,mode=620\n"
-               "4 1 0:21 / /proc rw - proc proc rw\n5 2 0:24 / /dev/shm rw - tmpfs tmpfs rw\n"
-               "6 1 0:23 / /sys ro - sysfs sysfs ro\n") +
-           MountsText(task->kernel, &MountInfoLine);
-  });
+  AddFile(directory, "mounts", 0444, [task] { return MountsText(task->kernel); });
+  AddFile(directory, "mountinfo", 0444, [task] { return MountInfoText(task->kernel); });
 }
 
 }  // namespace

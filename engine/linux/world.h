@@ -86,7 +86,7 @@ inline constexpr std::array kWorld{
         WorldId::kQuantum, "quantum_insns", "100000", WorldKind::kNumber, 1, 1'000'000'000,
         "the most instructions of a task's turn while others are ready: a tenth of a millisecond"},
     WorldRow{WorldId::kHostname, "hostname", "glovebox", WorldKind::kText, 0, 0,
-             "uname(2); says where one is"},
+             "uname(2); says where one is; the box' superuser may change it: sethostname(2)"},
     WorldRow{WorldId::kDomainname, "domainname", "(none)", WorldKind::kText, 0, 0,
              "uname(2); Linux' default"},
     WorldRow{WorldId::kMachineId, "machine_id", "676c6f7665626f780000000000000001",

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace glovebox::engine {
 
 struct VfsServices;
+struct Volume;
 
 // Given back when its holder goes.
 class DiskCharge {
@@ -16,13 +18,16 @@ class DiskCharge {
   DiskCharge& operator=(const DiskCharge&) = delete;
   ~DiskCharge() { Release(bytes_); }
 
-  // False, with nothing changed, where the limit would be passed.
+  // What is charged from now on is the volume's too, which has a limit of its own. Null: of none.
+  void Join(std::shared_ptr<Volume> volume) { volume_ = std::move(volume); }
+  // False, with nothing changed, where a limit would be passed.
   bool Add(const std::shared_ptr<VfsServices>& services, std::uint64_t bytes);
   void Release(std::uint64_t bytes);
   std::uint64_t bytes() const { return bytes_; }
 
  private:
   std::shared_ptr<VfsServices> services_;
+  std::shared_ptr<Volume> volume_;
   std::uint64_t bytes_ = 0;
 };
 

@@ -34,6 +34,9 @@ class FileContent {
         blob_end_(blob.size_bytes),
         size_(blob.size_bytes) {}
 
+  // Before anything is written: whose space the blocks take.
+  void JoinVolume(std::shared_ptr<Volume> volume) { charge_.Join(std::move(volume)); }
+
   std::uint64_t size_bytes() const { return size_; }
   // Bytes that the file occupies, in whole blocks.
   std::uint64_t allocated_bytes() const;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/vfs/device.h"
+#include "engine/vfs/file_capabilities.h"
 #include "engine/vfs/node_watch.h"
 #include "engine/vfs/open_file.h"
 #include "engine/vfs/pipe.h"
@@ -32,14 +33,34 @@ void Own(Inode& inode, const Directory& parent, const Credentials& who) {
     inode.gid = parent.gid;
     if (inode.is(kTypeDirectory)) inode.permissions |= kSetGid;
   }
+  if (auto* const file = dynamic_cast<RegularFile*>(&inode))
+    file->content.JoinVolume(parent.services()->FindVolume(parent.device));
 }
-
-}  // namespace
 
 void DropSetId(Inode& inode) {
   inode.permissions &= ~static_cast<std::uint32_t>(kSetUid);
   // Set-group-id without group execute means mandatory locking and stays.
   if ((inode.permissions & 010) != 0) inode.permissions &= ~static_cast<std::uint32_t>(kSetGid);
+}
+
+void DropFileCapabilities(Inode& inode) {
+  if (inode.attributes.empty()) return;
+  const auto found = inode.attributes.find(std::string(kFileCapabilitiesName));
+  if (found == inode.attributes.end()) return;
+  inode.ReleaseDisk(found->first.size() + found->second.size());
+  inode.attributes.erase(found);
+}
+
+}  // namespace
+
+void DropPrivileges(Inode& inode) {
+  DropSetId(inode);
+  DropFileCapabilities(inode);
+}
+
+void DropPrivilegesOnWrite(Inode& inode, const Credentials& who) {
+  if (!who.Can(Capability::kFsetid)) DropSetId(inode);
+  DropFileCapabilities(inode);
 }
 
 Filesystem::Filesystem(std::shared_ptr<VfsServices> services, const Digest& root_listing)
@@ -64,6 +85,7 @@ Result<void, Errno> Filesystem::MayCreate(const Resolved& at) const {
 Result<void, Errno> Filesystem::Place(const Resolved& at, const std::shared_ptr<Inode>& inode,
                                       const Credentials& who, std::uint64_t cost_bytes) {
   Directory& parent = *at.ref.parent;
+  if (parent.LiesOn(kVolumeReadOnly)) return std::unexpected(kEROFS);
   if (!MayAccess(parent, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
   if (!inode->ChargeDisk(VfsServices::kInodeBytes + cost_bytes)) return std::unexpected(kENOSPC);
   Own(*inode, parent, who);
@@ -113,6 +135,7 @@ Result<void, Errno> Filesystem::MakeNode(const Resolved& at, const std::shared_p
 Result<std::shared_ptr<Inode>, Errno> Filesystem::MakeNameless(Directory& directory,
                                                                std::uint32_t mode,
                                                                const Credentials& who) {
+  if (directory.LiesOn(kVolumeReadOnly)) return std::unexpected(kEROFS);
   if (!MayAccess(directory, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
   auto file = std::make_shared<RegularFile>(services_, mode);
   if (!file->ChargeDisk(VfsServices::kInodeBytes)) return std::unexpected(kENOSPC);
@@ -125,6 +148,7 @@ Result<void, Errno> Filesystem::Link(const std::shared_ptr<Inode>& inode, const 
                                      const Credentials& who) {
   if (const auto ok = MayCreate(to); !ok) return ok;
   if (to.trailing_slash) return std::unexpected(kENOENT);
+  if (to.ref.parent->LiesOn(kVolumeReadOnly)) return std::unexpected(kEROFS);
   if (inode->device != to.ref.parent->device) return std::unexpected(kEXDEV);
   if (!MayAccess(*to.ref.parent, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
   if (inode->is(kTypeDirectory)) return std::unexpected(kEPERM);
@@ -143,6 +167,7 @@ Result<void, Errno> Filesystem::Link(const std::shared_ptr<Inode>& inode, const 
 
 Result<void, Errno> Filesystem::MayDelete(Directory& parent, const Inode& victim,
                                           const Credentials& who) const {
+  if (parent.LiesOn(kVolumeReadOnly)) return std::unexpected(kEROFS);
   if (!MayAccess(parent, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
   if ((parent.permissions & kSticky) != 0 && !who.Can(Capability::kFowner) &&
       who.fsuid != victim.uid && who.fsuid != parent.uid) {
@@ -158,6 +183,7 @@ Result<void, Errno> Filesystem::Unlink(const Resolved& at, const Credentials& wh
   if (at.trailing_slash) return std::unexpected(inode.is(kTypeDirectory) ? kEISDIR : kENOTDIR);
   if (const auto ok = MayDelete(*at.ref.parent, inode, who); !ok) return ok;
   if (inode.is(kTypeDirectory)) return std::unexpected(kEISDIR);
+  if (at.is_mounted) return std::unexpected(kEBUSY);
   if (const auto erased = at.ref.parent->Erase(at.ref.name); !erased) return erased;
   --inode.link_count;
   inode.TouchChanged();
@@ -177,7 +203,7 @@ Result<void, Errno> Filesystem::RemoveDirectory(const Resolved& at, const Creden
   }
   auto& directory = static_cast<Directory&>(*at.ref.inode);
   if (const auto ok = MayDelete(*at.ref.parent, directory, who); !ok) return ok;
-  if (directory.is_mount_point) return std::unexpected(kEBUSY);
+  if (directory.is_mount_point || at.is_mounted) return std::unexpected(kEBUSY);
   const auto empty = directory.IsEmpty();
   if (!empty) return std::unexpected(empty.error());
   if (!*empty) return std::unexpected(kENOTEMPTY);
@@ -216,6 +242,7 @@ Result<void, Errno> Filesystem::Rename(const Resolved& from, const Resolved& to,
     return std::unexpected((flags & kRenameNoReplace) != 0 ? kEEXIST : kEBUSY);
   }
   if (from.ref.parent->device != to.ref.parent->device) return std::unexpected(kEXDEV);
+  if (from.ref.parent->LiesOn(kVolumeReadOnly)) return std::unexpected(kEROFS);
   if (!from.ref.inode) return std::unexpected(kENOENT);
   if ((flags & kRenameNoReplace) != 0 && to.ref.inode) return std::unexpected(kEEXIST);
   if ((flags & kRenameExchange) != 0 && !to.ref.inode) return std::unexpected(kENOENT);
@@ -237,6 +264,7 @@ Result<void, Errno> Filesystem::Rename(const Resolved& from, const Resolved& to,
   if (const auto ok = MayDelete(*from.ref.parent, moved, who); !ok) return ok;
   if (moves_directory && static_cast<Directory&>(moved).is_mount_point)
     return std::unexpected(kEBUSY);
+  if (from.is_mounted || to.is_mounted) return std::unexpected(kEBUSY);
   if (!to.ref.inode) {
     if (!MayAccess(*to.ref.parent, who, kMayWrite | kMayExecute)) return std::unexpected(kEACCES);
   } else {
@@ -259,11 +287,12 @@ Result<void, Errno> Filesystem::Rename(const Resolved& from, const Resolved& to,
   return {};
 }
 
-Result<void, Errno> Filesystem::Truncate(Inode& inode, std::uint64_t size) {
+Result<void, Errno> Filesystem::Truncate(Inode& inode, std::uint64_t size, const Credentials& who) {
   auto* file = dynamic_cast<RegularFile*>(&inode);
   if (file == nullptr) return std::unexpected(inode.is(kTypeDirectory) ? kEISDIR : kEINVAL);
   if (const Errno error = file->CheckResize(size); error != Errno{}) return std::unexpected(error);
   if (const auto resized = file->content.Resize(size); !resized) return resized;
+  DropPrivilegesOnWrite(inode, who);
   inode.TouchModified();
   return {};
 }

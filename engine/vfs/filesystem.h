@@ -55,7 +55,7 @@ class Filesystem {
   Result<void, Errno> Rename(const Resolved& from, const Resolved& to, std::uint32_t flags,
                              const Credentials& who);
 
-  Result<void, Errno> Truncate(Inode& inode, std::uint64_t size);
+  Result<void, Errno> Truncate(Inode& inode, std::uint64_t size, const Credentials& who);
 
  private:
   Result<void, Errno> MayCreate(const Resolved& at) const;
@@ -69,8 +69,9 @@ class Filesystem {
   std::shared_ptr<Directory> root_;
 };
 
-// Empties a file that is being written to or loses its set-id bits to a writer without privilege:
-// chown(2), write(2).
-void DropSetId(Inode& inode);
+// A file that gets another owner loses its set-id bits and its capabilities: chown(2).
+void DropPrivileges(Inode& inode);
+// As a file that is written to or cut; the bits only where the writer has no privilege: write(2).
+void DropPrivilegesOnWrite(Inode& inode, const Credentials& who);
 
 }  // namespace glovebox::engine

@@ -48,10 +48,19 @@ FileLocks& Inode::MakeLocks() {
   return *locks_;
 }
 
+bool Inode::LiesOn(std::uint32_t options) const {
+  if (services_->volumes.empty()) return false;
+  const auto volume = services_->FindVolume(device);
+  return volume && (volume->options & options) != 0;
+}
+
 void Inode::TouchAccessed() {
   constexpr std::int64_t kDay = 86'400'000'000'000;
+  if (LiesOn(kVolumeReadOnly | kVolumeNoAccessTimes)) return;
   const std::int64_t now = services_->now_ns();
-  if (atime_ns <= mtime_ns || atime_ns <= ctime_ns || now - atime_ns >= kDay) atime_ns = now;
+  if (LiesOn(kVolumeStrictAccessTimes) || atime_ns <= mtime_ns || atime_ns <= ctime_ns ||
+      now - atime_ns >= kDay)
+    atime_ns = now;
 }
 
 void Inode::TouchModified() { mtime_ns = ctime_ns = services_->now_ns(); }

@@ -112,6 +112,8 @@ class Inode : public std::enable_shared_from_this<Inode> {
   void TouchChanged();   // ctime
 
   const std::shared_ptr<VfsServices>& services() const { return services_; }
+  // Is its file system mounted with one of these options? VolumeOption.
+  bool LiesOn(std::uint32_t options) const;
   bool ChargeDisk(std::uint64_t bytes) { return charge_.Add(services_, bytes); }
   void ReleaseDisk(std::uint64_t bytes) { charge_.Release(bytes); }
 
@@ -134,6 +136,8 @@ class Inode : public std::enable_shared_from_this<Inode> {
   std::uint32_t link_count = 1;
   std::uint64_t special_device = 0;  // st_rdev
   bool may_get_name = false;         // without one, and linkat(2) may give it one: O_TMPFILE
+  // What mount(2) has put over it; mount_table.h.
+  std::shared_ptr<Inode> mounted;
   std::map<std::string, std::string> attributes;  // xattr(7), charged to the disk limit
   std::int64_t atime_ns = 0;
   std::int64_t mtime_ns = 0;
@@ -225,8 +229,6 @@ class Directory : public Inode {
   bool removed() const { return removed_; }
   // rmdir and rename of it answer EBUSY.
   bool is_mount_point = false;
-  // What mount(2) has put over it; mount_table.h.
-  std::shared_ptr<Directory> mounted;
 
   std::shared_ptr<Directory> SharedDirectory();
 

@@ -84,10 +84,11 @@ class Walk {
   }
 
   Result<void, Errno> Enter(PathRef ref, bool is_last) {
+    result_.is_mounted = ref.inode->mounted != nullptr;
+    if (result_.is_mounted && options_.same_device) return std::unexpected(kEXDEV);
+    while (ref.inode->mounted) ref.inode = ref.inode->mounted;
     if (ref.inode->is(kTypeDirectory)) {
       at_ = std::static_pointer_cast<Directory>(ref.inode);
-      while (at_->mounted) at_ = at_->mounted;
-      ref.inode = at_;
       if (LeavesDevice(*at_)) return std::unexpected(kEXDEV);
       if (is_last) Finish(std::move(ref));
       return {};

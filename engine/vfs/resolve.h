@@ -23,6 +23,7 @@ struct Resolved {
   PathRef ref;  // with ResolveOptions::may_be_missing, ref.inode may be null
   LastKind last = LastKind::kNormal;
   bool trailing_slash = false;
+  bool is_mounted = false;  // the last component is covered: ref.inode is what lies over it
 };
 
 struct ResolveOptions {

@@ -21,6 +21,23 @@ class Inode;
 // The disk limit counts by the same rules as the memory limit.
 using DiskMeter = MemoryMeter;
 
+// Options of a file system, as mount(2) numbers them.
+enum VolumeOption : std::uint32_t {
+  kVolumeReadOnly = 1,
+  kVolumeNoSetId = 2,
+  kVolumeNoDevices = 4,
+  kVolumeNoExecution = 8,
+  kVolumeNoAccessTimes = 1024,
+  kVolumeStrictAccessTimes = 1 << 24,
+};
+
+// What mount(2) has said of a file system.
+struct Volume {
+  std::uint32_t options = 0;
+  std::uint64_t size_bytes = ~std::uint64_t{0};  // that the blocks of its files may take
+  std::uint64_t used_bytes = 0;
+};
+
 struct VfsServices {
   BlobCache blobs;
   // Counts the overlay: 4 KiB blocks of files that the guest wrote, and kInodeBytes for each node
@@ -38,6 +55,18 @@ struct VfsServices {
   // held here, because a change made by one name has to be found by another that nobody looked at
   // yet; Filesystem's end lets them go.
   std::map<std::uint64_t, std::shared_ptr<Inode>> hard_links{};
+
+  // By device. A file system that is not among them has no options, and all of the disk limit.
+  std::map<std::uint64_t, std::shared_ptr<Volume>> volumes{};
+  std::shared_ptr<Volume> FindVolume(std::uint64_t device) const {
+    const auto found = volumes.find(device);
+    return found == volumes.end() ? nullptr : found->second;
+  }
+  std::shared_ptr<Volume> MakeVolume(std::uint64_t device) {
+    auto& volume = volumes[device];
+    if (!volume) volume = std::make_shared<Volume>();
+    return volume;
+  }
 
   static constexpr std::uint64_t kInodeBytes = 1_KiB;
 };

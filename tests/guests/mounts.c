@@ -95,6 +95,178 @@ static void TestBusy(void) {
   CHECK_EQ(Listed("/proc/self/mounts", "the-source ", " tmpfs "), 0);
 }
 
+static int Holds(const char* path, const char* text) {
+  char found[64] = "";
+  const int fd = open(path, O_RDONLY);
+  if (fd < 0) return 0;
+  const ssize_t size = read(fd, found, sizeof found - 1);
+  close(fd);
+  return size == (ssize_t)strlen(text) && strcmp(found, text) == 0;
+}
+
+static void Write(const char* path, const char* text) {
+  const int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0644);
+  CHECK(fd >= 0);
+  CHECK_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+  close(fd);
+}
+
+// A directory and a file at another place.
+static void TestBind(void) {
+  struct stat here, there;
+  CHECK_EQ(mkdir("from", 0755), 0);
+  CHECK_EQ(mkdir("from/inner", 0755), 0);
+  CHECK_EQ(mkdir("to", 0755), 0);
+  Write("from/file", "text");
+  Touch("to/hidden");
+  CHECK_EQ(mount("from", "to", NULL, MS_BIND, NULL), 0);
+  CHECK(Holds("to/file", "text"));
+  CHECK_ERRNO(access("to/hidden", F_OK), ENOENT);
+  CHECK_EQ(stat("from", &here), 0);
+  CHECK_EQ(stat("to", &there), 0);
+  CHECK_EQ(here.st_ino, there.st_ino);
+  CHECK_EQ(here.st_dev, there.st_dev);
+  // One directory: what happens here happens there.
+  Write("to/new", "other");
+  CHECK(Holds("from/new", "other"));
+  CHECK_EQ(unlink("from/new"), 0);
+  CHECK_ERRNO(access("to/new", F_OK), ENOENT);
+  CHECK_EQ(access("to/inner/../file", F_OK), 0);
+  CHECK_EQ(Listed("/proc/self/mounts", "/to ", "rw"), 1);
+  CHECK_EQ(Listed("/proc/self/mountinfo", "/to ", "/from "), 1);
+  CHECK_EQ(Listed("/proc/self/mounts", "/from ", ""), 0);
+  // The place is in use, the directory itself is not.
+  CHECK_ERRNO(rmdir("to"), EBUSY);
+  CHECK_ERRNO(rename("to", "elsewhere"), EBUSY);
+  CHECK_EQ(rename("from/inner", "from/renamed"), 0);
+  CHECK_EQ(access("to/renamed", F_OK), 0);
+  CHECK_EQ(rmdir("to/renamed"), 0);
+  CHECK_ERRNO(umount("from"), EINVAL);
+  CHECK_EQ(umount("to"), 0);
+  CHECK_EQ(access("to/hidden", F_OK), 0);
+  CHECK_ERRNO(umount("to"), EINVAL);
+  // Files.
+  Write("target", "below");
+  CHECK_EQ(mount("from/file", "target", NULL, MS_BIND, NULL), 0);
+  CHECK(Holds("target", "text"));
+  CHECK_EQ(Listed("/proc/self/mounts", "/target ", ""), 1);
+  CHECK_ERRNO(unlink("target"), EBUSY);
+  Write("target", "changed");
+  CHECK(Holds("from/file", "changed"));
+  CHECK_EQ(umount("target"), 0);
+  CHECK(Holds("target", "below"));
+  // Over itself, as those do who want a place of its own.
+  CHECK_EQ(mount("from", "from", NULL, MS_BIND, NULL), 0);
+  CHECK(Holds("from/file", "changed"));
+  CHECK_EQ(Listed("/proc/self/mounts", "/from ", ""), 1);
+  CHECK_EQ(mount(NULL, "from", NULL, MS_PRIVATE, NULL), 0);
+  CHECK_EQ(umount("from"), 0);
+  CHECK(Holds("from/file", "changed"));
+  CHECK_ERRNO(mount("from", "target", NULL, MS_BIND, NULL), ENOTDIR);
+  CHECK_ERRNO(mount("target", "to", NULL, MS_BIND, NULL), ENOTDIR);
+  CHECK_ERRNO(mount("missing", "to", NULL, MS_BIND, NULL), ENOENT);
+  CHECK_ERRNO(mount("", "to", NULL, MS_BIND, NULL), EINVAL);
+  CHECK_ERRNO(mount(NULL, "to", NULL, MS_BIND, NULL), EINVAL);
+  CHECK_EQ(unlink("target"), 0);
+  CHECK_EQ(unlink("to/hidden"), 0);
+  CHECK_EQ(rmdir("to"), 0);
+  CHECK_EQ(unlink("from/file"), 0);
+  CHECK_EQ(rmdir("from"), 0);
+}
+
+// A file system that cannot be changed, and others that forbid less.
+static void TestOptions(void) {
+  CHECK_EQ(mkdir("mnt", 0755), 0);
+  CHECK_EQ(mount("none", "mnt", "tmpfs", 0, "size=64k,mode=755"), 0);
+  Write("mnt/file", "text");
+  CHECK_EQ(symlink("file", "mnt/link"), 0);
+  CHECK_EQ(mkdir("mnt/dir", 0755), 0);
+  CHECK_EQ(mkfifo("mnt/fifo", 0644), 0);
+  // Not while somebody may write.
+  const int open_file = open("mnt/file", O_WRONLY);
+  CHECK_ERRNO(mount(NULL, "mnt", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+  close(open_file);
+  CHECK_EQ(mount(NULL, "mnt", NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL), 0);
+  CHECK_EQ(Listed("/proc/self/mounts", "/mnt tmpfs ro,nosuid,relatime", "size=64k"), 1);
+  struct statfs info;
+  CHECK_EQ(statfs("mnt", &info), 0);
+  CHECK_EQ(info.f_flags & 3, 3);
+  CHECK_EQ(info.f_blocks, 16);
+  CHECK(Holds("mnt/file", "text"));
+  CHECK_ERRNO(open("mnt/file", O_WRONLY), EROFS);
+  CHECK_ERRNO(open("mnt/file", O_RDONLY | O_TRUNC), EROFS);
+  CHECK_ERRNO(open("mnt/new", O_CREAT | O_RDWR, 0644), EROFS);
+  CHECK_ERRNO(open("mnt/file", O_CREAT | O_EXCL | O_RDWR, 0644), EEXIST);
+  CHECK_ERRNO(mkdir("mnt/new", 0755), EROFS);
+  CHECK_ERRNO(mkdir("mnt/dir", 0755), EEXIST);
+  CHECK_ERRNO(symlink("x", "mnt/new"), EROFS);
+  CHECK_ERRNO(mkfifo("mnt/new", 0644), EROFS);
+  CHECK_ERRNO(link("mnt/file", "mnt/new"), EROFS);
+  CHECK_ERRNO(unlink("mnt/file"), EROFS);
+  CHECK_ERRNO(rmdir("mnt/dir"), EROFS);
+  CHECK_ERRNO(rename("mnt/file", "mnt/new"), EROFS);
+  CHECK_ERRNO(chmod("mnt/file", 0600), EROFS);
+  CHECK_ERRNO(chown("mnt/file", 1, 1), EROFS);
+  CHECK_ERRNO(utimensat(AT_FDCWD, "mnt/file", NULL, 0), EROFS);
+  CHECK_ERRNO(truncate("mnt/file", 0), EROFS);
+  CHECK_ERRNO(access("mnt/file", W_OK), EROFS);
+  CHECK_ERRNO(access("mnt/dir", W_OK), EROFS);
+  CHECK_EQ(access("mnt/fifo", W_OK), 0);
+  CHECK_EQ(access("mnt/file", R_OK), 0);
+  CHECK_EQ(mount(NULL, "mnt", NULL, MS_REMOUNT, NULL), 0);
+  CHECK_EQ(Listed("/proc/self/mounts", "/mnt tmpfs rw,relatime", "size=64k"), 1);
+  Write("mnt/new", "again");
+  CHECK_ERRNO(mount(NULL, "mnt/dir", NULL, MS_REMOUNT, NULL), EINVAL);
+  CHECK_ERRNO(mount(NULL, "mnt", NULL, MS_REMOUNT, "size=x"), EINVAL);
+  CHECK_EQ(mount(NULL, "mnt", NULL, MS_REMOUNT | MS_NOEXEC, "size=128k"), 0);
+  CHECK_EQ(statfs("mnt", &info), 0);
+  CHECK_EQ(info.f_blocks, 32);
+  // Programs cannot be run from there.
+  CHECK_EQ(chmod("mnt/new", 0755), 0);
+  char* const argv[] = {(char*)"new", NULL};
+  CHECK_ERRNO(execv("mnt/new", argv), EACCES);
+  CHECK_ERRNO(access("mnt/new", X_OK), EACCES);
+  CHECK_EQ(access("mnt/dir", X_OK), 0);
+  CHECK_EQ(umount("mnt"), 0);
+}
+
+// It holds what it was told to hold.
+static void TestSize(void) {
+  static char page[4096];
+  CHECK_EQ(mount("none", "mnt", "tmpfs", 0, "size=16k"), 0);
+  int fd = open("mnt/file", O_CREAT | O_RDWR, 0644);
+  for (int i = 0; i < 4; ++i) CHECK_EQ(write(fd, page, sizeof page), (ssize_t)sizeof page);
+  CHECK_ERRNO(write(fd, page, sizeof page), ENOSPC);
+  struct statfs info;
+  CHECK_EQ(statfs("mnt", &info), 0);
+  CHECK_EQ(info.f_blocks, 4);
+  CHECK_EQ(info.f_bfree, 0);
+  CHECK_ERRNO(mount(NULL, "mnt", NULL, MS_REMOUNT, "size=8k"), EINVAL);
+  CHECK_EQ(mount(NULL, "mnt", NULL, MS_REMOUNT, "size=20k"), 0);
+  CHECK_EQ(write(fd, page, sizeof page), (ssize_t)sizeof page);
+  CHECK_EQ(ftruncate(fd, 4096), 0);
+  CHECK_EQ(statfs("mnt", &info), 0);
+  CHECK_EQ(info.f_bfree, 4);
+  close(fd);
+  CHECK_EQ(umount("mnt"), 0);
+}
+
+static void TestMove(void) {
+  CHECK_EQ(mkdir("other", 0755), 0);
+  CHECK_EQ(mount("none", "mnt", "tmpfs", 0, NULL), 0);
+  Write("mnt/file", "text");
+  CHECK_EQ(mkdir("mnt/dir", 0755), 0);
+  CHECK_EQ(mount("mnt", "other", NULL, MS_MOVE, NULL), 0);
+  CHECK_ERRNO(access("mnt/file", F_OK), ENOENT);
+  CHECK(Holds("other/file", "text"));
+  CHECK(Holds("other/dir/../../other/file", "text"));
+  CHECK_ERRNO(mount("mnt", "other", NULL, MS_MOVE, NULL), EINVAL);
+  CHECK_ERRNO(mount("other", "other/dir", NULL, MS_MOVE, NULL), ELOOP);
+  CHECK_EQ(umount("other"), 0);
+  CHECK_EQ(rmdir("other"), 0);
+  CHECK_EQ(rmdir("mnt"), 0);
+}
+
 static void TestErrors(void) {
   CHECK_ERRNO(umount("covered"), EINVAL);
   CHECK_ERRNO(umount("missing"), ENOENT);
@@ -143,6 +315,10 @@ int main(void) {
   CHECK_EQ(chdir(directory), 0);
   TestTmpfs();
   TestBusy();
+  TestBind();
+  TestOptions();
+  TestSize();
+  TestMove();
   TestErrors();
   TestProc();
   TestOthers();

@@ -52,6 +52,11 @@ Result<void, Errno> CheckOpen(const Task& task, const Inode& inode, int flags) {
   if (inode.is(kTypeDirectory) && ((wanted & kMayWrite) != 0 || (flags & kOpenCreate) != 0)) {
     return std::unexpected(kEISDIR);
   }
+  // Devices and pipes do not lie there: fs/namei.c, sb_permission.
+  if ((wanted & kMayWrite) != 0 && inode.is(kTypeRegular) && inode.LiesOn(kVolumeReadOnly))
+    return std::unexpected(kEROFS);
+  if ((inode.is(kTypeCharDevice) || inode.is(kTypeBlockDevice)) && inode.LiesOn(kVolumeNoDevices))
+    return std::unexpected(kEACCES);
   if (!MayAccess(inode, task.credentials, wanted)) return std::unexpected(kEACCES);
   if ((flags & kOpenNoAtime) != 0 && !OwnsOrPrivileged(inode, task.credentials))
     return std::unexpected(kEPERM);
@@ -131,7 +136,7 @@ SyscallResult Open(Task& task, int dirfd, PathPtr path, OpenRequest request) {
   if (const auto ok = CheckOpen(task, *resolved->ref.inode, flags); !ok) return ok.error();
   if ((flags & kOpenTruncate) != 0 && resolved->ref.inode->is(kTypeRegular)) {
     // What is made up (/proc) has no length to cut.
-    if (const auto cut = task.kernel.files().Truncate(*resolved->ref.inode, 0);
+    if (const auto cut = task.kernel.files().Truncate(*resolved->ref.inode, 0, task.credentials);
         !cut && cut.error() != kEINVAL) {
       return cut.error();
     } else if (cut) {
@@ -514,8 +519,8 @@ SyscallResult SysFtruncate(Task& task, Fd fd, Offset length) {
       static_cast<std::uint64_t>(length.value) > kMaxSmallFileBytes) {
     return kEINVAL;
   }
-  const auto cut =
-      task.kernel.files().Truncate((*file)->inode(), static_cast<std::uint64_t>(length.value));
+  const auto cut = task.kernel.files().Truncate(
+      (*file)->inode(), static_cast<std::uint64_t>(length.value), task.credentials);
   if (cut) TellFile((*file)->path(), kNodeModify);
   return FromResult(cut);
 }
@@ -527,8 +532,10 @@ SyscallResult SysTruncate(Task& task, PathPtr path, Offset length) {
   Inode& inode = *resolved->ref.inode;
   if (inode.is(kTypeDirectory)) return kEISDIR;
   if (!inode.is(kTypeRegular)) return kEINVAL;
+  if (inode.LiesOn(kVolumeReadOnly)) return kEROFS;
   if (!MayAccess(inode, task.credentials, kMayWrite)) return kEACCES;
-  const auto cut = task.kernel.files().Truncate(inode, static_cast<std::uint64_t>(length.value));
+  const auto cut = task.kernel.files().Truncate(inode, static_cast<std::uint64_t>(length.value),
+                                                task.credentials);
   if (cut) TellFile(resolved->ref, kNodeModify);
   return FromResult(cut);
 }

@@ -183,8 +183,7 @@ IoResult WritePiece(Task& task, OpenFile& file, std::uint64_t offset,
   const auto written = file.Write(offset, bytes);
   if (!written && written.error().wait == Wait::kNone && written.error().error == kEPIPE)
     task.Send(kSIGPIPE, kSiUser);
-  if (written && *written > 0 && !task.credentials.Can(Capability::kFsetid))
-    DropSetId(file.inode());
+  if (written && *written > 0) DropPrivilegesOnWrite(file.inode(), task.credentials);
   return written;
 }
 

@@ -45,6 +45,10 @@ SyscallResult MapFd(Task& task, MapRequest request, Fd fd, std::uint64_t offset)
     if ((request.protection & kProtWrite) != 0) return kEACCES;
     request.allowed_protection = kProtRead | kProtExec;
   }
+  if (inode.LiesOn(kVolumeNoExecution)) {
+    if ((request.protection & kProtExec) != 0) return kEPERM;
+    request.allowed_protection &= static_cast<std::uint8_t>(~kProtExec);
+  }
   if (auto* device = dynamic_cast<DeviceInode*>(&inode)) {
     if (device->kind() != DeviceKind::kZero) return kENODEV;
     request.name = DisplayPath(task.fs().root, (*file)->path());

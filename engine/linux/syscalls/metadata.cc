@@ -65,12 +65,21 @@ SyscallResult CheckAccess(Task& task, DirFd dirfd, PathPtr path, AccessMode mode
   }
   const auto ref = Locate(task, dirfd, path, !flags.Has(kAtNoFollow), flags.Has(kAtEmptyPath));
   if (!ref) return ref.error();
-  return MayAccess(*ref->inode, who, static_cast<std::uint32_t>(mode.value)) ? SyscallResult(0)
-                                                                             : kEACCES;
+  const auto wanted = static_cast<std::uint32_t>(mode.value);
+  if ((wanted & kMayExecute) != 0 && ref->inode->is(kTypeRegular) &&
+      ref->inode->LiesOn(kVolumeNoExecution)) {
+    return kEACCES;
+  }
+  if (!MayAccess(*ref->inode, who, wanted)) return kEACCES;
+  const bool is_device = ref->inode->is(kTypeCharDevice) || ref->inode->is(kTypeBlockDevice) ||
+                         ref->inode->is(kTypeFifo) || ref->inode->is(kTypeSocket);
+  const bool cannot_change = !is_device && ref->inode->LiesOn(kVolumeReadOnly);
+  return (wanted & kMayWrite) != 0 && cannot_change ? kEROFS : SyscallResult(0);
 }
 
 SyscallResult ChangeMode(Task& task, const PathRef& ref, std::uint32_t mode) {
   Inode& inode = *ref.inode;
+  if (inode.LiesOn(kVolumeReadOnly)) return kEROFS;
   if (inode.is(kTypeSymlink)) return kEOPNOTSUPP;
   if (!OwnsOrPrivileged(inode, task.credentials)) return kEPERM;
   inode.permissions = mode & 07777;
@@ -85,6 +94,7 @@ SyscallResult ChangeMode(Task& task, const PathRef& ref, std::uint32_t mode) {
 SyscallResult ChangeOwner(Task& task, const PathRef& ref, std::uint32_t uid, std::uint32_t gid) {
   Inode& inode = *ref.inode;
   constexpr std::uint32_t kLeave = ~0u;
+  if (inode.LiesOn(kVolumeReadOnly)) return kEROFS;
   const Credentials& who = task.credentials;
   if (!who.Can(Capability::kChown)) {
     const bool owns = who.fsuid == inode.uid;
@@ -93,7 +103,7 @@ SyscallResult ChangeOwner(Task& task, const PathRef& ref, std::uint32_t uid, std
   }
   if (uid != kLeave) inode.uid = uid;
   if (gid != kLeave) inode.gid = gid;
-  if ((uid != kLeave || gid != kLeave) && !inode.is(kTypeDirectory)) DropSetId(inode);
+  if ((uid != kLeave || gid != kLeave) && !inode.is(kTypeDirectory)) DropPrivileges(inode);
   inode.TouchChanged();
   TellFile(ref, kNodeAttributes);
   return 0;
@@ -129,6 +139,7 @@ Result<std::optional<std::int64_t>, Errno> ToNanoseconds(const abi::Timespec& ti
 
 SyscallResult ChangeTimes(Task& task, const PathRef& ref, const NewTimes& times) {
   Inode& inode = *ref.inode;
+  if (inode.LiesOn(kVolumeReadOnly)) return kEROFS;
   if (!OwnsOrPrivileged(inode, task.credentials) &&
       !(times.both_now && MayAccess(inode, task.credentials, kMayWrite))) {
     return times.both_now ? kEACCES : kEPERM;
@@ -171,6 +182,15 @@ Result<NewTimes, Errno> FromTimevals(Task& task, GuestPtr<const abi::Timeval> po
   return times;
 }
 
+// f_flags of statfs(2): ST_VALID and its kin, linux/statfs.h.
+std::int64_t FlagsOfVolume(const Volume& volume) {
+  constexpr std::uint32_t kSame = kVolumeReadOnly | kVolumeNoSetId | kVolumeNoDevices |
+                                  kVolumeNoExecution | kVolumeNoAccessTimes;
+  constexpr std::int64_t kValid = 0x20, kRelatime = 0x1000;
+  const bool relative = (volume.options & (kVolumeNoAccessTimes | kVolumeStrictAccessTimes)) == 0;
+  return kValid | (volume.options & kSame) | (relative ? kRelatime : 0);
+}
+
 SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> out) {
   constexpr std::int64_t kTmpfsMagic = 0x01021994, kProcMagic = 0x9fa0, kExt4Magic = 0xef53,
                          kPipeMagic = 0x50495045;
@@ -186,9 +206,17 @@ SyscallResult FillStatfs(Task& task, const Inode& inode, GuestPtr<abi::Statfs> o
   info.type = magic != std::end(kMagics) ? magic->second : is_mounted ? kTmpfsMagic : kExt4Magic;
   info.block_size = info.fragment_size = static_cast<std::int64_t>(kPageSize);
   info.name_length = static_cast<std::int64_t>(kNameMaxBytes);
+  const auto volume = inode.services()->FindVolume(inode.device);
+  if (volume) info.flags = FlagsOfVolume(*volume);
   if (inode.device == kRootDevice || inode.device == kShmDevice || is_mounted) {
-    info.blocks = disk.limit_bytes() / kPageSize;
-    info.free_blocks = info.available_blocks = (disk.limit_bytes() - disk.used_bytes()) / kPageSize;
+    std::uint64_t limit = disk.limit_bytes();
+    std::uint64_t free = limit - disk.used_bytes();
+    if (volume && volume->size_bytes < limit) {
+      limit = volume->size_bytes;
+      free = std::min(free, limit - std::min(limit, volume->used_bytes));
+    }
+    info.blocks = limit / kPageSize;
+    info.free_blocks = info.available_blocks = free / kPageSize;
     info.files = disk.limit_bytes() / VfsServices::kInodeBytes;
     info.free_files = (disk.limit_bytes() - disk.used_bytes()) / VfsServices::kInodeBytes;
   }

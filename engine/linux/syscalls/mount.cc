@@ -1,10 +1,12 @@
-// mount(2), umount2(2): file systems in memory, and further views of /proc and /sys. The checks are
-// in the order of fs/namespace.c of Linux 6.1.
+// mount(2), umount2(2): file systems in memory, further views of /proc and /sys, nodes at another
+// place, and options. The checks are in the order of fs/namespace.c of Linux 6.1.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 
@@ -18,8 +20,6 @@ namespace glovebox::engine {
 namespace {
 
 enum MountFlag : std::uint64_t {
-  kNoSetId = 2,
-  kNoDevices = 4,
   kRemount = 32,
   kBind = 1 << 12,
   kMove = 1 << 13,
@@ -29,13 +29,18 @@ enum MountFlag : std::uint64_t {
   kPrivate = 1 << 18,
   kSlave = 1 << 19,
   kShared = 1 << 20,
-  kRelatime = 1 << 21,
   kMagic = 0xc0ed0000,
   kMagicMask = 0xffff0000,
 };
-constexpr std::uint64_t kChangesType = kUnbindable | kPrivate | kSlave | kShared;
+constexpr std::uint64_t kPropagation = kUnbindable | kPrivate | kSlave | kShared;
+constexpr std::uint64_t kOptions = kVolumeReadOnly | kVolumeNoSetId | kVolumeNoDevices |
+                                   kVolumeNoExecution | kVolumeNoAccessTimes |
+                                   kVolumeStrictAccessTimes;
+// MS_SYNCHRONOUS, MS_MANDLOCK, MS_DIRSYNC, MS_NODIRATIME, MS_SILENT, MS_RELATIME, MS_I_VERSION,
+// MS_LAZYTIME: nothing is ever written behind anybody's back, and relative times are the default.
+constexpr std::uint64_t kWithoutEffect =
+    0x10 | 0x40 | 0x80 | 0x800 | kSilent | 1 << 21 | 1 << 23 | 1 << 25;
 constexpr std::size_t kMostMounts = 1000;
-constexpr std::uint64_t kServed = kNoSetId | kNoDevices | kSilent | kRelatime;
 
 // What "size=64m,mode=700" asks of a tmpfs: tmpfs(5).
 struct TmpfsOptions {
@@ -44,12 +49,16 @@ struct TmpfsOptions {
   std::uint32_t uid = 0, gid = 0;
 };
 
-std::optional<std::uint64_t> ParseNumber(std::string_view text, int base, bool has_unit) {
+// `whole`: what a number with a percent sign is a part of; 0: none may have one.
+std::optional<std::uint64_t> ParseNumber(std::string_view text, int base, bool has_unit,
+                                         std::uint64_t whole) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (error != std::errc{}) return std::nullopt;
   const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
   if (rest.empty()) return value;
+  constexpr std::uint64_t kHundred = 100;
+  if (rest == "%" && whole != 0 && value <= kHundred) return whole / kHundred * value;
   constexpr std::string_view kUnits = "kmg";
   const std::size_t unit =
       has_unit && rest.size() == 1 ? kUnits.find(rest[0] | 0x20) : std::string_view::npos;
@@ -58,7 +67,7 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text, int base, bool h
 }
 
 // Empty: EINVAL.
-std::optional<TmpfsOptions> ParseTmpfs(std::string_view text) {
+std::optional<TmpfsOptions> ParseTmpfs(std::string_view text, std::uint64_t memory_bytes) {
   TmpfsOptions options;
   while (!text.empty()) {
     const std::string_view item = text.substr(0, text.find(','));
@@ -69,9 +78,11 @@ std::optional<TmpfsOptions> ParseTmpfs(std::string_view text) {
     const std::string_view value = item.substr(std::min(equals + 1, item.size()));
     const bool is_amount = name == "size" || name == "nr_inodes" || name == "nr_blocks";
     if (!is_amount && name != "mode" && name != "uid" && name != "gid") return std::nullopt;
-    const auto number = ParseNumber(value, name == "mode" ? 8 : 10, is_amount);
+    const auto number =
+        ParseNumber(value, name == "mode" ? 8 : 10, is_amount, name == "size" ? memory_bytes : 0);
     if (!number) return std::nullopt;
-    if (name == "size") options.size_bytes = *number;
+    if (name == "size") options.size_bytes = PageCeil(*number);
+    if (name == "nr_blocks") options.size_bytes = *number * kPageSize;
     if (name == "mode") options.mode = static_cast<std::uint32_t>(*number & 07777);
     if (name == "uid") options.uid = static_cast<std::uint32_t>(*number);
     if (name == "gid") options.gid = static_cast<std::uint32_t>(*number);
@@ -79,16 +90,18 @@ std::optional<TmpfsOptions> ParseTmpfs(std::string_view text) {
   return options;
 }
 
-std::string OptionsText(std::uint64_t flags, const TmpfsOptions& options) {
-  std::string text = "rw";
-  if ((flags & kNoSetId) != 0) text += ",nosuid";
-  if ((flags & kNoDevices) != 0) text += ",nodev";
-  text += ",relatime";
+std::string DataText(const TmpfsOptions& options) {
+  std::string text;
   if (options.size_bytes != 0) text += fmt::format(",size={}k", options.size_bytes / 1024);
   if (options.mode != 01777) text += fmt::format(",mode={:o}", options.mode);
   if (options.uid != 0) text += fmt::format(",uid={}", options.uid);
   if (options.gid != 0) text += fmt::format(",gid={}", options.gid);
   return text;
+}
+
+// A size of none is without a limit: tmpfs(5).
+constexpr std::uint64_t LimitOf(std::uint64_t size_bytes) {
+  return size_bytes == 0 ? ~std::uint64_t{0} : size_bytes;
 }
 
 Result<std::shared_ptr<Directory>, Errno> MakeTmpfs(Task& task, const TmpfsOptions& options) {
@@ -101,15 +114,19 @@ Result<std::shared_ptr<Directory>, Errno> MakeTmpfs(Task& task, const TmpfsOptio
   return root;
 }
 
+// As with fs.mount-max of Linux, which has 100,000: rows and what they cover come apart one within
+// the other.
+bool HasRoom(Task& task) { return task.kernel.files().mounts.rows().size() < kMostMounts; }
+
 // do_new_mount
 SyscallResult MountNew(Task& task, const PathRef& on, const std::string& source,
                        const std::string& type, std::uint64_t flags, const std::string& data) {
   if (!on.inode->is(kTypeDirectory)) return kENOTDIR;
-  const auto covered = std::static_pointer_cast<Directory>(on.inode);
   TmpfsOptions options;
   std::shared_ptr<Directory> root;
-  if (type == "tmpfs" || type == "ramfs") {
-    const auto parsed = ParseTmpfs(data);
+  const bool is_tmpfs = type == "tmpfs" || type == "ramfs";
+  if (is_tmpfs) {
+    const auto parsed = ParseTmpfs(data, task.kernel.memory_meter.limit_bytes());
     if (!parsed) return kEINVAL;
     options = *parsed;
     auto made = MakeTmpfs(task, options);
@@ -121,12 +138,93 @@ SyscallResult MountNew(Task& task, const PathRef& on, const std::string& source,
     // Of disks there are none: whatever such a file system would be on is no block device.
     return type == "ext4" ? kENOTBLK : kENODEV;
   }
-  // As with fs.mount-max of Linux, which has 100,000: rows and what they cover come apart one
-  // within the other.
-  if (task.kernel.files().mounts.rows().size() >= kMostMounts) return kENOSPC;
+  if (!HasRoom(task)) return kENOSPC;
+  Filesystem& files = task.kernel.files();
   // The root of all is where everybody starts: nothing can cover it for them.
-  if (covered == task.kernel.files().root()) return kEBUSY;
-  task.kernel.files().mounts.Add({0, covered, root, source, type, OptionsText(flags, options)});
+  if (on.inode == files.root()) return kEBUSY;
+  if (is_tmpfs) {
+    const auto volume = files.services()->MakeVolume(root->device);
+    volume->options = static_cast<std::uint32_t>(flags & kOptions);
+    volume->size_bytes = LimitOf(options.size_bytes);
+  }
+  return FromResult(files.mounts.Add({0, on, root, false, source, type, DataText(options)}));
+}
+
+// do_loopback: `source` is there too. What is mounted within it is there with it, as with MS_REC.
+SyscallResult Bind(Task& task, const PathRef& on, const std::string& source) {
+  if (source.empty()) return kEINVAL;
+  const auto from = task.Resolve(kAtFdCwd, source, {});
+  if (!from) return from.error();
+  const std::shared_ptr<Inode>& root = from->ref.inode;
+  if (root->is(kTypeDirectory) != on.inode->is(kTypeDirectory)) return kENOTDIR;
+  // Pipes and sockets without a name, and what has lost it.
+  if (!from->ref.parent || root->link_count == 0) return kEINVAL;
+  if (!HasRoom(task)) return kENOSPC;
+  Filesystem& files = task.kernel.files();
+  if (on.inode == files.root() && root != on.inode) return kEBUSY;
+  const MountRow* const origin = files.mounts.FindDevice(root->device);
+  return FromResult(
+      files.mounts.Add({0, on, root, true, origin != nullptr ? origin->source : "/dev/root",
+                        origin != nullptr ? origin->type : "ext4", ""}));
+}
+
+// do_move_mount_old
+SyscallResult MoveMount(Task& task, const PathRef& on, const std::string& source) {
+  if (source.empty()) return kEINVAL;
+  const auto from = task.Resolve(kAtFdCwd, source, {});
+  if (!from) return from.error();
+  MountTable& mounts = task.kernel.files().mounts;
+  const MountRow* const row = mounts.FindAt(from->ref);
+  if (row == nullptr) return kEINVAL;
+  if (row->root->is(kTypeDirectory) != on.inode->is(kTypeDirectory)) return kEINVAL;
+  if (on.inode == task.kernel.files().root()) return kEBUSY;
+  if (on.inode->is(kTypeDirectory) &&
+      MountTable::IsWithin(*row, std::static_pointer_cast<Directory>(on.inode))) {
+    return kELOOP;
+  }
+  return FromResult(mounts.Move(row->id, on));
+}
+
+// Has anybody a file of this file system open for writing?
+bool HasWriters(Task& task, std::uint64_t device) {
+  return std::ranges::any_of(task.kernel.processes().tasks(), [&](const auto& entry) {
+    const Task& other = *entry.second;
+    for (int fd = 0; other.fd_table && fd < other.fds().size(); ++fd) {
+      const auto file = other.fds().Get(fd);
+      if (file && file->writable() && file->inode().is(kTypeRegular) &&
+          file->inode().device == device) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+// do_remount, do_reconfigure_mnt
+SyscallResult Remount(Task& task, const PathRef& on, std::uint64_t flags, const std::string& data) {
+  Filesystem& files = task.kernel.files();
+  const MountRow* const row = files.mounts.FindAt(on);
+  const std::uint64_t device = on.inode->device;
+  const auto wanted = static_cast<std::uint32_t>(flags & kOptions);
+  const auto found = files.services()->FindVolume(device);
+  const std::uint32_t before = found ? found->options : 0;
+  if (row != nullptr && row->is_bind && wanted != before) {
+    // Options belong to a file system, which has this place and another.
+    task.kernel.CountAbsent("mount (options of a bind mount)");
+    return kEPERM;
+  }
+  std::uint64_t size = found ? found->size_bytes : LimitOf(0);
+  if (row != nullptr && row->type == "tmpfs" && (flags & kBind) == 0) {
+    const auto options = ParseTmpfs(data, task.kernel.memory_meter.limit_bytes());
+    if (!options) return kEINVAL;
+    if (options->size_bytes != 0) size = options->size_bytes;
+    if (found && size < found->used_bytes) return kEINVAL;
+  }
+  const bool becomes_read_only = (wanted & ~before & kVolumeReadOnly) != 0;
+  if (becomes_read_only && HasWriters(task, device)) return kEBUSY;
+  const auto volume = files.services()->MakeVolume(device);
+  volume->options = wanted;
+  volume->size_bytes = size;
   return 0;
 }
 
@@ -175,23 +273,27 @@ SyscallResult SysMount(Task& task, PathPtr source, PathPtr target, PathPtr type,
   std::uint64_t wanted = flags.value;
   if ((wanted & kMagicMask) == kMagic) wanted &= ~std::uint64_t{kMagicMask};
   if (!task.credentials.Can(Capability::kSysAdmin)) return kEPERM;
-  const bool is_root = on->ref.inode->is(kTypeDirectory) &&
-                       (static_cast<Directory&>(*on->ref.inode).is_mount_point || !on->ref.parent ||
-                        on->ref.inode == task.kernel.files().root());
-  if ((wanted & (kRemount | kBind | kMove)) != 0) {
-    task.kernel.CountAbsent("mount (bind, move, remount)");
-    return kEPERM;
-  }
-  if ((wanted & kChangesType) != 0) {
-    // Everything is private already: there are no name spaces to share it with.
-    if ((wanted & ~(kPrivate | kRecursive | kSilent)) != 0 || !is_root) return kEINVAL;
-    return 0;
-  }
-  if (!type) return kEINVAL;
-  if ((wanted & ~kServed) != 0) {
+  const MountTable& mounts = task.kernel.files().mounts;
+  const bool is_root = mounts.FindAt(on->ref) != nullptr ||
+                       (on->ref.inode->is(kTypeDirectory) &&
+                        (static_cast<Directory&>(*on->ref.inode).is_mount_point ||
+                         on->ref.inode == task.kernel.files().root()));
+  constexpr std::uint64_t kKnown =
+      kOptions | kWithoutEffect | kRemount | kBind | kMove | kRecursive | kPropagation;
+  if ((wanted & ~kKnown) != 0) {
     task.kernel.CountAbsent("mount (a flag)");
     return kEPERM;
   }
+  if ((wanted & kRemount) != 0)
+    return is_root ? Remount(task, on->ref, wanted, *options) : SyscallResult(kEINVAL);
+  if ((wanted & kBind) != 0) return Bind(task, on->ref, *source_name);
+  if ((wanted & kPropagation) != 0) {
+    // There is nobody to share with: one name space is all there is.
+    const std::uint64_t rest = wanted & ~(kRecursive | kSilent);
+    return std::has_single_bit(rest) && is_root ? SyscallResult(0) : kEINVAL;
+  }
+  if ((wanted & kMove) != 0) return MoveMount(task, on->ref, *source_name);
+  if (!type) return kEINVAL;
   return MountNew(task, on->ref, source ? *source_name : "none", *type_name, wanted, *options);
 }
 
@@ -202,13 +304,15 @@ SyscallResult SysUmount2(Task& task, PathPtr target, Hex flags) {
       task.ResolveGuest(kAtFdCwd, target, {.follow_last = (flags.value & kNoFollow) == 0});
   if (!on) return on.error();
   if (!task.credentials.Can(Capability::kSysAdmin)) return kEPERM;
-  if (!on->ref.inode->is(kTypeDirectory)) return kEINVAL;
-  const auto& root = static_cast<const Directory&>(*on->ref.inode);
   MountTable& mounts = task.kernel.files().mounts;
-  const MountRow* const row = mounts.FindRoot(root);
+  const MountRow* const row = mounts.FindAt(on->ref);
   // What the box began with stays.
-  if (row == nullptr)
-    return root.is_mount_point || on->ref.inode == task.kernel.files().root() ? kEBUSY : kEINVAL;
+  if (row == nullptr) {
+    const bool is_ours = on->ref.inode->is(kTypeDirectory) &&
+                         (static_cast<const Directory&>(*on->ref.inode).is_mount_point ||
+                          on->ref.inode == task.kernel.files().root());
+    return is_ours ? kEBUSY : kEINVAL;
+  }
   if ((flags.value & kExpire) != 0) {
     task.kernel.CountAbsent("umount2 (MNT_EXPIRE)");
     return kEINVAL;
@@ -216,13 +320,16 @@ SyscallResult SysUmount2(Task& task, PathPtr target, Hex flags) {
   if (IsBusy(task, *row)) {
     if ((flags.value & kDetach) == 0) return kEBUSY;
     // Lazily: what is mounted within goes with it.
-    std::vector<std::shared_ptr<Directory>> inner;
+    std::vector<std::uint32_t> inner;
     for (const MountRow& other : mounts.rows()) {
-      if (MountTable::IsWithin(*row, other.covered)) inner.push_back(other.root);
+      if (MountTable::IsWithin(*row, MountTable::DirectoryOf(other))) inner.push_back(other.id);
     }
-    for (auto it = inner.rbegin(); it != inner.rend(); ++it) mounts.Remove(**it);
+    const std::uint32_t outer = row->id;
+    for (const std::uint32_t id : std::views::reverse(inner)) mounts.Remove(id);
+    mounts.Remove(outer);
+    return 0;
   }
-  mounts.Remove(root);
+  mounts.Remove(row->id);
   return 0;
 }
 

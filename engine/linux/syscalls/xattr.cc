@@ -4,6 +4,7 @@
 
 #include "engine/linux/syscalls/files.h"
 #include "engine/linux/syscalls/handlers.h"
+#include "engine/vfs/file_capabilities.h"
 
 namespace glovebox::engine {
 namespace {
@@ -40,7 +41,7 @@ Errno MayUse(const Task& task, const Inode& inode, std::string_view name, bool w
       if (who.Can(Capability::kSysAdmin)) return Errno{};
       return writes ? kEPERM : kENODATA;
     case Space::kSecurity:
-      return writes && !who.Can(name == "security.capability" ? Capability::kSetfcap
+      return writes && !who.Can(name == kFileCapabilitiesName ? Capability::kSetfcap
                                                               : Capability::kSysAdmin)
                  ? kEPERM
                  : Errno{};
@@ -86,6 +87,12 @@ SyscallResult Set(Task& task, Inode& inode, PathPtr name, Address value, std::ui
   std::string bytes(static_cast<std::size_t>(size), '\0');
   const auto read = task.memory().ReadBytes(value.value, std::as_writable_bytes(std::span(bytes)));
   if (!read) return read.error();
+  if (*text == kFileCapabilitiesName && !bytes.empty()) {
+    auto kept = KeptFileCapabilities(std::move(bytes));
+    if (!kept) return kEINVAL;
+    bytes = std::move(*kept);
+  }
+  if (inode.LiesOn(kVolumeReadOnly)) return kEROFS;
   if (const Errno error = MayUse(task, inode, *text, true); error != Errno{}) return error;
   if (const Errno error = CheckName(inode, *text); error != Errno{}) return error;
   const auto found = inode.attributes.find(*text);
@@ -137,6 +144,7 @@ SyscallResult List(Task& task, Inode& inode, Address list, std::uint64_t size) {
 SyscallResult Remove(Task& task, Inode& inode, PathPtr name) {
   const auto text = ReadName(task, name);
   if (!text) return text.error();
+  if (inode.LiesOn(kVolumeReadOnly)) return kEROFS;
   if (const Errno error = MayUse(task, inode, *text, true); error != Errno{}) return error;
   if (const Errno error = CheckName(inode, *text); error != Errno{}) return error;
   const auto found = inode.attributes.find(*text);

@@ -102,7 +102,7 @@ TEST_F(FilesystemTest, EachNodeIsChargedSoThatEmptyFilesCannotFillTheHost) {
 TEST_F(FilesystemTest, ChangesMoveTheTimesOfFileAndDirectory) {
   const auto file = MakeFile("/tmp/f");
   now_ns = 5'000'000'000;
-  ASSERT_TRUE(files->Truncate(*file, 10));
+  ASSERT_TRUE(files->Truncate(*file, 10, {}));
   EXPECT_EQ(file->mtime_ns, now_ns);
   EXPECT_EQ(Find("/tmp")->ref.inode->mtime_ns, 1'000'000'000);
   ASSERT_TRUE(files->Unlink(*FindNew("/tmp/f"), who));
