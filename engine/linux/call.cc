@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "engine/linux/debugger.h"
@@ -120,6 +121,22 @@ void Interrupt(Task& task, const BlockOn& block) {
     return;
   }
   Finish(task, kEINTR);
+}
+
+// Is there a signal whose default is to end the process, without a core? Every wait ends with it:
+// kernel/signal.c, complete_signal; fatal_signal_pending.
+bool IsToDie(const Task& task) {
+  SignalSet left = task.signals.pending() & ~task.signals.blocked();
+  // Who watches it is asked about all others.
+  if (ptrace::IsTraced(task) || task.debug) left &= SetOf(kSIGKILL);
+  for (; left != 0; left &= left - 1) {
+    const int signal = std::countr_zero(left) + 1;
+    if (task.signals.action(signal).handler == kHandlerDefault &&
+        DefaultActionOf(signal) == DefaultAction::kTerminate) {
+      return true;
+    }
+  }
+  return false;
 }
 
 SyscallResult Serve(Task& task) {
@@ -270,7 +287,7 @@ void GoOnWithCall(Task& task, SyscallEntry entry) {
     return;
   }
   if (ptrace::ReportEntry(task, entry, number)) return;
-  StartCall(task, entry, number);
+  StartCall(task, entry, number, false);
 }
 
 // Once more, to see what it waits for: a handler that still blocks has done nothing.
@@ -311,7 +328,12 @@ CallProgress AdvanceCall(Task& task) {
       break;
   }
   if (task.kernel.ended() || task.kernel.failure()) return CallProgress::kDone;
-  if (result.block().on_signal != OnSignal::kNothing && task.debug) {
+  if (result.block().on_signal == OnSignal::kNothing) {
+    if (IsToDie(task)) {
+      Finish(task, kEINTR);
+      return CallProgress::kDone;
+    }
+  } else if (task.debug) {
     task.signals.DiscardIgnored();
     if (task.kernel.debugger->StopsForSignal(task)) return CallProgress::kHalted;
   }

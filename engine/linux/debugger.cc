@@ -113,10 +113,10 @@ void Debugger::Debug(Task& task, bool stopped) {
 }
 
 Result<void, Errno> Debugger::Attach(std::uint32_t pid) {
-  if (pid == 0 && !kernel_.processes().tasks().empty())
-    pid = kernel_.processes().tasks().begin()->second->process.pid;
+  if (pid == 0) pid = kFirstPid;
   Process* const process = kernel_.processes().FindProcess(static_cast<int>(pid));
-  if (process == nullptr || process->ended || kernel_.ended()) return std::unexpected(kESRCH);
+  if (process == nullptr || process->ended || kernel_.ended() || pid == kInitPid)
+    return std::unexpected(kESRCH);
   if (processes_.contains(pid)) return std::unexpected(kEBUSY);
   processes_[pid];
   told_ = false;
@@ -555,7 +555,7 @@ void Debugger::NoteBoxEnd(const ExitStatus& status) {
     Process& process = task->process;
     if (process.pid != id || process.ended) continue;
     constexpr ExitStatus kKilled{.code = 0, .signal = kSIGKILL};
-    NoteProcessEnd(process, process.parent == nullptr ? status : kKilled);
+    NoteProcessEnd(process, IsFirst(process) ? status : kKilled);
   }
 }
 

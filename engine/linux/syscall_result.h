@@ -17,7 +17,7 @@ inline constexpr Nanoseconds kNever = ~Nanoseconds{0};
 enum class OnSignal : std::uint8_t {
   kRestartIfAsked,  // EINTR, or again where the handler has SA_RESTART
   kInterrupt,       // always EINTR
-  kNothing,         // the call goes on to its end
+  kNothing,         // the call goes on, unless the task is to die
 };
 
 struct BlockOn {

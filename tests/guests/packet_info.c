@@ -193,9 +193,9 @@ static void V6(void) {
   CHECK_ERRNO(SendWith(IPPROTO_IPV6, IPV6_PKTINFO, &info, 16), EINVAL);
   // The first whole, of the second a part.
   SendPlain();
-  Receive(CMSG_SPACE(4) + CMSG_LEN(0));
+  Receive(CMSG_SPACE(4) + CMSG_LEN(1));
   CHECK_EQ(Number(IPPROTO_IPV6, IPV6_HOPLIMIT, 4), 5);
-  CHECK_EQ(Number(IPPROTO_IPV6, IPV6_TCLASS, 0), 0);
+  CHECK_EQ(Number(IPPROTO_IPV6, IPV6_TCLASS, 1), 0x40);
   CHECK_EQ(received.msg_flags & MSG_CTRUNC, MSG_CTRUNC);
   Close();
 }

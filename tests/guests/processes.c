@@ -411,6 +411,31 @@ static void proc_shows_children(void) {
   CHECK_ERRNO(open(path, O_RDONLY), ENOENT);
 }
 
+// Who waits for a vfork(2) does so without regard to signals, but for one that ends it.
+static void a_vfork_can_be_killed(void) {
+  int ready[2];
+  char byte;
+  CHECK_EQ(pipe(ready), 0);
+  const pid_t waiter = fork();
+  if (waiter == 0) {
+    if (vfork() == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      write(ready[1], "r", 1);
+      for (;;) pause();
+    }
+    _exit(1);
+  }
+  CHECK_EQ(close(ready[1]), 0);
+  CHECK_EQ(read(ready[0], &byte, 1), 1);
+  CHECK_EQ(kill(waiter, SIGTERM), 0);
+  int status = 0;
+  CHECK_EQ(waitpid(waiter, &status, 0), waiter);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+  // Until the child is gone too.
+  CHECK_EQ(read(ready[0], &byte, 1), 0);
+  CHECK_EQ(close(ready[0]), 0);
+}
+
 int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "as-child") == 0) return atoi(argv[2]);
   statuses();
@@ -423,6 +448,7 @@ int main(int argc, char** argv) {
   a_fifo_connects_two();
   positions_are_shared();
   vfork_waits_for_exec();
+  a_vfork_can_be_killed();
   spawn_reports_failures();
   groups_and_sessions();
   orphans_get_a_subreaper();

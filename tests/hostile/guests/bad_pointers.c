@@ -59,6 +59,8 @@ void Main(void) {
       long ended;
       do ended = Call(kWait4, child, 0, 0, 0);
       while (ended == -4);
+      // What it has made by fork(2) goes on making more.
+      Call(kKill, -1, 9, 0, 0);
     }
   }
   Say("survived\n");

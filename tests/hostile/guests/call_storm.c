@@ -481,7 +481,7 @@ void Main(void) {
       while (ended > 0);
     }
     while (ended != -10) {
-      Call(__NR_kill, -1, 9, 0, 0);
+      Call(kKill, -1, 9, 0, 0);
       ended = Call(kWait4, -1, 0, 0x40000000, 0);  // __WALL: children of clone(2) without a signal too
     }
   }

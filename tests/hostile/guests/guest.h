@@ -52,6 +52,7 @@ enum {
   kExecve = __NR_execve,
   kExit = __NR_exit,
   kWait4 = __NR_wait4,
+  kKill = __NR_kill,
   kChdir = __NR_chdir,
   kMkdir = __NR_mkdir,
   kSymlink = __NR_symlink,
