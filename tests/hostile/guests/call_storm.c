@@ -74,6 +74,15 @@ static int Descriptor(Storm* storm) {
   return Below(storm, 12) ? (int)Below(storm, 40) : (int)Number(storm);
 }
 
+// Those that only some calls take, by letter.
+static const char kSpecialLetters[] = "EIXqlyk";
+static int special[sizeof kSpecialLetters - 1];
+static void Keep(char letter, long fd) {
+  for (unsigned i = 0; i < sizeof special / sizeof *special; ++i) {
+    if (kSpecialLetters[i] == letter) special[i] = (int)fd;
+  }
+}
+
 static long Pid(Storm* storm) {
   switch (Below(storm, 8)) {
     case 0: return 0;
@@ -103,44 +112,45 @@ __asm__("Restore: mov $15, %eax\n syscall\n");
 void Restore(void);
 
 // Words of a structure, each a small number, a pointer or a descriptor, as many structures have them.
-static void* Structure(Storm* storm) {
+enum Kind { kVectors, kStrings, kTimes, kUnixName, kName4, kName6, kPolls, kMessage, kAction, kSet, kZeros, kShorts, kProgram, kKinds };
+static void* Structure(Storm* storm, enum Kind kind) {
   Word* const words = Place(storm);
   unsigned* halves = (unsigned*)words;
-  switch (Below(storm, 14)) {
-    case 0:  // iovec[4], argv
+  switch (kind) {
+    case kVectors:  // iovec[4]
       for (int i = 0; i < 8; i += 2) {
         words[i] = (Word)(Below(storm, 10) ? Place(storm) : (void*)BadPointer(storm));
         words[i + 1] = Below(storm, 20) ? Below(storm, 600) : Number(storm);
       }
       break;
-    case 1:  // strings, ended
+    case kStrings:  // strings, ended
       for (int i = 0; i < 4; ++i) words[i] = (Word)Name(storm);
       words[4] = 0;
       break;
-    case 2:  // timespec, timeval, itimerspec
+    case kTimes:  // timespec, timeval, itimerspec
       for (int i = 0; i < 4; ++i) words[i] = i % 2 ? Below(storm, 1000000) : Below(storm, 3);
       if (Below(storm, 8) == 0) words[Below(storm, 4)] = Number(storm);
       break;
-    case 3:  // sockaddr_un
+    case kUnixName:  // sockaddr_un
       halves[0] = 1;
       for (int i = 0; i < 12; ++i) ((char*)words)[2 + i] = "/tmp/socket"[i];
       break;
-    case 4:  // sockaddr_in of the loopback
+    case kName4:  // sockaddr_in of the loopback
       halves[0] = 2 | (unsigned)(Below(storm, 4) + 80) << 24;
       halves[1] = 0x0100007f;
       break;
-    case 5:  // sockaddr_in6
+    case kName6:  // sockaddr_in6
       for (int i = 0; i < 7; ++i) halves[i] = 0;
       halves[0] = 10 | (unsigned)(Below(storm, 4) + 80) << 24;
       halves[5] = 0x01000000;
       break;
-    case 6:  // pollfd[4], epoll_event
+    case kPolls:  // pollfd[4], epoll_event
       for (int i = 0; i < 8; i += 2) {
         halves[i] = (unsigned)Descriptor(storm);
         halves[i + 1] = (unsigned)Below(storm, 64);
       }
       break;
-    case 7: {  // msghdr: name, its length, vector, its length, control, its length, flags
+    case kMessage: {  // msghdr: name, its length, vector, its length, control, its length, flags
       Word* const vector = Place(storm);
       Word* const control = Place(storm);
       vector[0] = (Word)Place(storm);
@@ -149,7 +159,7 @@ static void* Structure(Storm* storm) {
       ((unsigned*)control)[sizeof(Word) / 4] = (unsigned)Below(storm, 2);  // SOL_SOCKET, IPPROTO_IP
       ((unsigned*)control)[sizeof(Word) / 4 + 1] = (unsigned)Below(storm, 9);
       ((unsigned*)control)[sizeof(Word) / 4 + 2] = (unsigned)Descriptor(storm);
-      words[0] = Below(storm, 2) ? 0 : (Word)Structure(storm);
+      words[0] = Below(storm, 2) ? 0 : (Word)Structure(storm, kUnixName + Below(storm, 3));
       words[1] = words[0] ? 16 : 0;
       words[2] = (Word)vector;
       words[3] = Below(storm, 2);
@@ -158,22 +168,22 @@ static void* Structure(Storm* storm) {
       words[6] = 0;
       break;
     }
-    case 8:  // sigaction
+    case kAction:  // sigaction
       words[0] = Below(storm, 3) ? (Word)OnSignal : Below(storm, 2);
       words[1] = Flags(storm) | 0x04000004;
       words[2] = (Word)Restore;
       words[3] = Number(storm);
       break;
-    case 9:  // signal set, fd_set
+    case kSet:  // signal set, fd_set
       for (int i = 0; i < 4; ++i) words[i] = Below(storm, 2) ? Number(storm) : Below(storm, 1 << 16);
       break;
-    case 10:  // stack_t, clone_args, open_how, rlimit, sched_attr
+    case kZeros:  // stack_t, clone_args, open_how, rlimit, sched_attr
       for (int i = 0; i < 11; ++i) words[i] = Below(storm, 3) ? 0 : Below(storm, 2) ? Flags(storm) : (Word)Place(storm);
       break;
-    case 11:  // sembuf[4], flock
+    case kShorts:  // sembuf[4], flock
       for (int i = 0; i < 12; ++i) ((short*)words)[i] = (short)(Below(storm, 7) - 3);
       break;
-    case 12:  // sock_fprog with one instruction that allows
+    case kProgram:  // sock_fprog with one instruction that allows
       words[0] = 1;
       words[1] = (Word)(words + 2);
       halves = (unsigned*)(words + 2);
@@ -186,90 +196,109 @@ static void* Structure(Storm* storm) {
   return words;
 }
 
-// What the arguments of a call are; of others anything. f descriptor, p path, b buffer, s structure, n size, g flags,
-// i process, u number, a page of memory, t small number.
+// What the arguments of a call are; of others anything. f descriptor, p path, b buffer, n size, g flags, i process, u number,
+// a page of memory, t small number, s any structure, o what is mostly null, x name of an attribute, m type of a file system;
+// others are certain structures and descriptors.
 typedef struct {
   int number;
   const char* arguments;
 } Shape;
 static const Shape kShapes[] = {
     {__NR_read, "fbn"}, {__NR_write, "fbn"}, {__NR_open, "pgu"}, {__NR_close, "f"}, {__NR_stat, "ps"},
-    {__NR_fstat, "fs"}, {__NR_lstat, "ps"}, {__NR_poll, "stt"}, {__NR_lseek, "fut"}, {__NR_mprotect, "anu"},
-    {__NR_munmap, "an"}, {__NR_brk, "u"}, {__NR_rt_sigaction, "tsst8"}, {__NR_rt_sigprocmask, "tss8"},
-    {__NR_ioctl, "fus"}, {__NR_pread64, "fbnu"}, {__NR_pwrite64, "fbnu"}, {__NR_readv, "fst"}, {__NR_writev, "fst"},
+    {__NR_fstat, "fs"}, {__NR_lstat, "ps"}, {__NR_poll, "Ptt"}, {__NR_lseek, "fut"}, {__NR_mprotect, "anu"},
+    {__NR_munmap, "an"}, {__NR_brk, "u"}, {__NR_rt_sigaction, "tSs8"}, {__NR_rt_sigprocmask, "tQs8"},
+    {__NR_ioctl, "fus"}, {__NR_pread64, "fbnu"}, {__NR_pwrite64, "fbnu"}, {__NR_readv, "fvt"}, {__NR_writev, "fvt"},
     {__NR_access, "pt"}, {__NR_pipe, "s"}, {__NR_mremap, "anngu"}, {__NR_msync, "ant"}, {__NR_mincore, "anb"},
-    {__NR_madvise, "ant"}, {__NR_dup, "f"}, {__NR_dup2, "ff"}, {__NR_pause, ""}, {__NR_nanosleep, "ss"},
-    {__NR_setitimer, "tss"}, {__NR_alarm, "t"}, {__NR_sendfile, "ffsn"}, {__NR_socketpair, "gtts"}, {__NR_fork, ""},
-    {__NR_vfork, ""}, {__NR_execve, "pss"}, {__NR_kill, "it"}, {__NR_uname, "s"}, {__NR_fcntl, "ftu"},
-    {__NR_fcntl, "fts"}, {__NR_flock, "ft"}, {__NR_ftruncate, "fn"}, {__NR_truncate, "pn"}, {__NR_getdents, "fbn"},
+    {__NR_madvise, "ant"}, {__NR_dup, "f"}, {__NR_dup2, "ff"}, {__NR_pause, ""}, {__NR_nanosleep, "Ts"},
+    {__NR_setitimer, "tTs"}, {__NR_alarm, "t"}, {__NR_sendfile, "ffon"}, {__NR_socketpair, "gtts"}, {__NR_fork, ""},
+    {__NR_vfork, ""}, {__NR_execve, "prr"}, {__NR_kill, "it"}, {__NR_uname, "s"}, {__NR_fcntl, "ftu"},
+    {__NR_fcntl, "ftB"}, {__NR_flock, "ft"}, {__NR_ftruncate, "fn"}, {__NR_truncate, "pn"}, {__NR_getdents, "fbn"},
     {__NR_getcwd, "bn"}, {__NR_chdir, "p"}, {__NR_fchdir, "f"}, {__NR_rename, "pp"}, {__NR_mkdir, "pu"},
     {__NR_rmdir, "p"}, {__NR_creat, "pu"}, {__NR_link, "pp"}, {__NR_unlink, "p"}, {__NR_symlink, "pp"},
     {__NR_readlink, "pbn"}, {__NR_chmod, "pu"}, {__NR_fchmod, "fu"}, {__NR_chown, "ptt"}, {__NR_umask, "u"},
     {__NR_getrusage, "us"}, {__NR_ptrace, "titt"}, {__NR_setuid, "t"}, {__NR_setpgid, "ii"}, {__NR_setsid, ""},
     {__NR_setreuid, "tt"}, {__NR_setresuid, "ttt"}, {__NR_capget, "ss"}, {__NR_capset, "ss"},
-    {__NR_rt_sigpending, "s8"}, {__NR_rt_sigtimedwait, "sss8"}, {__NR_rt_sigqueueinfo, "its"},
-    {__NR_rt_sigsuspend, "s8"}, {__NR_sigaltstack, "ss"}, {__NR_mknod, "puu"}, {__NR_personality, "u"},
+    {__NR_rt_sigpending, "s8"}, {__NR_rt_sigtimedwait, "QsT8"}, {__NR_rt_sigqueueinfo, "its"},
+    {__NR_rt_sigsuspend, "Q8"}, {__NR_sigaltstack, "Cs"}, {__NR_mknod, "puu"}, {__NR_personality, "u"},
     {__NR_statfs, "ps"}, {__NR_setpriority, "tit"}, {__NR_sched_setscheduler, "its"}, {__NR_mlock, "an"},
-    {__NR_mlockall, "t"}, {__NR_prctl, "tuuuu"}, {__NR_chroot, "p"}, {__NR_mount, "pppgp"}, {__NR_umount2, "pt"},
-    {__NR_gettid, ""}, {__NR_setxattr, "ppsnt"}, {__NR_getxattr, "ppbn"}, {__NR_listxattr, "pbn"},
-    {__NR_removexattr, "pp"}, {__NR_tkill, "it"}, {__NR_futex, "attsst"}, {__NR_futex, "sttsst"},
-    {__NR_sched_setaffinity, "ins"}, {__NR_epoll_create, "t"}, {__NR_epoll_ctl, "ftfs"}, {__NR_epoll_wait, "fstt"},
-    {__NR_set_tid_address, "s"}, {__NR_fadvise64, "fuut"}, {__NR_timer_create, "tss"}, {__NR_timer_settime, "tgss"},
-    {__NR_timer_delete, "t"}, {__NR_clock_gettime, "ts"}, {__NR_clock_nanosleep, "ttss"}, {__NR_tgkill, "iit"},
-    {__NR_mq_open, "pgus"}, {__NR_mq_timedsend, "fbnts"}, {__NR_mq_timedreceive, "fbnss"}, {__NR_waitid, "tisgs"},
-    {__NR_inotify_init, ""}, {__NR_inotify_add_watch, "fpg"}, {__NR_inotify_rm_watch, "ft"}, {__NR_openat, "fpgu"},
+    {__NR_mlockall, "t"}, {__NR_prctl, "tuuuu"}, {__NR_chroot, "p"}, {__NR_mount, "ppmgo"}, {__NR_umount2, "pt"},
+    {__NR_gettid, ""}, {__NR_setxattr, "pxbtt"}, {__NR_getxattr, "pxbn"}, {__NR_listxattr, "pbn"},
+    {__NR_removexattr, "px"}, {__NR_tkill, "it"}, {__NR_futex, "attTst"}, {__NR_futex, "sttTst"},
+    {__NR_sched_setaffinity, "ins"}, {__NR_epoll_create, "t"}, {__NR_epoll_ctl, "EtfP"}, {__NR_epoll_wait, "EPtt"},
+    {__NR_set_tid_address, "s"}, {__NR_fadvise64, "fuut"}, {__NR_timer_create, "tss"}, {__NR_timer_settime, "tgTs"},
+    {__NR_timer_delete, "t"}, {__NR_clock_gettime, "ts"}, {__NR_clock_nanosleep, "ttTs"}, {__NR_tgkill, "iit"},
+    {__NR_mq_open, "pguo"}, {__NR_mq_timedsend, "qbttT"}, {__NR_mq_timedreceive, "qbnoT"}, {__NR_waitid, "tisgo"},
+    {__NR_inotify_init, ""}, {__NR_inotify_add_watch, "Ipg"}, {__NR_inotify_rm_watch, "It"}, {__NR_openat, "fpgu"},
     {__NR_mkdirat, "fpu"}, {__NR_mknodat, "fpuu"}, {__NR_fchownat, "fpttg"}, {__NR_unlinkat, "fpu"},
     {__NR_renameat, "fpfp"}, {__NR_linkat, "fpfpg"}, {__NR_symlinkat, "pfp"}, {__NR_readlinkat, "fpbn"},
-    {__NR_fchmodat, "fpu"}, {__NR_faccessat, "fpt"}, {__NR_pselect6, "tsssss"}, {__NR_ppoll, "sts8"},
-    {__NR_unshare, "g"}, {__NR_set_robust_list, "st"}, {__NR_get_robust_list, "iss"}, {__NR_splice, "fsfsng"},
-    {__NR_tee, "ffng"}, {__NR_vmsplice, "fstg"}, {__NR_sync_file_range, "fuut"}, {__NR_utimensat, "fpsg"},
-    {__NR_epoll_pwait, "fstts8"}, {__NR_signalfd, "fst"}, {__NR_timerfd_create, "tg"}, {__NR_eventfd, "t"},
-    {__NR_fallocate, "ftuu"}, {__NR_timerfd_settime, "ftss"}, {__NR_accept4, "fssg"}, {__NR_signalfd4, "fs8g"},
+    {__NR_fchmodat, "fpu"}, {__NR_faccessat, "fpt"}, {__NR_pselect6, "tQQQTo"}, {__NR_ppoll, "PtTQ8"},
+    {__NR_unshare, "g"}, {__NR_set_robust_list, "st"}, {__NR_get_robust_list, "iss"}, {__NR_splice, "fofont"},
+    {__NR_tee, "ffng"}, {__NR_vmsplice, "fvtg"}, {__NR_sync_file_range, "fuut"}, {__NR_utimensat, "fpTg"},
+    {__NR_epoll_pwait, "EPttQ8"}, {__NR_signalfd, "fQ8"}, {__NR_timerfd_create, "tg"}, {__NR_eventfd, "t"},
+    {__NR_fallocate, "ftuu"}, {__NR_timerfd_settime, "XtTs"}, {__NR_accept4, "loog"}, {__NR_signalfd4, "fQ8g"},
     {__NR_eventfd2, "tg"}, {__NR_epoll_create1, "g"}, {__NR_dup3, "ffg"}, {__NR_pipe2, "sg"},
-    {__NR_inotify_init1, "g"}, {__NR_preadv, "fstuu"}, {__NR_pwritev, "fstuu"}, {__NR_rt_tgsigqueueinfo, "iits"},
-    {__NR_recvmmsg, "fstgs"}, {__NR_prlimit64, "itss"}, {__NR_sendmmsg, "fstg"}, {__NR_process_vm_readv, "iststt"},
-    {__NR_process_vm_writev, "iststt"}, {__NR_kcmp, "iittt"}, {__NR_seccomp, "tts"}, {__NR_renameat2, "fpfpt"},
-    {__NR_getrandom, "bnt"}, {__NR_memfd_create, "pg"}, {__NR_execveat, "fpssg"}, {__NR_membarrier, "ttt"},
-    {__NR_copy_file_range, "fsfsnt"}, {__NR_preadv2, "fstuut"}, {__NR_pwritev2, "fstuut"}, {__NR_statx, "fpgus"},
-    {__NR_pidfd_send_signal, "ftst"}, {__NR_pidfd_open, "it"}, {__NR_clone3, "s88"}, {__NR_close_range, "ffg"},
-    {__NR_openat2, "fps24"}, {__NR_pidfd_getfd, "fft"}, {__NR_faccessat2, "fptg"}, {__NR_process_madvise, "fsttt"},
-    {__NR_epoll_pwait2, "fsts8"}, {__NR_wait4, "istt"}, {__NR_clone, "usuuu"}, {__NR_socket, "ttt"},
-    {__NR_connect, "fs16"}, {__NR_bind, "fs16"}, {__NR_listen, "ft"}, {__NR_shutdown, "ft"},
-    {__NR_getsockname, "fss"}, {__NR_getpeername, "fss"}, {__NR_setsockopt, "fttst"}, {__NR_getsockopt, "fttss"},
-    {__NR_sendto, "fbngs16"}, {__NR_recvfrom, "fbngss"}, {__NR_sendmsg, "fsg"}, {__NR_recvmsg, "fsg"},
+    {__NR_inotify_init1, "g"}, {__NR_preadv, "fvtuu"}, {__NR_pwritev, "fvtuu"}, {__NR_rt_tgsigqueueinfo, "iits"},
+    {__NR_recvmmsg, "kMtgT"}, {__NR_prlimit64, "itss"}, {__NR_sendmmsg, "kMtg"}, {__NR_process_vm_readv, "ivtvtt"},
+    {__NR_process_vm_writev, "ivtvtt"}, {__NR_kcmp, "iittt"}, {__NR_seccomp, "ttF"}, {__NR_renameat2, "fpfpt"},
+    {__NR_getrandom, "bnt"}, {__NR_memfd_create, "pg"}, {__NR_execveat, "fprrg"}, {__NR_membarrier, "ttt"},
+    {__NR_copy_file_range, "fofont"}, {__NR_preadv2, "fvtuug"}, {__NR_pwritev2, "fvtuug"}, {__NR_statx, "fpgus"},
+    {__NR_pidfd_send_signal, "ytst"}, {__NR_pidfd_open, "it"}, {__NR_clone3, "Cc"}, {__NR_close_range, "ffg"},
+    {__NR_openat2, "fpCH"}, {__NR_pidfd_getfd, "yft"}, {__NR_faccessat2, "fptg"}, {__NR_process_madvise, "fsttt"},
+    {__NR_epoll_pwait2, "EPtTQ8"}, {__NR_wait4, "iott"}, {__NR_clone, "usuuu"}, {__NR_socket, "ttt"},
+    {__NR_connect, "fAh"}, {__NR_bind, "fAh"}, {__NR_listen, "ft"}, {__NR_shutdown, "kt"},
+    {__NR_getsockname, "fss"}, {__NR_getpeername, "fss"}, {__NR_setsockopt, "kttb4"}, {__NR_getsockopt, "kttso"},
+    {__NR_sendto, "kbngAh"}, {__NR_recvfrom, "kbngoo"}, {__NR_sendmsg, "kMg"}, {__NR_recvmsg, "kMg"},
     {__NR_exit_group, "t"}, {__NR_sched_yield, ""}, {__NR_sync, ""}, {__NR_syncfs, "f"}, {__NR_sysinfo, "s"},
     {__NR_times, "s"}, {__NR_getitimer, "ts"}, {__NR_setns, "fg"}, {__NR_rseq, "stut"}, {__NR_get_mempolicy, ""},
     {__NR_swapon, "p"}, {__NR_arch_prctl, "us"},
 #ifdef __i386__
-    {__NR_mmap2, "anugfu"}, {__NR_ipc, "tttuss"}, {__NR_socketcall, "ts"}, {__NR__newselect, "tssss"},
-    {__NR_fstatat64, "fpsg"}, {__NR_stat64, "ps"}, {__NR_fcntl64, "fts"}, {__NR__llseek, "fuust"},
-    {__NR_truncate64, "puu"}, {__NR_ftruncate64, "fuu"}, {__NR_sigaction, "tss"}, {__NR_sigprocmask, "tss"},
-    {__NR_sigsuspend, "uuu"}, {__NR_signal, "ts"}, {__NR_futex_time64, "sttsst"}, {__NR_ppoll_time64, "sts8"},
-    {__NR_clock_nanosleep_time64, "ttss"}, {__NR_set_thread_area, "s"}, {__NR_statfs64, "pns"}, {__NR_waitpid, "ist"},
+    {__NR_mmap2, "anugfu"}, {__NR_ipc, "tttuss"}, {__NR_socketcall, "ts"}, {__NR__newselect, "tQQQT"},
+    {__NR_fstatat64, "fpsg"}, {__NR_stat64, "ps"}, {__NR_fcntl64, "ftB"}, {__NR__llseek, "fuust"},
+    {__NR_truncate64, "puu"}, {__NR_ftruncate64, "fuu"}, {__NR_sigaction, "tSs"}, {__NR_sigprocmask, "tQs"},
+    {__NR_sigsuspend, "uuu"}, {__NR_signal, "ts"}, {__NR_futex_time64, "sttTst"}, {__NR_ppoll_time64, "PtTQ8"},
+    {__NR_clock_nanosleep_time64, "ttTs"}, {__NR_set_thread_area, "s"}, {__NR_statfs64, "pns"}, {__NR_waitpid, "ist"},
     {__NR_oldstat, "ps"}, {__NR_sigreturn, ""}, {__NR_rt_sigreturn, ""},
 #else
     {__NR_mmap, "anugfu"}, {__NR_shmget, "tng"}, {__NR_shmat, "tau"}, {__NR_shmctl, "tts"}, {__NR_shmdt, "a"},
-    {__NR_semget, "ttg"}, {__NR_semop, "tst"}, {__NR_semctl, "ttts"}, {__NR_semtimedop, "tsts"}, {__NR_msgget, "tg"},
-    {__NR_msgsnd, "tsng"}, {__NR_msgrcv, "tsntg"}, {__NR_msgctl, "tts"}, {__NR_select, "tssss"},
-    {__NR_newfstatat, "fpsg"}, {__NR_accept, "fss"},
+    {__NR_semget, "ttg"}, {__NR_semop, "tBt"}, {__NR_semctl, "ttts"}, {__NR_semtimedop, "tBtT"}, {__NR_msgget, "tg"},
+    {__NR_msgsnd, "tsng"}, {__NR_msgrcv, "tsntg"}, {__NR_msgctl, "tts"}, {__NR_select, "tQQQT"},
+    {__NR_newfstatat, "fpsg"}, {__NR_accept, "loo"},
 #endif
 };
 enum { kShapeCount = sizeof kShapes / sizeof *kShapes };
 
+// By kind of structure; 'A' is any address of a socket.
+static const char kLetters[kKinds] = {'v', 'r', 'T', '1', '2', '3', 'P', 'M', 'S', 'Q', 'C', 'B', 'F'};
+
 static long Argument(Storm* storm, char kind) {
-  if (Below(storm, 24) == 0) return Below(storm, 2) ? BadPointer(storm) : (long)Number(storm);
+  if (Below(storm, 40) == 0) return Below(storm, 2) ? BadPointer(storm) : (long)Number(storm);
   switch (kind) {
     case 'f': return Descriptor(storm);
     case 'p': return (long)Name(storm);
     case 'b': return (long)Place(storm);
-    case 's': return Below(storm, 10) ? (long)Structure(storm) : 0;
+    case 's': return Below(storm, 10) ? (long)Structure(storm, Below(storm, kKinds + 1)) : 0;
+    case 'o': return Below(storm, 4) ? 0 : (long)Structure(storm, kTimes);
     case 'n': return (long)Size(storm);
-    case 'g': return Below(storm, 3) ? (long)Flags(storm) : 0;
+    case 'g': return Below(storm, 3) ? 0 : (long)Flags(storm);
     case 'i': return Pid(storm);
     case 'u': return (long)Number(storm);
     case 'a': return (long)(arena + Below(storm, 16) * 4096);
     case 't': return (long)Below(storm, 12);
-    default: return kind - '0' > 0 && kind - '0' < 9 ? kind - '0' : (long)Number(storm);
+    case 'x': return (long)kNames[kNameCount - 5 + Below(storm, 3)];
+    case 'm': return (long)kNames[kNameCount - 7 + Below(storm, 2)];
+    case 'h': return 16;
+    case 'H': return 24;
+    case 'c': return 88;
+    case '4': return 4;
+    case '8': return 8;
+    default:
+      for (unsigned i = 0; i < sizeof special / sizeof *special; ++i) {
+        if (kSpecialLetters[i] == kind) return Below(storm, 6) ? special[i] : Descriptor(storm);
+      }
+      for (unsigned i = 0; i < sizeof kLetters; ++i) {
+        if (kLetters[i] == kind) return (long)Structure(storm, Below(storm, 6) ? i : Below(storm, kKinds + 1));
+      }
+      return (long)Structure(storm, kUnixName + Below(storm, 3));
   }
 }
 
@@ -389,13 +418,16 @@ static void Descriptors(void) {
   Call(__NR_bind, listener, (long)loopback, 16, 0);
   Call(__NR_listen, listener, 2, 0, 0);
   Call(__NR_connect, Call(__NR_socket, 2, 1, 0, 0), (long)loopback, 16, 0);
-  Call(__NR_epoll_create1, 0, 0, 0, 0);
+  Keep('l', listener);
+  Keep('k', two[0]);
+  Keep('E', Call(__NR_epoll_create1, 0, 0, 0, 0));
   Call(__NR_eventfd2, 1, 04000, 0, 0);
-  Call(__NR_timerfd_create, 1, 04000, 0, 0);
+  Keep('X', Call(__NR_timerfd_create, 1, 04000, 0, 0));
   Call(__NR_signalfd4, -1, (long)arena, 8, 04000);
-  Call(__NR_inotify_init1, 04000, 0, 0, 0);
+  Keep('I', Call(__NR_inotify_init1, 04000, 0, 0, 0));
   Call(__NR_memfd_create, (long)name, 3, 0, 0);
-  Call(__NR_pidfd_open, Call(kGetpid, 0, 0, 0, 0), 0, 0, 0);
+  Keep('y', Call(__NR_pidfd_open, Call(kGetpid, 0, 0, 0, 0), 0, 0, 0));
+  Keep('q', Call(__NR_mq_open, (long)"queue", 04102, 0644, 0));
   const int master = (int)Call(kOpen, (long)"/dev/ptmx", 02, 0, 0);
   const int unlock = 0;
   Call(__NR_ioctl, master, 0x40045431, (long)&unlock, 0);
