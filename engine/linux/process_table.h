@@ -31,8 +31,8 @@ class ProcessTable {
 
   // Process 1 and, its child, the job's first, in a group of its own; not scheduled yet.
   std::shared_ptr<Task> AddFirst(Kernel& kernel);
-  // A process with its first thread, which is not scheduled yet. Null: no number is free, or as many
-  // tasks are there as the box may have, process 1 not counted.
+  // A process with its first thread, which is not scheduled yet. Null: no number is free, or as
+  // many tasks are there as the box may have, process 1 not counted.
   std::shared_ptr<Task> AddProcess(Kernel& kernel, Process* parent);
   // A further thread of `like`'s process; as AddProcess.
   std::shared_ptr<Task> AddThread(const Task& like);

@@ -110,9 +110,7 @@ static void priorities(void) {
   }
 }
 
-static int is_reset(void) {
-  return syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER ? 0 : 1;
-}
+static int is_reset(void) { return syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER ? 0 : 1; }
 
 static void policies(void) {
   struct sched_param parameter = {.sched_priority = 0};
@@ -327,8 +325,7 @@ static void* wakes_second(void* nothing) {
 }
 static void several_words(void) {
   struct waiter rows[3];
-  for (int i = 0; i < 3; i++)
-    rows[i] = (struct waiter){0, (uintptr_t)&words[i], 2 | kPrivate, 0};
+  for (int i = 0; i < 3; i++) rows[i] = (struct waiter){0, (uintptr_t)&words[i], 2 | kPrivate, 0};
   struct {
     int64_t seconds, nanoseconds;
   } moment = {0, 1};
@@ -362,10 +359,8 @@ static void* waits_for_lock(void* nothing) {
 }
 static void moved_to_locks(void) {
   pthread_t threads[3];
-  CHECK_ERRNO(syscall(SYS_futex, &condition, kCmpRequeuePi, 2, (void*)9, &lock, 0),
-              EINVAL);
-  CHECK_ERRNO(syscall(SYS_futex, &condition, kCmpRequeuePi, 1, (void*)9, &lock, 7),
-              EAGAIN);
+  CHECK_ERRNO(syscall(SYS_futex, &condition, kCmpRequeuePi, 2, (void*)9, &lock, 0), EINVAL);
+  CHECK_ERRNO(syscall(SYS_futex, &condition, kCmpRequeuePi, 1, (void*)9, &lock, 7), EAGAIN);
   for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, waits_for_lock, NULL);
   long served = 0;
   while (served < 3) {

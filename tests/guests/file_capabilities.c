@@ -1,5 +1,6 @@
-// Capabilities of files, capabilities(7): the attribute, what takes it away, and what a program gets by it. Natively it wants
-// root and a file system that has such attributes; 77 says that one of them is not there.
+// Capabilities of files, capabilities(7): the attribute, what takes it away, and what a program
+// gets by it. Natively it wants root and a file system that has such attributes; 77 says that one
+// of them is not there.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -23,7 +24,8 @@ struct stored {
 enum { kEffective = 1, kBytes2 = 20, kBytes3 = 24 };
 
 static int Put(const char* path, uint32_t permitted, uint32_t inheritable, int effective) {
-  const struct stored value = {0x02000000u | (effective ? kEffective : 0), permitted, inheritable, 0, 0, 0};
+  const struct stored value = {
+      0x02000000u | (effective ? kEffective : 0), permitted, inheritable, 0, 0, 0};
   return setxattr(path, kName, &value, kBytes2, 0);
 }
 
@@ -42,8 +44,8 @@ static uint64_t Field(const char* name) {
 static int Show(const char* expected) {
   char found[128];
   snprintf(found, sizeof found, "%llx %llx %llx %llx %lu %d", (unsigned long long)Field("CapPrm:"),
-           (unsigned long long)Field("CapEff:"), (unsigned long long)Field("CapInh:"), (unsigned long long)Field("CapAmb:"),
-           getauxval(AT_SECURE), prctl(PR_GET_DUMPABLE) == 1);
+           (unsigned long long)Field("CapEff:"), (unsigned long long)Field("CapInh:"),
+           (unsigned long long)Field("CapAmb:"), getauxval(AT_SECURE), prctl(PR_GET_DUMPABLE) == 1);
   if (strcmp(found, expected) != 0) printf("%s, not %s\n", found, expected);
   return strcmp(found, expected) != 0;
 }
@@ -64,10 +66,12 @@ static int Run(int uid, const char* expected) {
 
 static void CopyOfSelf(void) {
   static char buffer[65536];
-  const int from = open("/proc/self/exe", O_RDONLY), to = open(kProgram, O_CREAT | O_TRUNC | O_WRONLY, 0755);
+  const int from = open("/proc/self/exe", O_RDONLY),
+            to = open(kProgram, O_CREAT | O_TRUNC | O_WRONLY, 0755);
   CHECK(from >= 0 && to >= 0);
   ssize_t bytes;
-  while ((bytes = read(from, buffer, sizeof buffer)) > 0) CHECK_EQ(write(to, buffer, (size_t)bytes), bytes);
+  while ((bytes = read(from, buffer, sizeof buffer)) > 0)
+    CHECK_EQ(write(to, buffer, (size_t)bytes), bytes);
   close(from);
   CHECK_EQ(fchmod(to, 0755), 0);
   close(to);
@@ -190,7 +194,8 @@ int main(int argc, char** argv) {
   if (argc == 2) return Show(argv[1]);
   if (geteuid() != 0) return 77;
   CopyOfSelf();
-  if (Put(kProgram, 0, 0, 0) != 0 || prctl(PR_CAPBSET_READ, kNetRaw) != 1 || prctl(PR_CAPBSET_READ, kNetBindService) != 1) {
+  if (Put(kProgram, 0, 0, 0) != 0 || prctl(PR_CAPBSET_READ, kNetRaw) != 1 ||
+      prctl(PR_CAPBSET_READ, kNetBindService) != 1) {
     unlink(kProgram);
     return 77;
   }

@@ -1,4 +1,5 @@
-// sethostname(2), setdomainname(2): the names of the machine are root's to change. Natively in a name space of its own.
+// sethostname(2), setdomainname(2): the names of the machine are root's to change. Natively in a
+// name space of its own.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>

@@ -1,4 +1,5 @@
-// Who is the last parent of everybody: process 1 can be seen and asked, and whoever takes in an orphan is a process too.
+// Who is the last parent of everybody: process 1 can be seen and asked, and whoever takes in an
+// orphan is a process too.
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <dirent.h>
@@ -24,7 +25,8 @@ static int StatusField(int pid, const char* field) {
   FILE* const file = fopen(path, "r");
   int value = -1;
   while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-    if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':') value = atoi(line + strlen(field) + 1);
+    if (strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':')
+      value = atoi(line + strlen(field) + 1);
   }
   if (file != NULL) fclose(file);
   return value;

@@ -1,4 +1,5 @@
-// ptrace(2): calls that a program of seccomp(2) sends to the tracer, and calls that a tracer makes itself (PTRACE_SYSEMU).
+// ptrace(2): calls that a program of seccomp(2) sends to the tracer, and calls that a tracer makes
+// itself (PTRACE_SYSEMU).
 #define _GNU_SOURCE
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -46,7 +47,8 @@ static void FourCalls(void) {
   const long third = Getpid();
   errno = 0;
   const long fourth = Getpid();
-  _exit((first > 0) | (second == getppid()) << 1 | (third == 4711) << 2 | (fourth == -1 && errno == ENOSYS) << 3);
+  _exit((first > 0) | (second == getppid()) << 1 | (third == 4711) << 2 |
+        (fourth == -1 && errno == ENOSYS) << 3);
 }
 
 static void TestAnswers(void) {

@@ -47,7 +47,8 @@ IoResult OpenMqueue::Read(std::uint64_t from, std::span<std::byte> out) {
                   registered ? registered->pid : 0);
   if (from >= text.size()) return 0;
   const std::size_t count = std::min(out.size(), text.size() - static_cast<std::size_t>(from));
-  std::ranges::copy(std::as_bytes(std::span(text)).subspan(static_cast<std::size_t>(from), count), out.begin());
+  std::ranges::copy(std::as_bytes(std::span(text)).subspan(static_cast<std::size_t>(from), count),
+                    out.begin());
   return count;
 }
 

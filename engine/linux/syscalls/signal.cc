@@ -202,9 +202,8 @@ SyscallResult SysKill(Task& task, Pid pid, Signal signal) {
   }
   // Everybody but the sender and process 1: kill(2), "Notes".
   if (pid.value == -1) {
-    return SendToAll(task, info, [&](const Process& to) {
-      return &to != &task.process && to.pid != kInitPid;
-    });
+    return SendToAll(task, info,
+                     [&](const Process& to) { return &to != &task.process && to.pid != kInitPid; });
   }
   const std::uint32_t group =
       pid.value == 0 ? task.process.group : 0u - static_cast<std::uint32_t>(pid.value);

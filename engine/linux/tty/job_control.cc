@@ -118,8 +118,6 @@ void NoteNewParent(Process& child, const Process& father) {
   HangUpIfOrphaned(child, father, nullptr);
 }
 
-void NoteEnd(Process& process) {
-  HangUpIfOrphaned(process, *process.parent, &process);
-}
+void NoteEnd(Process& process) { HangUpIfOrphaned(process, *process.parent, &process); }
 
 }  // namespace glovebox::engine::tty

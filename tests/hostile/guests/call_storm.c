@@ -1,11 +1,20 @@
-// Random system calls for as long as one likes: call_storm [ROUNDS], 0 is for ever. In each round an overseer starts
-// processes with threads that call every number of their ABI (64-bit ones those of i386 too), unknown ones among them, with
-// descriptors of every kind, structures that mean something, bad pointers and huge values. What is drawn follows from the
-// box' seed. Nothing is left out; but what privileged ones aim at the overseer misses it, and what is left of a round is
+// Random system calls for as long as one likes: call_storm [ROUNDS], 0 is for ever. In each round
+// an overseer starts processes with threads that call every number of their ABI (64-bit ones those
+// of i386 too), unknown ones among them, with descriptors of every kind, structures that mean
+// something, bad pointers and huge values. What is drawn follows from the box' seed. Nothing is
+// left out; but what privileged ones aim at the overseer misses it, and what is left of a round is
 // killed, so that the next one starts.
 #include "guest.h"
 
-enum { kChildren = 6, kThreads = 2, kCallsEach = 120, kNumbers = 480, kPatienceMs = 40, kAlarmUs = 500, kOverseer = 2 };
+enum {
+  kChildren = 6,
+  kThreads = 2,
+  kCallsEach = 120,
+  kNumbers = 480,
+  kPatienceMs = 40,
+  kAlarmUs = 500,
+  kOverseer = 2
+};
 
 typedef unsigned long Word;
 typedef unsigned long long Wide;
@@ -32,39 +41,101 @@ static char stacks[kThreads][1 << 14] __attribute__((aligned(4096)));
 static char* edge;       // behind it nothing is mapped
 static char* read_only;  // a page
 
-static const char* const kNames[] = {
-    "/", "/tmp", "/tmp/a", "/tmp/b", "/tmp/d", "/tmp/d/e", "/tmp/d/../a", "a", "a/b", "..", "", ".", "/tmp/link", "/tmp/fifo",
-    "/tmp/socket", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/tty", "/dev/ptmx", "/dev/pts/0", "/dev/shm/x",
-    "/dev/fd/3", "/proc", "/proc/self", "/proc/self/maps", "/proc/self/smaps", "/proc/self/stat", "/proc/self/status",
-    "/proc/self/mem", "/proc/self/fd/5", "/proc/self/fd", "/proc/self/exe", "/proc/self/cwd", "/proc/self/root",
-    "/proc/self/task", "/proc/self/oom_score_adj", "/proc/self/mountinfo", "/proc/self/comm", "/proc/1", "/proc/2/status",
-    "/proc/net/tcp", "/proc/net/unix", "/proc/sys/kernel/pid_max", "/proc/stat", "/proc/meminfo", "/proc/locks", "/sys",
-    "tmpfs", "proc", "user.name", "system.posix_acl_access", "security.capability", "/bin/call_storm", "/tmp/run"};
+static const char* const kNames[] = {"/",
+                                     "/tmp",
+                                     "/tmp/a",
+                                     "/tmp/b",
+                                     "/tmp/d",
+                                     "/tmp/d/e",
+                                     "/tmp/d/../a",
+                                     "a",
+                                     "a/b",
+                                     "..",
+                                     "",
+                                     ".",
+                                     "/tmp/link",
+                                     "/tmp/fifo",
+                                     "/tmp/socket",
+                                     "/dev/null",
+                                     "/dev/zero",
+                                     "/dev/full",
+                                     "/dev/random",
+                                     "/dev/tty",
+                                     "/dev/ptmx",
+                                     "/dev/pts/0",
+                                     "/dev/shm/x",
+                                     "/dev/fd/3",
+                                     "/proc",
+                                     "/proc/self",
+                                     "/proc/self/maps",
+                                     "/proc/self/smaps",
+                                     "/proc/self/stat",
+                                     "/proc/self/status",
+                                     "/proc/self/mem",
+                                     "/proc/self/fd/5",
+                                     "/proc/self/fd",
+                                     "/proc/self/exe",
+                                     "/proc/self/cwd",
+                                     "/proc/self/root",
+                                     "/proc/self/task",
+                                     "/proc/self/oom_score_adj",
+                                     "/proc/self/mountinfo",
+                                     "/proc/self/comm",
+                                     "/proc/1",
+                                     "/proc/2/status",
+                                     "/proc/net/tcp",
+                                     "/proc/net/unix",
+                                     "/proc/sys/kernel/pid_max",
+                                     "/proc/stat",
+                                     "/proc/meminfo",
+                                     "/proc/locks",
+                                     "/sys",
+                                     "tmpfs",
+                                     "proc",
+                                     "user.name",
+                                     "system.posix_acl_access",
+                                     "security.capability",
+                                     "/bin/call_storm",
+                                     "/tmp/run"};
 enum { kNameCount = sizeof kNames / sizeof *kNames };
 
 static const char* Name(Storm* storm) { return kNames[Below(storm, kNameCount)]; }
 
 static Word Number(Storm* storm) {
   switch (Below(storm, 9)) {
-    case 0: return 0;
-    case 1: return (Word)-1;
-    case 2: return (Word)1 << Below(storm, 8 * sizeof(Word));
-    case 3: return ((Word)1 << Below(storm, 8 * sizeof(Word))) - 1;
-    case 4: return (Word)-(long)Below(storm, 70000);
-    case 5: return 0x7fffffff + Below(storm, 3);
-    case 6: return Below(storm, 1 << 16);
-    default: return Below(storm, 32);
+    case 0:
+      return 0;
+    case 1:
+      return (Word)-1;
+    case 2:
+      return (Word)1 << Below(storm, 8 * sizeof(Word));
+    case 3:
+      return ((Word)1 << Below(storm, 8 * sizeof(Word))) - 1;
+    case 4:
+      return (Word) - (long)Below(storm, 70000);
+    case 5:
+      return 0x7fffffff + Below(storm, 3);
+    case 6:
+      return Below(storm, 1 << 16);
+    default:
+      return Below(storm, 32);
   }
 }
 
 static long BadPointer(Storm* storm) {
   switch (Below(storm, 6)) {
-    case 0: return (long)(edge - Below(storm, 64));
-    case 1: return (long)(read_only + Below(storm, 4096));
-    case 2: return -(long)Below(storm, 8192);
-    case 3: return (long)Below(storm, 8192);
-    case 4: return (long)Main;
-    default: return (long)Number(storm);
+    case 0:
+      return (long)(edge - Below(storm, 64));
+    case 1:
+      return (long)(read_only + Below(storm, 4096));
+    case 2:
+      return -(long)Below(storm, 8192);
+    case 3:
+      return (long)Below(storm, 8192);
+    case 4:
+      return (long)Main;
+    default:
+      return (long)Number(storm);
   }
 }
 
@@ -85,22 +156,31 @@ static void Keep(char letter, long fd) {
 
 static long Pid(Storm* storm) {
   switch (Below(storm, 8)) {
-    case 0: return 0;
-    case 1: return -1;
-    case 2: return 1;
-    case 3: return Call(kGetpid, 0, 0, 0, 0);
-    case 4: return Call(__NR_gettid, 0, 0, 0, 0);
-    case 5: return -Call(kGetpid, 0, 0, 0, 0);
-    default: return Call(kGetpid, 0, 0, 0, 0) - 4 + (long)Below(storm, 12);
+    case 0:
+      return 0;
+    case 1:
+      return -1;
+    case 2:
+      return 1;
+    case 3:
+      return Call(kGetpid, 0, 0, 0, 0);
+    case 4:
+      return Call(__NR_gettid, 0, 0, 0, 0);
+    case 5:
+      return -Call(kGetpid, 0, 0, 0, 0);
+    default:
+      return Call(kGetpid, 0, 0, 0, 0) - 4 + (long)Below(storm, 12);
   }
 }
 
 static Word Flags(Storm* storm) {
-  return (Word)1 << Below(storm, 32) | (Below(storm, 2) ? (Word)1 << Below(storm, 20) : 0) | Below(storm, 4);
+  return (Word)1 << Below(storm, 32) | (Below(storm, 2) ? (Word)1 << Below(storm, 20) : 0) |
+         Below(storm, 4);
 }
 
 static Word Size(Storm* storm) {
-  return Below(storm, 8) ? Below(storm, 5) * 4096 + Below(storm, 3) * Below(storm, 100) : Number(storm);
+  return Below(storm, 8) ? Below(storm, 5) * 4096 + Below(storm, 3) * Below(storm, 100)
+                         : Number(storm);
 }
 
 static void OnSignal(int signal) { (void)signal; }
@@ -111,8 +191,24 @@ __asm__("Restore: mov $15, %eax\n syscall\n");
 #endif
 void Restore(void);
 
-// Words of a structure, each a small number, a pointer or a descriptor, as many structures have them.
-enum Kind { kVectors, kStrings, kTimes, kUnixName, kName4, kName6, kPolls, kMessage, kAction, kSet, kZeros, kShorts, kProgram, kKinds };
+// Words of a structure, each a small number, a pointer or a descriptor, as many structures have
+// them.
+enum Kind {
+  kVectors,
+  kStrings,
+  kTimes,
+  kUnixName,
+  kName4,
+  kName6,
+  kPolls,
+  kMessage,
+  kAction,
+  kSet,
+  kZeros,
+  kShorts,
+  kProgram,
+  kKinds
+};
 static void* Structure(Storm* storm, enum Kind kind) {
   Word* const words = Place(storm);
   unsigned* halves = (unsigned*)words;
@@ -175,10 +271,12 @@ static void* Structure(Storm* storm, enum Kind kind) {
       words[3] = Number(storm);
       break;
     case kSet:  // signal set, fd_set
-      for (int i = 0; i < 4; ++i) words[i] = Below(storm, 2) ? Number(storm) : Below(storm, 1 << 16);
+      for (int i = 0; i < 4; ++i)
+        words[i] = Below(storm, 2) ? Number(storm) : Below(storm, 1 << 16);
       break;
     case kZeros:  // stack_t, clone_args, open_how, rlimit, sched_attr
-      for (int i = 0; i < 11; ++i) words[i] = Below(storm, 3) ? 0 : Below(storm, 2) ? Flags(storm) : (Word)Place(storm);
+      for (int i = 0; i < 11; ++i)
+        words[i] = Below(storm, 3) ? 0 : Below(storm, 2) ? Flags(storm) : (Word)Place(storm);
       break;
     case kShorts:  // sembuf[4], flock
       for (int i = 0; i < 12; ++i) ((short*)words)[i] = (short)(Below(storm, 7) - 3);
@@ -196,117 +294,161 @@ static void* Structure(Storm* storm, enum Kind kind) {
   return words;
 }
 
-// What the arguments of a call are; of others anything. f descriptor, p path, b buffer, n size, g flags, i process, u number,
-// a page of memory, t small number, s any structure, o what is mostly null, x name of an attribute, m type of a file system;
-// others are certain structures and descriptors.
+// What the arguments of a call are; of others anything. f descriptor, p path, b buffer, n size, g
+// flags, i process, u number, a page of memory, t small number, s any structure, o what is mostly
+// null, x name of an attribute, m type of a file system; others are certain structures and
+// descriptors.
 typedef struct {
   int number;
   const char* arguments;
 } Shape;
+// clang-format off
 static const Shape kShapes[] = {
-    {__NR_read, "fbn"}, {__NR_write, "fbn"}, {__NR_open, "pgu"}, {__NR_close, "f"}, {__NR_stat, "ps"},
-    {__NR_fstat, "fs"}, {__NR_lstat, "ps"}, {__NR_poll, "Ptt"}, {__NR_lseek, "fut"}, {__NR_mprotect, "anu"},
-    {__NR_munmap, "an"}, {__NR_brk, "u"}, {__NR_rt_sigaction, "tSs8"}, {__NR_rt_sigprocmask, "tQs8"},
-    {__NR_ioctl, "fus"}, {__NR_pread64, "fbnu"}, {__NR_pwrite64, "fbnu"}, {__NR_readv, "fvt"}, {__NR_writev, "fvt"},
-    {__NR_access, "pt"}, {__NR_pipe, "s"}, {__NR_mremap, "anngu"}, {__NR_msync, "ant"}, {__NR_mincore, "anb"},
-    {__NR_madvise, "ant"}, {__NR_dup, "f"}, {__NR_dup2, "ff"}, {__NR_pause, ""}, {__NR_nanosleep, "Ts"},
-    {__NR_setitimer, "tTs"}, {__NR_alarm, "t"}, {__NR_sendfile, "ffon"}, {__NR_socketpair, "gtts"}, {__NR_fork, ""},
-    {__NR_vfork, ""}, {__NR_execve, "prr"}, {__NR_kill, "it"}, {__NR_uname, "s"}, {__NR_fcntl, "ftu"},
-    {__NR_fcntl, "ftB"}, {__NR_flock, "ft"}, {__NR_ftruncate, "fn"}, {__NR_truncate, "pn"}, {__NR_getdents, "fbn"},
-    {__NR_getcwd, "bn"}, {__NR_chdir, "p"}, {__NR_fchdir, "f"}, {__NR_rename, "pp"}, {__NR_mkdir, "pu"},
-    {__NR_rmdir, "p"}, {__NR_creat, "pu"}, {__NR_link, "pp"}, {__NR_unlink, "p"}, {__NR_symlink, "pp"},
-    {__NR_readlink, "pbn"}, {__NR_chmod, "pu"}, {__NR_fchmod, "fu"}, {__NR_chown, "ptt"}, {__NR_umask, "u"},
-    {__NR_getrusage, "us"}, {__NR_ptrace, "titt"}, {__NR_setuid, "t"}, {__NR_setpgid, "ii"}, {__NR_setsid, ""},
-    {__NR_setreuid, "tt"}, {__NR_setresuid, "ttt"}, {__NR_capget, "ss"}, {__NR_capset, "ss"},
-    {__NR_rt_sigpending, "s8"}, {__NR_rt_sigtimedwait, "QsT8"}, {__NR_rt_sigqueueinfo, "its"},
-    {__NR_rt_sigsuspend, "Q8"}, {__NR_sigaltstack, "Cs"}, {__NR_mknod, "puu"}, {__NR_personality, "u"},
-    {__NR_statfs, "ps"}, {__NR_setpriority, "tit"}, {__NR_sched_setscheduler, "its"}, {__NR_mlock, "an"},
-    {__NR_mlockall, "t"}, {__NR_prctl, "tuuuu"}, {__NR_chroot, "p"}, {__NR_mount, "ppmgo"}, {__NR_umount2, "pt"},
+    {__NR_read, "fbn"}, {__NR_write, "fbn"}, {__NR_open, "pgu"}, {__NR_close, "f"},
+    {__NR_stat, "ps"}, {__NR_fstat, "fs"}, {__NR_lstat, "ps"}, {__NR_poll, "Ptt"},
+    {__NR_lseek, "fut"}, {__NR_mprotect, "anu"}, {__NR_munmap, "an"}, {__NR_brk, "u"},
+    {__NR_rt_sigaction, "tSs8"}, {__NR_rt_sigprocmask, "tQs8"}, {__NR_ioctl, "fus"},
+    {__NR_pread64, "fbnu"}, {__NR_pwrite64, "fbnu"}, {__NR_readv, "fvt"}, {__NR_writev, "fvt"},
+    {__NR_access, "pt"}, {__NR_pipe, "s"}, {__NR_mremap, "anngu"}, {__NR_msync, "ant"},
+    {__NR_mincore, "anb"}, {__NR_madvise, "ant"}, {__NR_dup, "f"}, {__NR_dup2, "ff"},
+    {__NR_pause, ""}, {__NR_nanosleep, "Ts"}, {__NR_setitimer, "tTs"}, {__NR_alarm, "t"},
+    {__NR_sendfile, "ffon"}, {__NR_socketpair, "gtts"}, {__NR_fork, ""}, {__NR_vfork, ""},
+    {__NR_execve, "prr"}, {__NR_kill, "it"}, {__NR_uname, "s"}, {__NR_fcntl, "ftu"},
+    {__NR_fcntl, "ftB"}, {__NR_flock, "ft"}, {__NR_ftruncate, "fn"}, {__NR_truncate, "pn"},
+    {__NR_getdents, "fbn"}, {__NR_getcwd, "bn"}, {__NR_chdir, "p"}, {__NR_fchdir, "f"},
+    {__NR_rename, "pp"}, {__NR_mkdir, "pu"}, {__NR_rmdir, "p"}, {__NR_creat, "pu"},
+    {__NR_link, "pp"}, {__NR_unlink, "p"}, {__NR_symlink, "pp"}, {__NR_readlink, "pbn"},
+    {__NR_chmod, "pu"}, {__NR_fchmod, "fu"}, {__NR_chown, "ptt"}, {__NR_umask, "u"},
+    {__NR_getrusage, "us"}, {__NR_ptrace, "titt"}, {__NR_setuid, "t"}, {__NR_setpgid, "ii"},
+    {__NR_setsid, ""}, {__NR_setreuid, "tt"}, {__NR_setresuid, "ttt"}, {__NR_capget, "ss"},
+    {__NR_capset, "ss"}, {__NR_rt_sigpending, "s8"}, {__NR_rt_sigtimedwait, "QsT8"},
+    {__NR_rt_sigqueueinfo, "its"}, {__NR_rt_sigsuspend, "Q8"}, {__NR_sigaltstack, "Cs"},
+    {__NR_mknod, "puu"}, {__NR_personality, "u"}, {__NR_statfs, "ps"}, {__NR_setpriority, "tit"},
+    {__NR_sched_setscheduler, "its"}, {__NR_mlock, "an"}, {__NR_mlockall, "t"},
+    {__NR_prctl, "tuuuu"}, {__NR_chroot, "p"}, {__NR_mount, "ppmgo"}, {__NR_umount2, "pt"},
     {__NR_gettid, ""}, {__NR_setxattr, "pxbtt"}, {__NR_getxattr, "pxbn"}, {__NR_listxattr, "pbn"},
     {__NR_removexattr, "px"}, {__NR_tkill, "it"}, {__NR_futex, "attTst"}, {__NR_futex, "sttTst"},
-    {__NR_sched_setaffinity, "ins"}, {__NR_epoll_create, "t"}, {__NR_epoll_ctl, "EtfP"}, {__NR_epoll_wait, "EPtt"},
-    {__NR_set_tid_address, "s"}, {__NR_fadvise64, "fuut"}, {__NR_timer_create, "tss"}, {__NR_timer_settime, "tgTs"},
-    {__NR_timer_delete, "t"}, {__NR_clock_gettime, "ts"}, {__NR_clock_nanosleep, "ttTs"}, {__NR_tgkill, "iit"},
-    {__NR_mq_open, "pguo"}, {__NR_mq_timedsend, "qbttT"}, {__NR_mq_timedreceive, "qbnoT"}, {__NR_waitid, "tisgo"},
-    {__NR_inotify_init, ""}, {__NR_inotify_add_watch, "Ipg"}, {__NR_inotify_rm_watch, "It"}, {__NR_openat, "fpgu"},
-    {__NR_mkdirat, "fpu"}, {__NR_mknodat, "fpuu"}, {__NR_fchownat, "fpttg"}, {__NR_unlinkat, "fpu"},
-    {__NR_renameat, "fpfp"}, {__NR_linkat, "fpfpg"}, {__NR_symlinkat, "pfp"}, {__NR_readlinkat, "fpbn"},
-    {__NR_fchmodat, "fpu"}, {__NR_faccessat, "fpt"}, {__NR_pselect6, "tQQQTo"}, {__NR_ppoll, "PtTQ8"},
-    {__NR_unshare, "g"}, {__NR_set_robust_list, "st"}, {__NR_get_robust_list, "iss"}, {__NR_splice, "fofont"},
-    {__NR_tee, "ffng"}, {__NR_vmsplice, "fvtg"}, {__NR_sync_file_range, "fuut"}, {__NR_utimensat, "fpTg"},
-    {__NR_epoll_pwait, "EPttQ8"}, {__NR_signalfd, "fQ8"}, {__NR_timerfd_create, "tg"}, {__NR_eventfd, "t"},
-    {__NR_fallocate, "ftuu"}, {__NR_timerfd_settime, "XtTs"}, {__NR_accept4, "loog"}, {__NR_signalfd4, "fQ8g"},
+    {__NR_sched_setaffinity, "ins"}, {__NR_epoll_create, "t"}, {__NR_epoll_ctl, "EtfP"},
+    {__NR_epoll_wait, "EPtt"}, {__NR_set_tid_address, "s"}, {__NR_fadvise64, "fuut"},
+    {__NR_timer_create, "tss"}, {__NR_timer_settime, "tgTs"}, {__NR_timer_delete, "t"},
+    {__NR_clock_gettime, "ts"}, {__NR_clock_nanosleep, "ttTs"}, {__NR_tgkill, "iit"},
+    {__NR_mq_open, "pguo"}, {__NR_mq_timedsend, "qbttT"}, {__NR_mq_timedreceive, "qbnoT"},
+    {__NR_waitid, "tisgo"}, {__NR_inotify_init, ""}, {__NR_inotify_add_watch, "Ipg"},
+    {__NR_inotify_rm_watch, "It"}, {__NR_openat, "fpgu"}, {__NR_mkdirat, "fpu"},
+    {__NR_mknodat, "fpuu"}, {__NR_fchownat, "fpttg"}, {__NR_unlinkat, "fpu"},
+    {__NR_renameat, "fpfp"}, {__NR_linkat, "fpfpg"}, {__NR_symlinkat, "pfp"},
+    {__NR_readlinkat, "fpbn"}, {__NR_fchmodat, "fpu"}, {__NR_faccessat, "fpt"},
+    {__NR_pselect6, "tQQQTo"}, {__NR_ppoll, "PtTQ8"}, {__NR_unshare, "g"},
+    {__NR_set_robust_list, "st"}, {__NR_get_robust_list, "iss"}, {__NR_splice, "fofont"},
+    {__NR_tee, "ffng"}, {__NR_vmsplice, "fvtg"}, {__NR_sync_file_range, "fuut"},
+    {__NR_utimensat, "fpTg"}, {__NR_epoll_pwait, "EPttQ8"}, {__NR_signalfd, "fQ8"},
+    {__NR_timerfd_create, "tg"}, {__NR_eventfd, "t"}, {__NR_fallocate, "ftuu"},
+    {__NR_timerfd_settime, "XtTs"}, {__NR_accept4, "loog"}, {__NR_signalfd4, "fQ8g"},
     {__NR_eventfd2, "tg"}, {__NR_epoll_create1, "g"}, {__NR_dup3, "ffg"}, {__NR_pipe2, "sg"},
-    {__NR_inotify_init1, "g"}, {__NR_preadv, "fvtuu"}, {__NR_pwritev, "fvtuu"}, {__NR_rt_tgsigqueueinfo, "iits"},
-    {__NR_recvmmsg, "kMtgT"}, {__NR_prlimit64, "itss"}, {__NR_sendmmsg, "kMtg"}, {__NR_process_vm_readv, "ivtvtt"},
-    {__NR_process_vm_writev, "ivtvtt"}, {__NR_kcmp, "iittt"}, {__NR_seccomp, "ttF"}, {__NR_renameat2, "fpfpt"},
-    {__NR_getrandom, "bnt"}, {__NR_memfd_create, "pg"}, {__NR_execveat, "fprrg"}, {__NR_membarrier, "ttt"},
-    {__NR_copy_file_range, "fofont"}, {__NR_preadv2, "fvtuug"}, {__NR_pwritev2, "fvtuug"}, {__NR_statx, "fpgus"},
-    {__NR_pidfd_send_signal, "ytst"}, {__NR_pidfd_open, "it"}, {__NR_clone3, "Cc"}, {__NR_close_range, "ffg"},
-    {__NR_openat2, "fpCH"}, {__NR_pidfd_getfd, "yft"}, {__NR_faccessat2, "fptg"}, {__NR_process_madvise, "fsttt"},
-    {__NR_epoll_pwait2, "EPtTQ8"}, {__NR_wait4, "iott"}, {__NR_clone, "usuuu"}, {__NR_socket, "ttt"},
-    {__NR_connect, "fAh"}, {__NR_bind, "fAh"}, {__NR_listen, "ft"}, {__NR_shutdown, "kt"},
-    {__NR_getsockname, "fss"}, {__NR_getpeername, "fss"}, {__NR_setsockopt, "kttb4"}, {__NR_getsockopt, "kttso"},
-    {__NR_sendto, "kbngAh"}, {__NR_recvfrom, "kbngoo"}, {__NR_sendmsg, "kMg"}, {__NR_recvmsg, "kMg"},
-    {__NR_exit_group, "t"}, {__NR_sched_yield, ""}, {__NR_sync, ""}, {__NR_syncfs, "f"}, {__NR_sysinfo, "s"},
-    {__NR_times, "s"}, {__NR_getitimer, "ts"}, {__NR_setns, "fg"}, {__NR_rseq, "stut"}, {__NR_get_mempolicy, ""},
-    {__NR_swapon, "p"}, {__NR_arch_prctl, "us"},
+    {__NR_inotify_init1, "g"}, {__NR_preadv, "fvtuu"}, {__NR_pwritev, "fvtuu"},
+    {__NR_rt_tgsigqueueinfo, "iits"}, {__NR_recvmmsg, "kMtgT"}, {__NR_prlimit64, "itss"},
+    {__NR_sendmmsg, "kMtg"}, {__NR_process_vm_readv, "ivtvtt"}, {__NR_process_vm_writev, "ivtvtt"},
+    {__NR_kcmp, "iittt"}, {__NR_seccomp, "ttF"}, {__NR_renameat2, "fpfpt"}, {__NR_getrandom, "bnt"},
+    {__NR_memfd_create, "pg"}, {__NR_execveat, "fprrg"}, {__NR_membarrier, "ttt"},
+    {__NR_copy_file_range, "fofont"}, {__NR_preadv2, "fvtuug"}, {__NR_pwritev2, "fvtuug"},
+    {__NR_statx, "fpgus"}, {__NR_pidfd_send_signal, "ytst"}, {__NR_pidfd_open, "it"},
+    {__NR_clone3, "Cc"}, {__NR_close_range, "ffg"}, {__NR_openat2, "fpCH"},
+    {__NR_pidfd_getfd, "yft"}, {__NR_faccessat2, "fptg"}, {__NR_process_madvise, "fsttt"},
+    {__NR_epoll_pwait2, "EPtTQ8"}, {__NR_wait4, "iott"}, {__NR_clone, "usuuu"},
+    {__NR_socket, "ttt"}, {__NR_connect, "fAh"}, {__NR_bind, "fAh"}, {__NR_listen, "ft"},
+    {__NR_shutdown, "kt"}, {__NR_getsockname, "fss"}, {__NR_getpeername, "fss"},
+    {__NR_setsockopt, "kttb4"}, {__NR_getsockopt, "kttso"}, {__NR_sendto, "kbngAh"},
+    {__NR_recvfrom, "kbngoo"}, {__NR_sendmsg, "kMg"}, {__NR_recvmsg, "kMg"}, {__NR_exit_group, "t"},
+    {__NR_sched_yield, ""}, {__NR_sync, ""}, {__NR_syncfs, "f"}, {__NR_sysinfo, "s"},
+    {__NR_times, "s"}, {__NR_getitimer, "ts"}, {__NR_setns, "fg"}, {__NR_rseq, "stut"},
+    {__NR_get_mempolicy, ""}, {__NR_swapon, "p"}, {__NR_arch_prctl, "us"},
 #ifdef __i386__
-    {__NR_mmap2, "anugfu"}, {__NR_ipc, "tttuss"}, {__NR_socketcall, "ts"}, {__NR__newselect, "tQQQT"},
-    {__NR_fstatat64, "fpsg"}, {__NR_stat64, "ps"}, {__NR_fcntl64, "ftB"}, {__NR__llseek, "fuust"},
-    {__NR_truncate64, "puu"}, {__NR_ftruncate64, "fuu"}, {__NR_sigaction, "tSs"}, {__NR_sigprocmask, "tQs"},
-    {__NR_sigsuspend, "uuu"}, {__NR_signal, "ts"}, {__NR_futex_time64, "sttTst"}, {__NR_ppoll_time64, "PtTQ8"},
-    {__NR_clock_nanosleep_time64, "ttTs"}, {__NR_set_thread_area, "s"}, {__NR_statfs64, "pns"}, {__NR_waitpid, "ist"},
+    {__NR_mmap2, "anugfu"}, {__NR_ipc, "tttuss"}, {__NR_socketcall, "ts"},
+    {__NR__newselect, "tQQQT"}, {__NR_fstatat64, "fpsg"}, {__NR_stat64, "ps"},
+    {__NR_fcntl64, "ftB"}, {__NR__llseek, "fuust"}, {__NR_truncate64, "puu"},
+    {__NR_ftruncate64, "fuu"}, {__NR_sigaction, "tSs"}, {__NR_sigprocmask, "tQs"},
+    {__NR_sigsuspend, "uuu"}, {__NR_signal, "ts"}, {__NR_futex_time64, "sttTst"},
+    {__NR_ppoll_time64, "PtTQ8"}, {__NR_clock_nanosleep_time64, "ttTs"},
+    {__NR_set_thread_area, "s"}, {__NR_statfs64, "pns"}, {__NR_waitpid, "ist"},
     {__NR_oldstat, "ps"}, {__NR_sigreturn, ""}, {__NR_rt_sigreturn, ""},
 #else
-    {__NR_mmap, "anugfu"}, {__NR_shmget, "tng"}, {__NR_shmat, "tau"}, {__NR_shmctl, "tts"}, {__NR_shmdt, "a"},
-    {__NR_semget, "ttg"}, {__NR_semop, "tBt"}, {__NR_semctl, "ttts"}, {__NR_semtimedop, "tBtT"}, {__NR_msgget, "tg"},
-    {__NR_msgsnd, "tsng"}, {__NR_msgrcv, "tsntg"}, {__NR_msgctl, "tts"}, {__NR_select, "tQQQT"},
-    {__NR_newfstatat, "fpsg"}, {__NR_accept, "loo"},
+    {__NR_mmap, "anugfu"}, {__NR_shmget, "tng"}, {__NR_shmat, "tau"}, {__NR_shmctl, "tts"},
+    {__NR_shmdt, "a"}, {__NR_semget, "ttg"}, {__NR_semop, "tBt"}, {__NR_semctl, "ttts"},
+    {__NR_semtimedop, "tBtT"}, {__NR_msgget, "tg"}, {__NR_msgsnd, "tsng"}, {__NR_msgrcv, "tsntg"},
+    {__NR_msgctl, "tts"}, {__NR_select, "tQQQT"}, {__NR_newfstatat, "fpsg"}, {__NR_accept, "loo"},
 #endif
 };
+// clang-format on
 enum { kShapeCount = sizeof kShapes / sizeof *kShapes };
 
 // By kind of structure; 'A' is any address of a socket.
-static const char kLetters[kKinds] = {'v', 'r', 'T', '1', '2', '3', 'P', 'M', 'S', 'Q', 'C', 'B', 'F'};
+static const char kLetters[kKinds] = {'v', 'r', 'T', '1', '2', '3', 'P',
+                                      'M', 'S', 'Q', 'C', 'B', 'F'};
 
 static long Argument(Storm* storm, char kind) {
   if (Below(storm, 40) == 0) return Below(storm, 2) ? BadPointer(storm) : (long)Number(storm);
   switch (kind) {
-    case 'f': return Descriptor(storm);
-    case 'p': return (long)Name(storm);
-    case 'b': return (long)Place(storm);
-    case 's': return Below(storm, 10) ? (long)Structure(storm, Below(storm, kKinds + 1)) : 0;
-    case 'o': return Below(storm, 4) ? 0 : (long)Structure(storm, kTimes);
-    case 'n': return (long)Size(storm);
-    case 'g': return Below(storm, 3) ? 0 : (long)Flags(storm);
-    case 'i': return Pid(storm);
-    case 'u': return (long)Number(storm);
-    case 'a': return (long)(arena + Below(storm, 16) * 4096);
-    case 't': return (long)Below(storm, 12);
-    case 'x': return (long)kNames[kNameCount - 5 + Below(storm, 3)];
-    case 'm': return (long)kNames[kNameCount - 7 + Below(storm, 2)];
-    case 'h': return 16;
-    case 'H': return 24;
-    case 'c': return 88;
-    case '4': return 4;
-    case '8': return 8;
+    case 'f':
+      return Descriptor(storm);
+    case 'p':
+      return (long)Name(storm);
+    case 'b':
+      return (long)Place(storm);
+    case 's':
+      return Below(storm, 10) ? (long)Structure(storm, Below(storm, kKinds + 1)) : 0;
+    case 'o':
+      return Below(storm, 4) ? 0 : (long)Structure(storm, kTimes);
+    case 'n':
+      return (long)Size(storm);
+    case 'g':
+      return Below(storm, 3) ? 0 : (long)Flags(storm);
+    case 'i':
+      return Pid(storm);
+    case 'u':
+      return (long)Number(storm);
+    case 'a':
+      return (long)(arena + Below(storm, 16) * 4096);
+    case 't':
+      return (long)Below(storm, 12);
+    case 'x':
+      return (long)kNames[kNameCount - 5 + Below(storm, 3)];
+    case 'm':
+      return (long)kNames[kNameCount - 7 + Below(storm, 2)];
+    case 'h':
+      return 16;
+    case 'H':
+      return 24;
+    case 'c':
+      return 88;
+    case '4':
+      return 4;
+    case '8':
+      return 8;
     default:
       for (unsigned i = 0; i < sizeof special / sizeof *special; ++i) {
         if (kSpecialLetters[i] == kind) return Below(storm, 6) ? special[i] : Descriptor(storm);
       }
       for (unsigned i = 0; i < sizeof kLetters; ++i) {
-        if (kLetters[i] == kind) return (long)Structure(storm, Below(storm, 6) ? i : Below(storm, kKinds + 1));
+        if (kLetters[i] == kind)
+          return (long)Structure(storm, Below(storm, 6) ? i : Below(storm, kKinds + 1));
       }
       return (long)Structure(storm, kUnixName + Below(storm, 3));
   }
 }
 
-// What of a privileged process could end the overseer: signals to it or to everybody, and what writes to its memory or sets
-// its limits.
+// What of a privileged process could end the overseer: signals to it or to everybody, and what
+// writes to its memory or sets its limits.
 static int AimsAtOverseer(long number, const long a[6]) {
-  static const int kAimed[] = {__NR_kill, __NR_tkill, __NR_tgkill, __NR_rt_sigqueueinfo, __NR_rt_tgsigqueueinfo,
-                               __NR_process_vm_writev, __NR_prlimit64, __NR_ptrace, __NR_fcntl, __NR_pidfd_open,
+  static const int kAimed[] = {__NR_kill,
+                               __NR_tkill,
+                               __NR_tgkill,
+                               __NR_rt_sigqueueinfo,
+                               __NR_rt_tgsigqueueinfo,
+                               __NR_process_vm_writev,
+                               __NR_prlimit64,
+                               __NR_ptrace,
+                               __NR_fcntl,
+                               __NR_pidfd_open,
 #ifdef __i386__
                                __NR_fcntl64,
 #endif
@@ -323,8 +465,9 @@ static int AimsAtOverseer(long number, const long a[6]) {
 
 // What as a rule is the last call of its process: asked for less often.
 static int EndsStorm(long number) {
-  static const int kLast[] = {__NR_exit, __NR_exit_group, __NR_vfork, __NR_clone, __NR_clone3, __NR_rt_sigreturn, __NR_seccomp,
-                              __NR_execve, __NR_execveat, __NR_munmap, __NR_close_range};
+  static const int kLast[] = {__NR_exit,     __NR_exit_group,   __NR_vfork,      __NR_clone,
+                              __NR_clone3,   __NR_rt_sigreturn, __NR_seccomp,    __NR_execve,
+                              __NR_execveat, __NR_munmap,       __NR_close_range};
   for (unsigned i = 0; i < sizeof kLast / sizeof *kLast; ++i) {
     if (number == kLast[i]) return 1;
   }
@@ -349,13 +492,15 @@ static void CallsOf(Storm* storm, int calls) {
     if (EndsStorm(number) && Below(storm, 8)) continue;
 #ifndef __i386__
     if (Below(storm, 10) == 0) {
-      if (storm->privileged && (number == 37 || number == 238 || number == 270 || number == 178 || number == 335 ||
-                                number == 348 || number == 26 || number == 55 || number == 221 || number == 57 || number == 340))
+      if (storm->privileged && (number == 37 || number == 238 || number == 270 || number == 178 ||
+                                number == 335 || number == 348 || number == 26 || number == 55 ||
+                                number == 221 || number == 57 || number == 340))
         continue;
       long result;
       __asm__ volatile("push %%rbp\n mov %7, %%rbp\n int $0x80\n pop %%rbp"
                        : "=a"(result)
-                       : "0"(number), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4]), "r"(a[5])
+                       : "0"(number), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4]),
+                         "r"(a[5])
                        : "memory", "r8", "r9", "r10", "r11");
     } else
 #endif
@@ -432,8 +577,10 @@ static void Descriptors(void) {
   const int unlock = 0;
   Call(__NR_ioctl, master, 0x40045431, (long)&unlock, 0);
   Call(kOpen, (long)"/dev/pts/0", 02, 0, 0);
-  static const char* const kOpened[] = {"/dev/null", "/dev/zero", "/proc/self/maps", "/proc/self/mem", "/proc/self", "/proc/self/status"};
-  for (unsigned i = 0; i < sizeof kOpened / sizeof *kOpened; ++i) Call(kOpen, (long)kOpened[i], i == 3 ? 2 : 0, 0, 0);
+  static const char* const kOpened[] = {"/dev/null",      "/dev/zero",  "/proc/self/maps",
+                                        "/proc/self/mem", "/proc/self", "/proc/self/status"};
+  for (unsigned i = 0; i < sizeof kOpened / sizeof *kOpened; ++i)
+    Call(kOpen, (long)kOpened[i], i == 3 ? 2 : 0, 0, 0);
 }
 
 // Interrupts what waits, again and again, and takes the signals that would end the process.
@@ -442,7 +589,8 @@ static void Alarms(void) {
   const Word action[5] = {(Word)OnSignal, 0x04000004, (Word)Restore, 0, 0};
   const long interval[4] = {0, kAlarmUs, 0, kAlarmUs};
   for (int signal = 1; signal < 32; ++signal) {
-    if (signal < 3 || signal == 6 || signal == 10 || signal > 11) Call(kSigaction, signal, (long)action, 0, 8);
+    if (signal < 3 || signal == 6 || signal == 10 || signal > 11)
+      Call(kSigaction, signal, (long)action, 0, 8);
   }
   Call(kSetitimer, 0, (long)interval, 0, 0);
 }
@@ -496,7 +644,8 @@ void Main(void) {
   unsigned long rounds = 20;
   if (start[0] > 1) {
     rounds = 0;
-    for (const char* digit = (const char*)start[2]; *digit; ++digit) rounds = rounds * 10 + (unsigned long)(*digit - '0');
+    for (const char* digit = (const char*)start[2]; *digit; ++digit)
+      rounds = rounds * 10 + (unsigned long)(*digit - '0');
   }
   Say("ready\n");
   Call(__NR_prctl, 36, 1, 0, 0);  // PR_SET_CHILD_SUBREAPER: nobody of a round outlives it
@@ -514,7 +663,8 @@ void Main(void) {
     }
     while (ended != -10) {
       Call(kKill, -1, 9, 0, 0);
-      ended = Call(kWait4, -1, 0, 0x40000000, 0);  // __WALL: children of clone(2) without a signal too
+      ended =
+          Call(kWait4, -1, 0, 0x40000000, 0);  // __WALL: children of clone(2) without a signal too
     }
   }
   Say("survived\n");

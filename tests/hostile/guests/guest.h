@@ -1,5 +1,5 @@
-// What a guest of these tests needs: Linux system calls and nothing else. No libc, so that a test knows
-// every instruction that runs.
+// What a guest of these tests needs: Linux system calls and nothing else. No libc, so that a test
+// knows every instruction that runs.
 #pragma once
 
 #include <sys/syscall.h>
@@ -91,7 +91,9 @@ static __attribute__((used)) void Enter(long* words) {
 }
 
 #ifdef __i386__
-__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n push %eax\n call Enter\n");
+__asm__(
+    ".globl _start\n_start: xor %ebp, %ebp\n mov %esp, %eax\n and $-16, %esp\n sub $12, %esp\n "
+    "push %eax\n call Enter\n");
 #else
 __asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n and $-16, %rsp\n call Enter\n");
 #endif
