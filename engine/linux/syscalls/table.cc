@@ -184,7 +184,7 @@ constexpr SyscallRow kSyscalls[] = {
     {"sync", 162, 36, 81, Bind<&SysSync>(), Support::kFull, ""},
     {"acct", 163, 51, 89, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no process accounting"},
     {"settimeofday", 164, 79, 170, Bind<&Refuse<kEPERM>>(), Support::kRefused, "time is virtual: see the guest's world"},
-    {"mount", 165, 21, 40, Bind<&SysMount>(), Support::kPartial, "tmpfs, proc and sysfs, bind (\"..\" of a bound directory leads to where it came from; what is mounted within it comes along), move, remount; at most 1,000 (ENOSPC); a bind mount has no options of its own (EPERM); other types ENODEV"},
+    {"mount", 165, 21, 40, Bind<&SysMount>(), Support::kPartial, "tmpfs, proc and sysfs, bind (\"..\" of a bound directory leads to where it came from; what is mounted within it comes along), move, remount; at most 1,000 (ENOSPC); a bind mount has no options of its own (EPERM), a further proc or sysfs keeps none; other types ENODEV"},
     {"umount2", 166, 52, 39, Bind<&SysUmount2>(), Support::kPartial, "what mount(2) has mounted, else EBUSY; no MNT_EXPIRE"},
     {"swapon", 167, 87, 224, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no swap"},
     {"swapoff", 168, 115, 225, Bind<&Refuse<kEPERM>>(), Support::kRefused, "no swap"},
