@@ -21,8 +21,7 @@ using tests::ElfBuilder;
 using Kind = DebugEvent::Kind;
 using How = DebugResume::How;
 
-constexpr std::uint64_t kWrite = 1, kFork = 57, kKill = 62, kExitGroup = 231,
-                        kPause = 34;
+constexpr std::uint64_t kWrite = 1, kFork = 57, kKill = 62, kExitGroup = 231, kPause = 34;
 constexpr GuestAddr kCode = ElfBuilder::kCode;
 constexpr GuestAddr kData = ElfBuilder::kData;
 constexpr std::size_t kRaxAt = 10 * 8, kRipAt = 16 * 8;  // in user_regs_struct
