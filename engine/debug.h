@@ -159,7 +159,8 @@ class BoxDebugger {
   // The process (0: the box' first one) is debugged from now on, and its threads stand still: an
   // event kInterrupted. Before the first Run: it will stand at its first instruction.
   virtual Result<void, Errno> Attach(std::uint32_t pid) = 0;
-  // It goes on as if nobody had ever looked, `signal` first.
+  // It goes on as if nobody had ever looked; `signal`, where that is not 0, instead of the one that
+  // it stopped for.
   virtual Result<void, Errno> Detach(std::uint32_t pid, int signal) = 0;
   virtual Result<void, Errno> Kill(std::uint32_t pid) = 0;
 

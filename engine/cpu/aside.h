@@ -40,7 +40,8 @@ class FlagLoans {
     std::uint8_t keeps = 0;
   };
   std::uint8_t* const flags_;
-  std::array<Loan, 8> loans_;
+  // The most is a gather: eight elements, each across two pages.
+  std::array<Loan, 32> loans_;
   std::size_t count_ = 0;
 };
 

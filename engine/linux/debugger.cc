@@ -149,8 +149,9 @@ Result<void, Errno> Debugger::Detach(std::uint32_t pid, int signal) {
   if (process != nullptr) {
     for (Task* const thread : process->threads) {
       if (!thread->debug) continue;
-      // Only what the debugger was asked about; others have not come so far.
-      if (thread->debug->asked != 0) Decide(*thread, std::exchange(signal, 0));
+      // What it was stopped for is delivered as if nobody had asked, or what is wanted instead.
+      const int asked = thread->debug->asked;
+      if (asked != 0) Decide(*thread, signal != 0 ? std::exchange(signal, 0) : asked);
       Release(*thread);
     }
     if (signal != 0) Decide(*process->threads.front(), signal);

@@ -31,7 +31,7 @@ void AddressSpace::SetWatches(std::vector<Watch> watches) {
       const GuestAddr end = PageCeil(watch.address + watch.size_bytes);
       for (const Region& region : tables_->mappings.Within(PageFloor(watch.address), end)) {
         for (GuestAddr at = region.mapping.start; at < region.mapping.end; at += kPageSize)
-          use(PageOf(at));
+          if (flags_[PageOf(at)] != 0) use(PageOf(at));
       }
     }
   };

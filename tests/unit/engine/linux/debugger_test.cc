@@ -306,6 +306,15 @@ TEST_F(DebuggerTest, WhoIsLetGoRunsToItsEnd) {
   EXPECT_FALSE(debugger->altered());
 }
 
+TEST_F(DebuggerTest, WhoIsLetGoTakesTheSignalThatItStoppedFor) {
+  StartDebugged(Code().Syscall(kKill, {0, 10}).Syscall(kExitGroup, {3}));
+  ASSERT_EQ(Go().kind, Kind::kSignal);
+  ASSERT_TRUE(debugger->Detach(main.pid, 0));
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  EXPECT_EQ(box->Report().termination->kind, Termination::Kind::kSignaled);
+  EXPECT_FALSE(debugger->altered());
+}
+
 TEST_F(DebuggerTest, NonStopHaltsOneThreadAlone) {
   StartDebugged(Counting(), "hello");
   debugger->SetNonStop(true);
