@@ -49,11 +49,11 @@ TEST_F(MountTableTest, VolumeThatIsFullTakesNoMoreBlocksThanItIsToldTo) {
   const auto volume = files->services()->MakeVolume(kRootDevice);
   volume->size_bytes = 2 * FileContent::kBlockBytes;
   const auto file = MakeFile("/tmp/f");
-  ASSERT_TRUE(file->content.Allocate(0, 2 * FileContent::kBlockBytes));
-  EXPECT_EQ(file->content.Allocate(2 * FileContent::kBlockBytes, 1).error(), kENOSPC);
+  ASSERT_TRUE(Write(file->content, 0, std::string(2 * FileContent::kBlockBytes, 'x')));
+  EXPECT_EQ(Write(file->content, 2 * FileContent::kBlockBytes, "x").error(), kENOSPC);
   ASSERT_TRUE(file->content.Resize(0));
   EXPECT_EQ(volume->used_bytes, 0u);
-  EXPECT_TRUE(file->content.Allocate(0, 1));
+  EXPECT_TRUE(Write(file->content, 0, "x"));
 }
 
 TEST_F(MountTableTest, ReadOnlyVolumeRefusesNewNamesAndTheLossOfOld) {
