@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "gdbstub/handlers/breakpoints.h"
+#include "gdbstub/signals.h"
 
 namespace glovebox::gdbstub {
 
@@ -93,10 +94,25 @@ std::string Conversation::IdOf(ThreadRef thread) const {
                                : fmt::format("{:x}", thread.tid);
 }
 
+int Conversation::SignalOf(int linux_signal) const {
+  return thread_suffix ? linux_signal : GdbSignal(linux_signal);
+}
+
+int Conversation::LinuxSignalOf(std::uint64_t number) const {
+  if (number > UINT8_MAX) return -1;
+  const int signal = static_cast<int>(number);
+  if (thread_suffix) return signal <= kLastLinuxSignal ? signal : -1;
+  return LinuxSignal(signal);
+}
+
 void Conversation::ForgetProcess(std::uint32_t pid) {
   std::erase_if(points, [&](const InsertedPoint& point) { return point.pid == pid; });
   std::erase_if(why, [&](const auto& entry) { return entry.first.pid == pid; });
-  std::erase_if(stops, [&](const StopEvent& event) { return event.thread.pid == pid; });
+  // Non-stop: the first has been told, and waits for its vStopped.
+  const auto first = stops.begin() + (non_stop && !stops.empty() ? 1 : 0);
+  stops.erase(std::remove_if(first, stops.end(),
+                             [&](const StopEvent& event) { return event.thread.pid == pid; }),
+              stops.end());
   launched.erase(pid);
   catching.erase(pid);
 }

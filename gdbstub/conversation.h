@@ -39,11 +39,14 @@ struct LaunchSettings {
   std::set<std::string> unset;
 };
 
-// Says something to the debugger's user while the guest runs.
+// Says something to the debugger's user.
 class Console {
  public:
   virtual ~Console() = default;
+  // While the guest runs. Dropped in non-stop mode, where the protocol has no place for it.
   virtual void Say(std::string_view text) = 0;
+  // Before the reply to a command.
+  virtual void SayBeforeReply(std::string_view text) = 0;
 };
 
 class Conversation {
@@ -104,6 +107,10 @@ class Conversation {
   bool ReadAll(std::uint32_t pid, GuestAddr address, std::span<std::byte> out);
   // As the debugger wants thread-ids: "p1.2" or "2".
   std::string IdOf(ThreadRef thread) const;
+  // Signal numbers as the debugger has them: gdb its own, lldb those of the system that qHostInfo
+  // names. Back: -1 for what Linux does not have.
+  int SignalOf(int linux_signal) const;
+  int LinuxSignalOf(std::uint64_t number) const;
 
   // Before threads run: they no longer stand still for a reason.
   void Forget(ThreadRef thread) { why.erase(thread); }

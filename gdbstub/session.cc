@@ -12,6 +12,7 @@ namespace glovebox::gdbstub {
 namespace {
 // A peer that takes no packet however often it is sent is none.
 constexpr int kMaxResends = 8;
+constexpr std::size_t kFrameBytes = 4;  // $ and #xx
 }  // namespace
 
 class Session::Impl : public Listener, public Console {
@@ -90,8 +91,9 @@ class Session::Impl : public Listener, public Console {
 
   // Only while a stop reply is owed may output come: anywhere else it would be taken for a reply.
   void Say(std::string_view text) override {
-    if (!conversation_.non_stop) SendText("O" + HexOf(text));
+    if (!conversation_.non_stop) SayBeforeReply(text);
   }
+  void SayBeforeReply(std::string_view text) override { SendText("O" + HexOf(text)); }
 
  private:
   void Acknowledge() {
@@ -147,7 +149,7 @@ class Session::Impl : public Listener, public Console {
   void SendText(std::string_view text) {
     std::string escaped;
     escaped.reserve(text.size());
-    AppendEscaped(escaped, text, kMaxReplyBytes);
+    AppendEscaped(escaped, text, kMaxReplyBytes - kFrameBytes);
     SendPacket(escaped);
   }
 
@@ -159,7 +161,7 @@ class Session::Impl : public Listener, public Console {
 
   void SendNotification(const StopEvent& event) {
     std::string escaped;
-    AppendEscaped(escaped, "Stop:" + StopReply(conversation_, event), kMaxReplyBytes);
+    AppendEscaped(escaped, "Stop:" + StopReply(conversation_, event), kMaxReplyBytes - kFrameBytes);
     SendRaw(Frame(escaped, '%'));  // never acknowledged, never sent again
   }
 

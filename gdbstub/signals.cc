@@ -44,21 +44,20 @@ constexpr std::uint8_t kFromLinux[] = {
 };
 constexpr int kFirstPlain = 33;  // SIG33 .. SIG63 are 45 .. 75
 constexpr int kGdbSig33 = 45;
-constexpr int kLinuxSig64 = 64;
 constexpr int kGdbSig64 = 78;
 
 }  // namespace
 
 int GdbSignal(int linux_signal) {
-  if (linux_signal < 0 || linux_signal > kLinuxSig64) return kGdbSignalUnknown;
-  if (linux_signal == kLinuxSig64) return kGdbSig64;
+  if (linux_signal < 0 || linux_signal > kLastLinuxSignal) return kGdbSignalUnknown;
+  if (linux_signal == kLastLinuxSignal) return kGdbSig64;
   if (linux_signal >= kFirstPlain) return linux_signal - kFirstPlain + kGdbSig33;
   return kFromLinux[linux_signal];
 }
 
 int LinuxSignal(int gdb_signal) {
   if (gdb_signal == kGdbSignalUnknown) return -1;
-  for (int number = 0; number <= kLinuxSig64; ++number) {
+  for (int number = 0; number <= kLastLinuxSignal; ++number) {
     if (GdbSignal(number) == gdb_signal) return number;
   }
   return -1;

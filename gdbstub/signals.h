@@ -10,7 +10,9 @@ int GdbSignal(int linux_signal);
 int LinuxSignal(int gdb_signal);
 
 inline constexpr int kGdbSignalUnknown = 143;
+inline constexpr int kLastLinuxSignal = 64;
 inline constexpr int kLinuxSigint = 2;
 inline constexpr int kLinuxSigtrap = 5;
+inline constexpr int kLinuxSigstop = 19;
 
 }  // namespace glovebox::gdbstub

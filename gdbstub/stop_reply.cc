@@ -102,14 +102,14 @@ std::string StopReply(Conversation& c, const StopEvent& event) {
     case StopReason::kProcessExited:
       return fmt::format("W{:02x}{}", event.code & 0xff, process);
     case StopReason::kProcessSignaled:
-      return fmt::format("X{:02x}{}", GdbSignal(event.signal), process);
+      return fmt::format("X{:02x}{}", c.SignalOf(event.signal), process);
     case StopReason::kThreadExited:
       return fmt::format("w{:02x};{}", event.code & 0xff, c.IdOf(event.thread));
     default:
       break;
   }
   const int signal = event.reason == StopReason::kSignal ? event.signal : kLinuxSigtrap;
-  std::string out = fmt::format("T{:02x}{}", GdbSignal(signal), ReasonText(c, event));
+  std::string out = fmt::format("T{:02x}{}", c.SignalOf(signal), ReasonText(c, event));
   if (const auto file = c.Registers(event.thread)) AppendRegisters(out, *file);
   out += fmt::format("thread:{};core:0;", c.IdOf(event.thread));
   if (c.list_threads) AppendThreads(out, c);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "gdbstub/hex.h"
+#include "gdbstub/session.h"
 #include "gdbstub/signals.h"
 #include "gdbstub/stop_reply.h"
 #include "gdbstub/target_description.h"
@@ -47,7 +48,12 @@ Reply OnRegisterInfo(Conversation& c, const Arguments& arguments) {
 Reply OnMemoryRegionInfo(Conversation& c, const Arguments& arguments) {
   const auto thread = c.Current();
   if (!thread) return Reply::Refused(thread.error());
-  const auto region = c.debuggee.memory_map()->Find(thread->pid, arguments.number(0));
+  const GuestAddr address = arguments.number(0);
+  auto region = c.debuggee.memory_map()->Find(thread->pid, address);
+  // lldb goes through all addresses there are: behind the last one that may be is nothing.
+  if (!region && region.error().error == engine::kEFAULT) {
+    region = MemoryRegion{.begin = address, .end = UINT64_MAX, .name = {}};
+  }
   if (!region) return Reply::Refused(region.error());
   std::string out =
       fmt::format("start:{:x};size:{:x};", region->begin, region->end - region->begin);
@@ -64,7 +70,8 @@ Reply OnThreadsInfo(Conversation& c, const Arguments&) {
   std::string out = "[";
   for (const ThreadInfo& info : c.debuggee.Threads()) {
     const auto file = c.Registers(info.thread);
-    if (!file) continue;  // it runs
+    if (!file) continue;                  // it runs
+    if (out.size() > kPacketSize) break;  // lldb asks for the others one by one
     if (out.size() > 1) out += ',';
     const auto why = c.why.find(info.thread);
     const int signal = why == c.why.end()                          ? 0
@@ -75,7 +82,7 @@ Reply OnThreadsInfo(Conversation& c, const Arguments&) {
       const bool plain = letter >= 0x20 && letter < 0x7f && letter != '"' && letter != '\\';
       out += plain ? letter : '?';
     }
-    out += fmt::format("\",\"signal\":{},\"reason\":\"{}\",\"registers\":{{", GdbSignal(signal),
+    out += fmt::format("\",\"signal\":{},\"reason\":\"{}\",\"registers\":{{", c.SignalOf(signal),
                        signal == 0               ? "none"
                        : signal == kLinuxSigtrap ? "trace"
                                                  : "signal");

@@ -77,7 +77,9 @@ Reply OnMonitor(Conversation& c, const Arguments& arguments) {
   if (said->empty()) return Reply::Ok();
   std::string_view rest = *said;
   constexpr std::size_t kPiece = kPacketSize / 4;
-  for (; rest.size() > kPiece; rest.remove_prefix(kPiece)) c.console.Say(rest.substr(0, kPiece));
+  for (; rest.size() > kPiece; rest.remove_prefix(kPiece)) {
+    c.console.SayBeforeReply(rest.substr(0, kPiece));
+  }
   return Reply::Text(HexOf(rest));
 }
 

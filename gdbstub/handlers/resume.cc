@@ -17,7 +17,7 @@ struct Wish {
   ThreadId threads{ThreadId::kAll, ThreadId::kAll};
 };
 
-std::optional<Wish> ParseWish(std::string_view text) {
+std::optional<Wish> ParseWish(const Conversation& c, std::string_view text) {
   Wish wish;
   const std::size_t colon = text.find(':');
   if (colon != std::string_view::npos) {
@@ -33,8 +33,8 @@ std::optional<Wish> ParseWish(std::string_view text) {
   if (letter == 's' || letter == 'S') wish.action.kind = ResumeKind::kStep;
   if (has_signal) {
     const auto signal = ParseHex(rest);
-    if (!signal || *signal > UINT8_MAX) return std::nullopt;
-    wish.action.signal = LinuxSignal(static_cast<int>(*signal));
+    if (!signal) return std::nullopt;
+    wish.action.signal = c.LinuxSignalOf(*signal);
     return wish.action.signal < 0 ? std::nullopt : std::optional(wish);
   }
   if (letter == 'r') {
@@ -97,14 +97,14 @@ Reply Carry(Conversation& c, std::span<const Wish> wishes) {
 
 // c, s, C and S: the thread of Hc or the current one does that, the others run on unless Hc named
 // one thread alone. With an address it goes on there.
-Reply CarryOld(Conversation& c, ResumeKind kind, std::uint64_t gdb_signal,
+Reply CarryOld(Conversation& c, ResumeKind kind, std::uint64_t signal,
                std::optional<GuestAddr> address) {
   const bool alone = c.resume_scope.tid > 0;
   const auto thread = alone ? c.Find(c.resume_scope) : c.Current();
   if (!thread) return Reply::Refused(thread.error());
   Wish wish;
   wish.action.kind = kind;
-  wish.action.signal = LinuxSignal(static_cast<int>(gdb_signal));
+  wish.action.signal = c.LinuxSignalOf(signal);
   if (wish.action.signal < 0) return Reply::Error(engine::kEINVAL);
   wish.threads = {static_cast<std::int64_t>(thread->pid), static_cast<std::int64_t>(thread->tid)};
   if (address) {
@@ -125,14 +125,14 @@ std::optional<GuestAddr> AddressAt(const Arguments& arguments, std::size_t index
   return arguments.number(index);
 }
 
-// "e;10;14": signals of gdb as Linux has them; those that Linux lacks are left out.
-std::optional<std::vector<int>> ParseSignals(std::string_view rest) {
+// "e;10;14": signals of the debugger as Linux has them; those that Linux lacks are left out.
+std::optional<std::vector<int>> ParseSignals(const Conversation& c, std::string_view rest) {
   std::vector<int> signals;
   while (!rest.empty()) {
     const std::string_view one = rest.substr(0, rest.find(';'));
     const auto number = ParseHex(one);
     if (!number || *number > UINT8_MAX) return std::nullopt;
-    if (const int signal = LinuxSignal(static_cast<int>(*number)); signal > 0) {
+    if (const int signal = c.LinuxSignalOf(*number); signal > 0) {
       signals.push_back(signal);
     }
     rest.remove_prefix(std::min(one.size() + 1, rest.size()));
@@ -168,7 +168,12 @@ Reply OnStopReason(Conversation& c, const Arguments&) {
   };
   if (!c.non_stop) {
     const auto thread = c.Current();
-    return Reply::Text(thread ? StopReply(c, why_of(*thread)) : "W00");
+    if (!thread) return Reply::Text("W00");
+    StopEvent event = why_of(*thread);
+    // lldb puts a breakpoint on a program's entry, would take a trap there for its own, and go on.
+    const bool trap = event.reason == StopReason::kSignal && event.signal == kLinuxSigtrap;
+    if (c.thread_suffix && trap) event.signal = kLinuxSigstop;
+    return Reply::Text(StopReply(c, event));
   }
   // Non-stop: this tells the first, vStopped the others, as if they were new.
   c.stops.clear();
@@ -191,7 +196,7 @@ Reply OnCont(Conversation& c, const Arguments& arguments) {
   std::string_view rest = arguments.text(0);
   do {
     const std::string_view one = rest.substr(0, rest.find(';'));
-    const auto wish = ParseWish(one);
+    const auto wish = ParseWish(c, one);
     if (!wish || (wish->halt && !c.non_stop)) return Reply::Error(engine::kEINVAL);
     wishes.push_back(*wish);
     rest.remove_prefix(std::min(one.size() + 1, rest.size()));
@@ -235,13 +240,13 @@ Reply OnContinueBack(Conversation& c, const Arguments&) {
 }
 
 Reply OnPassSignals(Conversation& c, const Arguments& arguments) {
-  const auto signals = ParseSignals(arguments.text(0));
+  const auto signals = ParseSignals(c, arguments.text(0));
   if (!signals) return Reply::Error(engine::kEINVAL);
   c.debuggee.PassSignals(*signals);
   return Reply::Ok();
 }
 Reply OnProgramSignals(Conversation& c, const Arguments& arguments) {
-  const auto signals = ParseSignals(arguments.text(0));
+  const auto signals = ParseSignals(c, arguments.text(0));
   if (!signals) return Reply::Error(engine::kEINVAL);
   c.debuggee.ProgramSignals(*signals);
   return Reply::Ok();

@@ -41,6 +41,7 @@ enum Call : std::uint64_t {
 class Toy : public Debuggee,
             public Breakpoints,
             public Watchpoints,
+            public Auxv,
             public MemoryMap,
             public Monitor {
  public:
@@ -62,6 +63,13 @@ class Toy : public Debuggee,
                     AsBytes(std::string_view(image).substr(segment.p_offset, segment.p_filesz)));
     }
     Map(kStackTop - 1_MiB, 1_MiB);
+    Elf64_Phdr first;
+    std::memcpy(&first, image.data() + header.e_phoff, sizeof first);
+    auxv_ = {AT_PHDR,  first.p_vaddr - first.p_offset + header.e_phoff,
+             AT_PHENT, sizeof(Elf64_Phdr),
+             AT_PHNUM, header.e_phnum,
+             AT_ENTRY, header.e_entry,
+             AT_NULL,  0};
     cpu_ = std::make_unique<x86::Vcpu>(*memory_);
     cpu_->SetRip(header.e_entry);
     cpu_->SetGpr(x86::kRsp, kStackTop - 64);
@@ -191,6 +199,7 @@ class Toy : public Debuggee,
 
   Breakpoints* breakpoints() override { return this; }
   Watchpoints* watchpoints() override { return this; }
+  Auxv* auxv() override { return this; }
   MemoryMap* memory_map() override { return this; }
   Monitor* monitor() override { return this; }
   Answer<void> Insert(std::uint32_t, BreakpointKind, GuestAddr address,
@@ -212,8 +221,23 @@ class Toy : public Debuggee,
     watched_.erase(address);
     return {};
   }
+  Answer<std::vector<std::byte>> Read(std::uint32_t) override {
+    const auto bytes = std::as_bytes(std::span(auxv_));
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
+  }
   GuestAddr Limit(std::uint32_t) override { return 8_GiB; }
-  Answer<MemoryRegion> Find(std::uint32_t, GuestAddr) override { return Refuse(engine::kENOSYS); }
+  Answer<MemoryRegion> Find(std::uint32_t, GuestAddr address) override {
+    if (address >= 8_GiB) return Refuse(engine::kEFAULT);
+    MemoryRegion region{.begin = 0, .end = 8_GiB, .name = {}};
+    for (const engine::Mapping& mapping : memory_->Mappings()) {
+      if (mapping.start <= address && address < mapping.end) {
+        return MemoryRegion{mapping.start, mapping.end, true, true, true, true, {}};
+      }
+      if (mapping.end <= address) region.begin = mapping.end;
+      if (mapping.start > address) region.end = std::min<GuestAddr>(region.end, mapping.start);
+    }
+    return region;
+  }
   Answer<std::string> Command(std::string_view text, ThreadRef) override {
     if (text == "icount") return std::to_string(cpu_->icount()) + "\n";
     return Refuse(engine::kEINVAL, "monitor icount is all there is");
@@ -385,6 +409,7 @@ class Toy : public Debuggee,
   }
 
   const std::string path_;
+  std::vector<std::uint64_t> auxv_;
   engine::MemoryMeter meter_;
   std::unique_ptr<engine::AddressSpace> memory_;
   std::unique_ptr<x86::Vcpu> cpu_;

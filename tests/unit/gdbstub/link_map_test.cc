@@ -54,6 +54,7 @@ class Image : public tests::FakeDebuggee {
 class NoConsole : public Console {
  public:
   void Say(std::string_view) override {}
+  void SayBeforeReply(std::string_view) override {}
 };
 
 std::string List(Image& image, GuestAddr start = 0, GuestAddr previous = 0) {
