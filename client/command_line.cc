@@ -66,11 +66,16 @@ CLI::App* FindSubcommand(CLI::App& app, const std::string& name) {
 // CLI11 does not know of the words that we cut off before it sees them.
 class CommandFormatter : public CLI::Formatter {
  public:
+  explicit CommandFormatter(std::string_view command) : command_(command) {}
+
   std::string make_usage(const CLI::App* app, std::string name) const override {
     std::string usage = CLI::Formatter::make_usage(app, std::move(name));
     while (usage.ends_with('\n')) usage.pop_back();
-    return usage + " [--] CMD [ARGS...]\n\n";
+    return usage + " " + std::string(command_) + "\n\n";
   }
+
+ private:
+  const std::string_view command_;
 };
 
 class CommandLine {
@@ -84,7 +89,7 @@ class CommandLine {
       CLI::App* verb = parent.add_subcommand(std::string(row.name), std::string(row.summary));
       DeclareGlobals(*verb, invocation_);
       verbs_.push_back({&row, verb, row.declare(*verb)});
-      if (row.takes_command) verb->formatter(std::make_shared<CommandFormatter>());
+      if (row.takes_command) verb->formatter(std::make_shared<CommandFormatter>(row.command));
     }
   }
 

@@ -24,6 +24,7 @@ struct CommandRow {
   bool takes_command = false;  // CMD ARGS... follow the options, into Invocation::command
   int error_status =
       1;  // our exit status when it returns an error, and (where not 1) for wrong options
+  std::string_view command = "[--] CMD [ARGS...]";  // in the usage, with takes_command
 };
 
 struct GroupRow {
@@ -42,6 +43,8 @@ Action DeclareJobWait(CLI::App& app);
 Action DeclareJobWatch(CLI::App& app);
 Action DeclareJobCancel(CLI::App& app);
 Action DeclareJobRm(CLI::App& app);
+Action DeclareGdb(CLI::App& app);
+Action DeclareGdbPipe(CLI::App& app);
 Action DeclareLogs(CLI::App& app);
 Action DeclareTrace(CLI::App& app);
 Action DeclareRootfsImport(CLI::App& app);

@@ -9,6 +9,7 @@
 
 #include "client/commands/command.h"
 #include "client/commands/submit.h"
+#include "client/debug/job_debugger.h"
 #include "client/exit_status.h"
 #include "client/notice.h"
 #include "client/render/job.h"
@@ -30,6 +31,9 @@ struct RunOptions {
   bool interactive = false;
   bool terminal = false;
   bool summary = false;
+  std::string gdb;  // empty: none; "true": at this terminal; otherwise the port to listen on
+
+  bool gdb_at_terminal() const { return gdb == "true"; }
   // Long enough for a daemon that is started again and for a channel that finds it.
   std::uint32_t linger_s = 30;
 };
@@ -125,7 +129,9 @@ JobOptions WithTerm(JobOptions options) {
 }
 
 // Signals to us while a job runs.
-void OnSignal(int number, bool terminal, Interruption& interruption) {
+void OnSignal(int number, const RunOptions& options, Interruption& interruption) {
+  const bool terminal = options.terminal;
+  if (number == SIGINT && options.gdb_at_terminal()) return;  // it is gdb's
   if (number != SIGWINCH && number != SIGCONT) return interruption.OnSignal(number);
   if (!terminal) return;
   if (number == SIGCONT) RawTerminal::Again();
@@ -157,10 +163,14 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
   if (options.terminal) {
     if (const auto ok = CheckTerminal(options, invocation); !ok) return std::unexpected(ok.error());
   }
+  if (options.gdb_at_terminal() && (options.interactive || options.terminal)) {
+    return Fail(ErrorCode::kInvalidArgument, "BAD_OPTION",
+                "--gdb and -i or -t want the same terminal: --gdb=:PORT takes a debugger from "
+                "another one");
+  }
   HoldSignals();
   Interruption interruption(invocation);
-  const SignalWatcher watcher(
-      [&](int number) { OnSignal(number, options.terminal, interruption); });
+  const SignalWatcher watcher([&](int number) { OnSignal(number, options, interruption); });
 
   auto planned = PlanWithServer(options.terminal ? WithTerm(options.job) : options.job, invocation);
   if (!planned) {
@@ -179,8 +189,9 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
                   fmt::format("--trace-output {}: {}", options.trace_output, ErrnoText(errno)));
     }
   }
-  const InputKind input =
-      plan->stdin_blob || options.detach ? InputKind::kNone : KindOfInput(STDIN_FILENO);
+  const InputKind input = plan->stdin_blob || options.detach || options.gdb_at_terminal()
+                              ? InputKind::kNone
+                              : KindOfInput(STDIN_FILENO);
   const bool live = options.interactive || options.terminal;
   if (live) {
     plan->spec.set_stdin_live(true);
@@ -191,7 +202,8 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
     Notice(invocation, "the guest finds its standard input empty: -it gives it this terminal");
   }
 
-  const auto job = SubmitJob(*connection, invocation, *plan, options.detach ? 0 : options.linger_s);
+  const auto job = SubmitJob(*connection, invocation, *plan, options.detach ? 0 : options.linger_s,
+                             !options.gdb.empty());
   if (!job) return std::unexpected(job.error());
   const bool json = invocation.format == OutputFormat::kJson;
   if (options.detach) {
@@ -208,12 +220,24 @@ Result<int, Error> Run(const RunOptions& options, const Invocation& invocation) 
     return Fail(ErrorCode::kUnimplemented, "SERVER_TOO_OLD",
                 "the server is older than this client: it knows -i, -t and --clock real not yet");
   }
+  std::unique_ptr<JobDebugger> debugger;
+  if (!options.gdb.empty()) {
+    auto started = JobDebugger::Start(*connection, invocation, job->name(),
+                                      options.gdb_at_terminal() ? "" : options.gdb);
+    if (!started) {
+      interruption.Cancel("its debugger cannot be started");
+      interruption.LetGo();
+      return std::unexpected(started.error());
+    }
+    debugger = std::move(*started);
+  }
   const SessionOptions session{.show_output = !json,
                                .trace = plan->spec.trace_syscalls() && (!json || trace_file),
                                .trace_fd = trace_file ? trace_file.get() : STDERR_FILENO,
                                .feed_input = live || input == InputKind::kStream};
   const auto end = HoldAtTerminal(*connection, *job, session, interruption);
   interruption.LetGo();
+  debugger.reset();
   if (!end) return std::unexpected(end.error());
   if (end->reader_gone) EndBySigpipe();
   if (json) fmt::print("{}", ToJson(end->job, JsonLayout::kIndented));
@@ -246,6 +270,10 @@ Action DeclareRun(CLI::App& app) {
                  "Write the trace to FILE instead of stderr")
       ->type_name("FILE")
       ->needs("--trace")
+      ->excludes("--detach");
+  app.add_flag("--gdb", options->gdb,
+               "Stop at the first instruction and start gdb; --gdb=:PORT waits for a debugger on a "
+               "port of the loopback")
       ->excludes("--detach");
   app.add_flag("--summary", options->summary, "Print the job's result on stderr at the end");
   app.add_option("--linger", options->linger_s,

@@ -58,7 +58,8 @@ Result<PlannedJob, Error> PlanWithServer(const JobOptions& options, const Invoca
 }
 
 Result<v1::Job, Error> SubmitJob(const Connection& connection, const Invocation& invocation,
-                                 JobPlan& plan, std::uint32_t cancel_if_unwatched_s) {
+                                 JobPlan& plan, std::uint32_t cancel_if_unwatched_s,
+                                 bool wait_for_debugger) {
   if (plan.stdin_blob) plan.tree.blobs.push_back(*plan.stdin_blob);
   ProgressBar progress(::isatty(STDERR_FILENO) != 0 && !invocation.quiet);
   const auto uploaded = Upload(connection.blobs(), plan.tree.blobs, progress);
@@ -68,6 +69,7 @@ Result<v1::Job, Error> SubmitJob(const Connection& connection, const Invocation&
   *request.mutable_spec() = plan.spec;
   request.set_request_id(NewRequestId());
   request.set_cancel_if_unwatched_s(cancel_if_unwatched_s);
+  request.set_wait_for_debugger(wait_for_debugger);
   return Call(connection.jobs(), &v1::JobService::StubInterface::CreateJob, request);
 }
 

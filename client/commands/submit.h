@@ -20,6 +20,7 @@ Result<PlannedJob, Error> PlanWithServer(const JobOptions& options, const Invoca
 // Sends what the server lacks and creates the job. `plan.spec` is completed on the way.
 // cancel_if_unwatched_s: see CreateJobRequest.
 Result<v1::Job, Error> SubmitJob(const Connection& connection, const Invocation& invocation,
-                                 JobPlan& plan, std::uint32_t cancel_if_unwatched_s);
+                                 JobPlan& plan, std::uint32_t cancel_if_unwatched_s,
+                                 bool wait_for_debugger = false);
 
 }  // namespace glovebox::client

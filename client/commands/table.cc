@@ -9,6 +9,8 @@ namespace {
 constexpr std::array kCommands{
     CommandRow{"", "run", "Run a program in a box, as if it ran here", DeclareRun, true,
                kExitService},
+    CommandRow{"", "gdb", "Debug a job with gdb", DeclareGdb, true, 1, "JOB [GDB-ARGS...]"},
+    CommandRow{"", "gdb-pipe", "Carry a debugger's bytes to a job (gdb starts it)", DeclareGdbPipe},
     CommandRow{"", "logs", "Print the output of a job", DeclareLogs},
     CommandRow{"", "trace", "Print the system calls of a job", DeclareTrace},
     CommandRow{"", "world", "Print what guests find: the table of their world", DeclareWorld},

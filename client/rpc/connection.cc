@@ -55,6 +55,7 @@ Result<Connection, Error> Connection::Connect(const std::string& address) {
   connection.jobs_ = v1::JobService::NewStub(channel);
   connection.blobs_ = v1::BlobService::NewStub(channel);
   connection.roots_ = v1::RootService::NewStub(channel);
+  connection.sessions_ = v1::SessionService::NewStub(channel);
   connection.health_ = grpc::health::v1::Health::NewStub(channel);
 
   grpc::ClientContext context;

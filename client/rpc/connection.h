@@ -12,6 +12,7 @@
 #include "glovebox/v1/blob_service.grpc.pb.h"
 #include "glovebox/v1/job_service.grpc.pb.h"
 #include "glovebox/v1/root_service.grpc.pb.h"
+#include "glovebox/v1/session_service.grpc.pb.h"
 #include "grpc/health/v1/health_service.grpc.pb.h"
 
 namespace glovebox::client {
@@ -35,6 +36,7 @@ class Connection {
   v1::JobService::StubInterface& jobs() const { return *jobs_; }
   v1::BlobService::StubInterface& blobs() const { return *blobs_; }
   v1::RootService::StubInterface& roots() const { return *roots_; }
+  v1::SessionService::StubInterface& sessions() const { return *sessions_; }
   grpc::health::v1::Health::StubInterface& health() const { return *health_; }
   const v1::ServerInfo& info() const { return info_; }
   const std::string& address() const { return address_; }
@@ -47,6 +49,7 @@ class Connection {
   std::unique_ptr<v1::JobService::StubInterface> jobs_;
   std::unique_ptr<v1::BlobService::StubInterface> blobs_;
   std::unique_ptr<v1::RootService::StubInterface> roots_;
+  std::unique_ptr<v1::SessionService::StubInterface> sessions_;
   std::unique_ptr<grpc::health::v1::Health::StubInterface> health_;
   v1::ServerInfo info_;
   std::unique_ptr<DaemonKeeper> keeper_;  // of the embedded daemon

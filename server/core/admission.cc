@@ -18,7 +18,8 @@ namespace {
 // What a request id stands for: the whole request, in our canonical encoding.
 std::string BodyOf(const CreateRequest& request) {
   const std::string text =
-      fmt::format("unwatched {}\n{}", request.cancel_if_unwatched_s, Encode(request.spec));
+      fmt::format("unwatched {}\n{}{}", request.cancel_if_unwatched_s,
+                  request.wait_for_debugger ? "debugged\n" : "", Encode(request.spec));
   return HexOf(DigestOf(BytesOf(text)));
 }
 
@@ -170,6 +171,7 @@ void JobManager::TakeIn(const CreateRequest& request, const std::string& body,
   job->closure = closure;
   job->next.spec = spec;
   job->next.cancel_if_unwatched_s = request.cancel_if_unwatched_s;
+  job->wait_for_debugger = request.wait_for_debugger;
 
   AfterUnlock after;
   absl::MutexLock lock(&mu_);

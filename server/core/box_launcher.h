@@ -60,6 +60,7 @@ struct RunRequest {
   bool live_input = false;
   std::optional<TerminalSize> terminal;
   bool real_clock = false;
+  bool waits_for_debugger = false;  // stands at its first instruction until one has come
   // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the
   // launcher's thread.
   std::function<Result<HostFd, Error>(const Digest&)> open_blob;
@@ -106,6 +107,14 @@ struct BoxEnd {
   std::uint64_t host_cpu_time_ns = 0;
 };
 
+// What a box says of its debugger.
+struct DebugNews {
+  std::span<const std::byte> bytes = {};  // for the debugger
+  std::optional<bool> stopped = {};       // from now on the box stands still for it, or goes on
+  bool closed = false;                    // behind `bytes`: the debugger has taken its leave
+  bool altered = false;                   // the box is no longer what its spec and journal say
+};
+
 // What a box tells. Called in order on the launcher's thread. Each launch gets exactly one OnEnded
 // or OnLost, as the last call, unless the launcher is destroyed first.
 // A call that returns has taken the message: while it runs, the worker is held back by its full
@@ -122,6 +131,8 @@ class BoxEvents {
   virtual void OnJournal(const JournalRecord& record) = 0;
   // Answered by BoxHandle::SupplyInput, now or later.
   virtual void OnInputWanted(std::uint64_t offset_bytes, std::uint32_t size_bytes) = 0;
+  // Only where OpenDebugger was called, or the request waits for a debugger.
+  virtual void OnDebug(const DebugNews& news) = 0;
   virtual void OnEnded(const BoxEnd& end) = 0;
   // The worker died without a word, or spoke nonsense. `what` says all that is known ("killed by
   // SIGSEGV").
@@ -142,6 +153,11 @@ class BoxHandle {
   static constexpr std::size_t kMaxLiveUnderWay = 64 << 10;
   virtual void Type(std::span<const std::byte> bytes, bool end) = 0;
   virtual void Resize(const TerminalSize& size) = 0;
+  // A debugger has come, says something (at most 64 KiB), is gone. One at a time.
+  virtual void OpenDebugger() = 0;
+  // `sent` is called once the worker has room for more; not at all where it is gone.
+  virtual void TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent) = 0;
+  virtual void CloseDebugger() = 0;
   virtual void Kill() = 0;
   // Host process id of the worker, for the log and for tests; 0 while it has none.
   virtual int pid() const = 0;

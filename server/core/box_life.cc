@@ -72,6 +72,7 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
   RunRequest run;
   std::shared_ptr<const JobSpec> spec;
   std::shared_ptr<const std::vector<Digest>> closure;
+  bool waits_for_debugger = false;
   {
     absl::MutexLock lock(&mu_);
     LiveJob* const job = Find(id);
@@ -85,6 +86,7 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
     job->typed_end =
         !job->journal.empty() && std::ranges::any_of(job->journal, &JournalRecord::input_end);
     events = std::make_shared<BoxSession>(*this, id, job->feed);
+    waits_for_debugger = job->wait_for_debugger || job->debugger;
   }
   if (!closure) {
     bool is_new = false;
@@ -114,6 +116,7 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
   run.live_input = spec->stdin_live;
   run.terminal = spec->terminal;
   run.real_clock = spec->real_clock;
+  run.waits_for_debugger = waits_for_debugger;
   run.open_blob = [blobs = parts_.blobs, closure](const Digest& digest) {
     return OpenOfJob(*blobs, *closure, digest);
   };
@@ -155,8 +158,8 @@ void JobManager::Launch(const std::string& id) {
     return;
   }
   job->handle = handle;
-  job->wall_timer =
-      timers_.After(std::chrono::milliseconds(wall_ms), [this, id] { OnWallLimit(id); });
+  job->wall_left = std::chrono::milliseconds(wall_ms);
+  if (!job->stands) ArmWallLimit(*job);
   if (job->cancel_asked)
     after += [handle, why = job->cancel_reason] { handle->Cancel(why, false); };
   if (job->store_error) after += [handle] { handle->Kill(); };
@@ -315,6 +318,7 @@ void JobManager::OnBoxGone(const std::string& id, std::optional<BoxEnd> end,
     ++finalizing_;
     --boxes_;
     timers_.Cancel(job->wall_timer);
+    EndDebugging(*job, after);
     if (job->handle) after += [handle = std::exchange(job->handle, nullptr)] {};
     job->outcome.end = std::move(end);
     JudgeEnd(*job, lost);

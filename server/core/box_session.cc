@@ -57,6 +57,8 @@ void JobManager::BoxSession::OnInputWanted(std::uint64_t offset_bytes, std::uint
   manager_.OnInputWanted(id_, offset_bytes, size_bytes);
 }
 
+void JobManager::BoxSession::OnDebug(const DebugNews& news) { manager_.OnDebug(id_, news); }
+
 void JobManager::BoxSession::OnEnded(const BoxEnd& end) { manager_.OnBoxGone(id_, end, {}); }
 
 void JobManager::BoxSession::OnLost(const std::string& what) {

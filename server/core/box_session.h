@@ -23,6 +23,7 @@ class JobManager::BoxSession : public BoxEvents {
   void OnTrace(std::vector<TraceRecord> events) override;
   void OnJournal(const JournalRecord& record) override;
   void OnInputWanted(std::uint64_t offset_bytes, std::uint32_t size_bytes) override;
+  void OnDebug(const DebugNews& news) override;
   void OnEnded(const BoxEnd& end) override;
   void OnLost(const std::string& what) override;
 

@@ -97,6 +97,7 @@ void JobManager::HandBack() {
     job->box_gone = true;
     --boxes_;
     if (job->handle) after += [handle = std::exchange(job->handle, nullptr)] {};
+    EndDebugging(*job, after);
     --job->next.attempts;
     Move(*job, JobMove::kInterrupt,
          "handed back by a daemon that ends; the attempt does not count");

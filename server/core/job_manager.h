@@ -58,6 +58,7 @@ struct CreateRequest {
   JobSpec spec;
   std::string request_id;  // empty: none
   std::uint32_t cancel_if_unwatched_s = 0;
+  bool wait_for_debugger = false;  // not kept: gone when the daemon is started again
 };
 
 struct ListRequest {
@@ -80,6 +81,8 @@ struct ManagerInfo {
 };
 
 class JobWatch;
+class DebugSession;
+class DebuggerEvents;
 
 // Threads: any, for all functions. Errors: NOT_FOUND JOB_NOT_FOUND for an id of no job, besides
 // those named.
@@ -136,6 +139,12 @@ class JobManager {
                                        std::span<const std::byte> bytes, bool end);
   // Makes the input taken so far durable and says how much it is.
   void SyncInput(const std::string& id, std::function<void(Result<std::uint64_t, Error>)> done);
+
+  // Joins a debugger to the job's box, now or as soon as there is one. As long as the session
+  // lives, the job has this debugger. Errors: FAILED_PRECONDITION JOB_NOT_RUNNING, DEBUGGER_BUSY.
+  // The session must not outlive the manager.
+  Result<std::unique_ptr<DebugSession>, Error> Debug(const std::string& id,
+                                                     std::shared_ptr<DebuggerEvents> debugger);
 
   ManagerInfo Info();
   // No job is queued, runs, or becomes durable.
@@ -212,6 +221,16 @@ class JobManager {
   void SendEarly(LiveJob& job, AfterUnlock& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsLive(const std::string& id);
   void SupplyLive(const std::string& id);
+
+  // debugging.cc
+  void JoinDebugger(LiveJob& job, AfterUnlock& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveDebugger(const std::string& id, const DebuggerEvents* debugger);
+  void OnDebug(const std::string& id, const DebugNews& news);
+  void OnStanding(LiveJob& job, bool stands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnGoesOn(const std::string& id);
+  // The job's box is gone, and with it what a debugger had of it.
+  void EndDebugging(LiveJob& job, AfterUnlock& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ArmWallLimit(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // queries.cc
   LiveJob* Find(std::string_view id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

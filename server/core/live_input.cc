@@ -69,13 +69,14 @@ Result<void, Error> JobManager::NotRunning(const std::string& id, const char* wh
               fmt::format("job {} is {} and takes no {}", id, NameOf(view->state), what));
 }
 
-// Inputs that came before the box could take them, or just now.
+// Inputs that came before the box could take them, or just now; and a debugger.
 void JobManager::SendEarly(LiveJob& job, AfterUnlock& after) {
   for (const int number : std::exchange(job.early_signals, {})) {
     after += [handle = job.handle, number] { handle->Signal(number); };
   }
   if (const auto size = std::exchange(job.early_size, std::nullopt))
     after += [handle = job.handle, size] { handle->Resize(*size); };
+  JoinDebugger(job, after);
 }
 
 bool JobManager::IsLive(const std::string& id) {

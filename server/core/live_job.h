@@ -2,6 +2,7 @@
 // JobManager::mu_.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/host_fd.h"
+#include "server/core/debugger.h"
 #include "server/core/job_manager.h"
 
 namespace glovebox::server {
@@ -76,7 +78,18 @@ struct JobManager::LiveJob {
 
   std::size_t watchers = 0;
   TimerQueue::TimerId unwatched_timer = 0;
-  TimerQueue::TimerId wall_timer = 0;
+  // The wall limit runs while the box does.
+  TimerQueue::TimerId wall_timer = 0;  // 0: it does not run
+  std::chrono::milliseconds wall_left{0};
+  std::chrono::steady_clock::time_point wall_since;
+
+  // The debugger.
+  bool wait_for_debugger = false;
+  std::shared_ptr<DebuggerEvents> debugger;
+  bool debugger_joined = false;  // the box knows of it
+  bool stands = false;           // the box stands still for it
+  bool altered = false;
+  TimerQueue::TimerId goes_on_timer = 0;
 };
 
 }  // namespace glovebox::server

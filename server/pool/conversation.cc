@@ -85,12 +85,14 @@ const Conversation::Rule Conversation::kRules[] = {
     {wire::FromWorker::kOutput, "Output", State::kRunning, &Conversation::CheckOutput},
     {wire::FromWorker::kTrace, "Trace", State::kRunning, &Conversation::CheckTrace},
     {wire::FromWorker::kJournal, "JournalRecord", State::kRunning, &Conversation::CheckJournal},
+    {wire::FromWorker::kDebug, "DebugOutput", State::kRunning, &Conversation::CheckDebug},
     {wire::FromWorker::kEnded, "Ended", State::kRunning, &Conversation::CheckEnded},
 };
 
 void Conversation::OnRun(const RunRequest& request) {
   request_ = &request;
   state_ = State::kRunning;
+  debugged_ = request.waits_for_debugger;
 }
 
 bool Conversation::OnSignal() {
@@ -124,6 +126,12 @@ bool Conversation::OnResize(const TerminalSize& size) {
   constexpr std::size_t kMostUnderWay = 1024;
   if (!request_->terminal || resizes_.size() >= kMostUnderWay) return false;
   resizes_.push_back(size);
+  return true;
+}
+
+bool Conversation::OnDebug(std::size_t size_bytes) {
+  if (state_ != State::kRunning || size_bytes > channel::kMaxDebugBytes) return false;
+  debugged_ = true;
   return true;
 }
 
@@ -259,6 +267,13 @@ Checked Conversation::CheckJournalled(const wire::JournalRecord& record) {
   return Nonsense("a journal record of no kind");
 }
 
+Checked Conversation::CheckDebug(const wire::FromWorker& message) {
+  const wire::DebugOutput& output = message.debug();
+  if (!debugged_) return Nonsense("news of a debugger that never came");
+  if (output.data().size() > channel::kMaxDebugBytes) return Nonsense("size of a debugger's bytes");
+  return {};
+}
+
 Checked Conversation::CheckTermination(const wire::Ended& ended) const {
   const EndRow* const row = FindEnd(ended.kind());
   if (row == nullptr) return Nonsense("an end of no kind");
@@ -325,6 +340,15 @@ std::vector<SandboxLayer> LayersOf(const wire::Locked& locked) {
     layers.push_back({layer.name(), layer.in_force(), layer.detail()});
   }
   return layers;
+}
+
+DebugNews DebugNewsOf(const wire::DebugOutput& output) {
+  DebugNews news;
+  news.bytes = std::as_bytes(std::span(output.data()));
+  if (output.has_stopped()) news.stopped = output.stopped();
+  news.closed = output.closed();
+  news.altered = output.altered();
+  return news;
 }
 
 std::vector<TraceRecord> TraceRecordsOf(const wire::Trace& trace) {
@@ -419,6 +443,7 @@ wire::ToWorker RunMessageOf(const RunRequest& request) {
   run.set_has_stdin(request.has_stdin);
   run.set_live_input(request.live_input);
   run.set_real_clock(request.real_clock);
+  run.set_waits_for_debugger(request.waits_for_debugger);
   if (request.terminal) {
     run.mutable_terminal()->set_rows(request.terminal->rows);
     run.mutable_terminal()->set_columns(request.terminal->columns);

@@ -46,6 +46,8 @@ class Conversation {
   bool OnTyped(std::span<const std::byte> bytes, bool end);
   // False: the job has no terminal, or too many are under way.
   bool OnResize(const TerminalSize& size);
+  // False: the job has ended, or it is more than one message holds.
+  bool OnDebug(std::size_t size_bytes);
 
   // Checks `message` and moves on.
   Result<void, Error> OnMessage(const wire::FromWorker& message);
@@ -58,6 +60,7 @@ class Conversation {
   Result<void, Error> CheckTrace(const wire::FromWorker& message);
   Result<void, Error> CheckJournal(const wire::FromWorker& message);
   Result<void, Error> CheckJournalled(const wire::JournalRecord& record);
+  Result<void, Error> CheckDebug(const wire::FromWorker& message);
   Result<void, Error> CheckEnded(const wire::FromWorker& message);
   Result<void, Error> CheckTermination(const wire::Ended& ended) const;
   // Raises the highest icount that was seen.
@@ -83,12 +86,15 @@ class Conversation {
   bool cancel_sent_ = false;
   bool wall_limit_sent_ = false;
   bool blob_wanted_ = false;
+  bool debugged_ = false;                 // a debugger has come, perhaps left, or is waited for
   std::uint32_t input_wanted_bytes_ = 0;  // 0: no wish for input is open
 };
 
 // Messages that passed, in the core's words.
 Digest DigestOfWire(const wire::Digest& digest);
 std::vector<SandboxLayer> LayersOf(const wire::Locked& locked);
+// Refers to the message.
+DebugNews DebugNewsOf(const wire::DebugOutput& output);
 std::vector<TraceRecord> TraceRecordsOf(const wire::Trace& trace);
 JournalRecord JournalRecordOf(const wire::JournalRecord& record);
 BoxEnd BoxEndOf(const wire::Ended& ended);

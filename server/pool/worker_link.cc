@@ -241,6 +241,9 @@ void WorkerLink::Handle(const wire::FromWorker& message) {
     case wire::FromWorker::kJournal:
       if (events) events->OnJournal(JournalRecordOf(message.journal()));
       return;
+    case wire::FromWorker::kDebug:
+      if (events) events->OnDebug(DebugNewsOf(message.debug()));
+      return;
     case wire::FromWorker::kEnded:
       // Nothing that follows counts, and nothing that the process does any more.
       launch->End(BoxEndOf(message.ended()));
@@ -328,11 +331,36 @@ void WorkerLink::Resize(const TerminalSize& size) {
   Send(message);
 }
 
-void WorkerLink::Send(const wire::ToWorker& message, HostFd descriptor, bool answers_blob) {
+void WorkerLink::OpenDebugger() {
+  if (!conversation_.OnDebug(0)) return;
+  wire::ToWorker message;
+  message.mutable_debug()->set_open(true);
+  Send(message);
+}
+
+void WorkerLink::TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent) {
+  if (!conversation_.OnDebug(bytes.size())) return;
+  wire::ToWorker message;
+  message.mutable_debug()->set_data(bytes.data(), bytes.size());
+  Send(message, {}, /*answers_blob=*/false, std::move(sent));
+}
+
+void WorkerLink::CloseDebugger() {
+  if (!conversation_.OnDebug(0)) return;
+  wire::ToWorker message;
+  message.mutable_debug()->set_close(true);
+  Send(message);
+}
+
+void WorkerLink::Send(const wire::ToWorker& message, HostFd descriptor, bool answers_blob,
+                      std::function<void()> then) {
   if (!reading_) return;
   untouched_ = false;
-  Outgoing out{
-      .bytes = {}, .sent = 0, .descriptor = std::move(descriptor), .answers_blob = answers_blob};
+  Outgoing out{.bytes = {},
+               .sent = 0,
+               .descriptor = std::move(descriptor),
+               .answers_blob = answers_blob,
+               .then = std::move(then)};
   channel::AppendFrame(message, &out.bytes);
   outgoing_.push_back(std::move(out));
   if (!pumping_) Pump();
@@ -360,7 +388,9 @@ void WorkerLink::Pump() {
     if (out.sent < out.bytes.size()) continue;
     // Only now, so that no worker can make answers, and descriptors with them, pile up here.
     if (out.answers_blob) conversation_.OnBlobAnswered();
+    const std::function<void()> then = std::move(out.then);
     outgoing_.pop_front();
+    if (then) then();
   }
 }
 

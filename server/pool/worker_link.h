@@ -60,6 +60,9 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   void SupplyInput(std::span<const std::byte> bytes, bool end);
   void Type(std::span<const std::byte> bytes, bool end);
   void Resize(const TerminalSize& size);
+  void OpenDebugger();
+  void TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent);
+  void CloseDebugger();
   // `why` goes into OnLost.
   void Kill(const std::string& why);
 
@@ -69,6 +72,7 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
     std::size_t sent = 0;
     HostFd descriptor;
     bool answers_blob = false;
+    std::function<void()> then;  // the worker's socket has taken it
   };
 
   void WaitReadable();
@@ -76,7 +80,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   void TakeFrames();
   void Handle(const wire::FromWorker& message);
   void AnswerBlob(const wire::BlobWanted& wanted);
-  void Send(const wire::ToWorker& message, HostFd descriptor = {}, bool answers_blob = false);
+  void Send(const wire::ToWorker& message, HostFd descriptor = {}, bool answers_blob = false,
+            std::function<void()> then = {});
   void Pump();
   void StopReading();
   void WaitProcess();

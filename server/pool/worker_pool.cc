@@ -40,6 +40,16 @@ class PoolHandle : public BoxHandle {
   void Resize(const TerminalSize& size) override {
     PostLive([size](WorkerLink& link) { link.Resize(size); });
   }
+  void OpenDebugger() override {
+    PostLive([](WorkerLink& link) { link.OpenDebugger(); });
+  }
+  void TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent) override {
+    PostLive([copy = std::vector<std::byte>(bytes.begin(), bytes.end()),
+              sent = std::move(sent)](WorkerLink& link) { link.TellDebuggee(copy, sent); });
+  }
+  void CloseDebugger() override {
+    PostLive([](WorkerLink& link) { link.CloseDebugger(); });
+  }
   void Kill() override { KillBecause("on request"); }
   int pid() const override { return launch_->pid; }
 

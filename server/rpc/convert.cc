@@ -150,6 +150,7 @@ Result<CreateRequest, Error> RequestOf(const v1::CreateJobRequest& request) {
   CreateRequest create;
   create.request_id = request.request_id();
   create.cancel_if_unwatched_s = request.cancel_if_unwatched_s();
+  create.wait_for_debugger = request.wait_for_debugger();
   JobSpec& spec = create.spec;
   spec.argv.assign(message.argv().begin(), message.argv().end());
   spec.env.assign(message.env().begin(), message.env().end());

@@ -66,7 +66,8 @@ RpcServer::RpcServer(std::filesystem::path socket, JobManager& manager, BlobStor
     : socket_(std::move(socket)),
       jobs_(manager, activity_, version),
       blobs_(blobs, activity_),
-      roots_(roots, activity_) {}
+      roots_(roots, activity_),
+      sessions_(manager, activity_) {}
 
 Result<std::unique_ptr<RpcServer>, Error> RpcServer::Start(const std::filesystem::path& socket,
                                                            JobManager& manager, BlobStore& blobs,
@@ -82,6 +83,7 @@ Result<std::unique_ptr<RpcServer>, Error> RpcServer::Start(const std::filesystem
   builder.RegisterService(&rpc->jobs_);
   builder.RegisterService(&rpc->blobs_);
   builder.RegisterService(&rpc->roots_);
+  builder.RegisterService(&rpc->sessions_);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes * 4);
   rpc->server_ = builder.BuildAndStart();

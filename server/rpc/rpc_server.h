@@ -14,6 +14,7 @@
 #include "server/rpc/blob_service.h"
 #include "server/rpc/job_service.h"
 #include "server/rpc/root_service.h"
+#include "server/rpc/session_service.h"
 
 namespace glovebox::server {
 
@@ -44,6 +45,7 @@ class RpcServer {
   JobServiceImpl jobs_;
   BlobServiceImpl blobs_;
   RootServiceImpl roots_;
+  SessionServiceImpl sessions_;
   std::unique_ptr<grpc::Server> server_;
 };
 

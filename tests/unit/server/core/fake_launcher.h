@@ -44,6 +44,10 @@ class FakeBox {
     events_->OnJournal({.icount = 50, .signal = signal, .while_waiting = true});
   }
   void WantInput(std::uint64_t offset, std::uint32_t size) { events_->OnInputWanted(offset, size); }
+  void TellDebugger(std::string_view bytes) { events_->OnDebug({.bytes = BytesOf(bytes)}); }
+  void Stand(bool stopped) { events_->OnDebug({.stopped = stopped}); }
+  void Alter() { events_->OnDebug({.altered = true}); }
+  void LeaveDebugger() { events_->OnDebug({.closed = true}); }
   void Exit(int code) {
     BoxEnd end;
     end.code = code;
@@ -56,6 +60,10 @@ class FakeBox {
   // What the core asked for; each waits until it has.
   std::string AwaitCancel() {
     return Await([this] { return cancelled_; }, cancel_reason_);
+  }
+  bool cancelled() {
+    absl::MutexLock lock(&mu_);
+    return cancelled_;
   }
   bool AwaitWallLimit() {
     return Await([this] { return cancelled_; }, wall_limit_);
@@ -112,6 +120,16 @@ class FakeBox {
     return size;
   }
 
+  // What came of a debugger, oldest first: "open", its bytes, "close".
+  std::string AwaitDebugger() {
+    const auto there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !debugged_.empty(); };
+    absl::MutexLock lock(&mu_);
+    GB_CHECK(mu_.AwaitWithTimeout(absl::Condition(&there), kTestPatience));
+    std::string first = std::move(debugged_.front());
+    debugged_.pop_front();
+    return first;
+  }
+
   // The core's end of it.
   class Handle : public BoxHandle {
    public:
@@ -144,6 +162,12 @@ class FakeBox {
       absl::MutexLock lock(&box_->mu_);
       box_->resizes_.push_back(size);
     }
+    void OpenDebugger() override { Debugged("open"); }
+    void TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent) override {
+      Debugged(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+      sent();
+    }
+    void CloseDebugger() override { Debugged("close"); }
     void Kill() override {
       absl::MutexLock lock(&box_->mu_);
       box_->killed_ = true;
@@ -151,6 +175,11 @@ class FakeBox {
     int pid() const override { return 0; }
 
    private:
+    void Debugged(std::string what) {
+      absl::MutexLock lock(&box_->mu_);
+      box_->debugged_.push_back(std::move(what));
+    }
+
     const std::shared_ptr<FakeBox> box_;
   };
 
@@ -172,6 +201,7 @@ class FakeBox {
   std::string cancel_reason_;
   std::deque<int> signals_ ABSL_GUARDED_BY(mu_);
   std::deque<Input> inputs_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::string> debugged_ ABSL_GUARDED_BY(mu_);
   std::string typed_;
   bool typed_end_ = false;
   std::deque<TerminalSize> resizes_;

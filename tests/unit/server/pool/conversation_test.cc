@@ -322,6 +322,25 @@ TEST_F(ConversationTest, JournalsOnlyTheLiveInputThatWasSentAndInItsOrder) {
   EXPECT_FALSE(type(much, std::string(65'537, 'x')));
 }
 
+TEST_F(ConversationTest, HearsOfADebuggerOnlyWhereOneHasCome) {
+  Message news;
+  news.mutable_debug()->set_data("$OK#9a");
+  EXPECT_NE(Refusal(news), "");
+  Conversation conversation = Running();
+  ASSERT_TRUE(conversation.OnDebug(0));
+  EXPECT_TRUE(conversation.OnMessage(news).has_value());
+  EXPECT_FALSE(conversation.OnDebug(channel::kMaxDebugBytes + 1));
+  news.mutable_debug()->set_data(std::string(channel::kMaxDebugBytes + 1, 'x'));
+  EXPECT_FALSE(conversation.OnMessage(news).has_value());
+  request_.waits_for_debugger = true;
+  Message stands;
+  stands.mutable_debug()->set_stopped(true);
+  EXPECT_EQ(Refusal(stands), "");
+  Conversation ended = Running();
+  ASSERT_TRUE(ended.OnMessage(Ended()).has_value());
+  EXPECT_FALSE(ended.OnDebug(0));
+}
+
 TEST_F(ConversationTest, SendsNoLiveInputToAJobWithoutIt) {
   Conversation conversation = Running();
   EXPECT_FALSE(conversation.OnTyped({}, true));

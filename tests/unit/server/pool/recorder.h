@@ -23,9 +23,10 @@ class Recorder : public BoxEvents {
     std::vector<TraceRecord> trace;
     std::vector<JournalRecord> journal;
     std::vector<std::pair<std::uint64_t, std::uint32_t>> wishes;  // offset, size
+    std::string debug;                                            // to the debugger
     std::optional<BoxEnd> end;
     std::optional<std::string> lost;
-    std::string order;  // one letter per event: L o t j i E X
+    std::string order;  // one letter per event: L o t j i d E X
   };
 
   // The state once `ready` holds, or as it is after a time that only a hang exceeds.
@@ -68,6 +69,11 @@ class Recorder : public BoxEvents {
   void OnInputWanted(std::uint64_t offset_bytes, std::uint32_t size_bytes) override {
     Note('i', [&] { seen_.wishes.emplace_back(offset_bytes, size_bytes); });
     if (on_wish) on_wish(offset_bytes, size_bytes);
+  }
+  void OnDebug(const DebugNews& news) override {
+    Note('d', [&] {
+      seen_.debug.append(reinterpret_cast<const char*>(news.bytes.data()), news.bytes.size());
+    });
   }
   void OnEnded(const BoxEnd& end) override {
     Note('E', [&] { seen_.end = end; });

@@ -10,6 +10,7 @@
 
 #include "glovebox/v1/blob_service.grpc.pb.h"
 #include "glovebox/v1/job_service.grpc.pb.h"
+#include "glovebox/v1/session_service.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/daemon.h"
 #include "server/rpc/convert.h"

@@ -1,0 +1,25 @@
+// How gdb is started for a job.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace glovebox::client {
+
+// gdb's words: it joins the job through `glovebox gdb-pipe`, reads files out of the box, and leaves
+// its breakpoints in while the guest stands (they cost nothing there, and packets here). `more`
+// goes to gdb as it is.
+std::vector<std::string> GdbCommand(const std::string& gdb, const std::string& glovebox,
+                                    const std::string& server, const std::string& job,
+                                    std::span<const std::string> more);
+
+// For a shell.
+std::string Quoted(std::string_view word);
+std::string ShellLine(std::span<const std::string> words);
+
+// The path of this very program.
+std::string OwnPath();
+
+}  // namespace glovebox::client

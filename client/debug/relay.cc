@@ -1,0 +1,114 @@
+#include "client/debug/relay.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <thread>
+
+#include "client/rpc/status.h"
+#include "client/stream/byte_sink.h"
+#include "engine/base/host_fd.h"
+
+namespace glovebox::client {
+namespace {
+
+constexpr std::size_t kMaxChunk = 64 << 10;  // of a DebugRequest
+
+using Stream = grpc::ClientReaderWriterInterface<v1::DebugRequest, v1::DebugResponse>;
+
+// The way from the debugger to the box, on a thread of its own.
+class Upstream {
+ public:
+  Upstream(grpc::ClientContext& context, Stream& stream, int in, int stop)
+      : context_(context),
+        stream_(stream),
+        in_(in),
+        stop_(stop),
+        wake_(::eventfd(0, EFD_CLOEXEC)),
+        thread_([this] { Run(); }) {}
+  ~Upstream() {
+    Wake(&over_);
+    thread_.join();
+  }
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+
+  // Before that only the debugger's end is looked for.
+  void Begin() { Wake(&begun_); }
+
+ private:
+  void Wake(std::atomic<bool>* what) {
+    *what = true;
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(wake_.get(), &one, sizeof one));
+  }
+
+  void Run() {
+    std::array<char, kMaxChunk> buffer;
+    v1::DebugRequest request;
+    while (!over_) {
+      std::array<pollfd, 3> polls{{{in_, static_cast<short>(begun_ ? POLLIN : 0), 0},
+                                   {wake_.get(), POLLIN, 0},
+                                   {stop_, POLLIN, 0}}};
+      if (::poll(polls.data(), polls.size(), -1) < 0 && errno != EINTR) break;
+      if (polls[2].revents != 0) break;
+      if (polls[1].revents != 0) {
+        std::uint64_t count = 0;
+        static_cast<void>(!::read(wake_.get(), &count, sizeof count));
+        continue;
+      }
+      if (polls[0].revents == 0) continue;
+      const ssize_t got = begun_ ? ::read(in_, buffer.data(), buffer.size()) : 0;
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      request.set_data(buffer.data(), static_cast<std::size_t>(got));
+      if (!stream_.Write(request)) return;
+    }
+    // The debugger has gone: the call ends, and the box goes on.
+    if (!over_) context_.TryCancel();
+  }
+
+  grpc::ClientContext& context_;
+  Stream& stream_;
+  const int in_;
+  const int stop_;
+  const HostFd wake_;
+  std::atomic<bool> begun_ = false;
+  std::atomic<bool> over_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<void, Error> RelayDebugger(v1::SessionService::StubInterface& service,
+                                  const std::string& job, int in, int out, int stop) {
+  grpc::ClientContext context;
+  const auto stream = service.Debug(&context);
+  v1::DebugRequest request;
+  request.set_name(job);
+  stream->Write(request);
+  Result<WriteOutcome, Error> written = WriteOutcome::kDone;
+  {
+    Upstream upstream(context, *stream, in, stop);
+    v1::DebugResponse response;
+    while (stream->Read(&response)) {
+      if (response.attached()) upstream.Begin();
+      written = WriteAll(out, response.data());
+      if (!written || *written == WriteOutcome::kReaderGone) {
+        context.TryCancel();
+        break;
+      }
+    }
+  }
+  const grpc::Status status = stream->Finish();
+  if (!written) return std::unexpected(written.error());
+  if (status.ok() || status.error_code() == grpc::StatusCode::CANCELLED) return {};
+  return std::unexpected(ErrorOf(status));
+}
+
+}  // namespace glovebox::client
