@@ -1,10 +1,16 @@
 #include "server/worker/debug_link.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace glovebox::worker {
 
 using engine::RunState;
+
+namespace {
+// More than any debugger says before it has heard anything.
+constexpr std::size_t kMaxEarlyBytes = std::size_t{1} << 20;
+}  // namespace
 
 DebugLink::DebugLink(Channel& channel, engine::Box& box, const engine::LimitValues& limits,
                      bool waits)
@@ -35,7 +41,7 @@ void DebugLink::Take(const wire::DebugInput& message) {
       Open();
       break;
     case wire::DebugInput::kData:
-      if (session_) session_->Receive(std::as_bytes(std::span(message.data())));
+      Hear(message.data());
       break;
     case wire::DebugInput::kClose:
       Close();
@@ -44,6 +50,18 @@ void DebugLink::Take(const wire::DebugInput& message) {
       break;
   }
   CloseIfDone();
+}
+
+// What comes before the box stands still is kept until it does.
+void DebugLink::Hear(const std::string& bytes) {
+  if (session_) return session_->Receive(std::as_bytes(std::span(bytes)));
+  if (!opens_) return;
+  early_ += bytes;
+  if (early_.size() <= kMaxEarlyBytes) return;
+  Close();
+  wire::FromWorker message;
+  message.mutable_debug()->set_closed(true);
+  channel_.Queue(message);
 }
 
 // The box stands still at once, but for one that has not begun.
@@ -56,6 +74,7 @@ void DebugLink::Open() {
 // A debugger that leaves, in whatever way, lets the box run on.
 void DebugLink::Close() {
   opens_ = false;
+  early_.clear();
   session_.reset();
   if (debuggee_) debuggee_->LetGo();
 }
@@ -74,6 +93,8 @@ void DebugLink::AfterRun(RunState state) {
     opens_ = false;
     debuggee_->TakeInitialStop();
     session_.emplace(*debuggee_, static_cast<gdbstub::Sink&>(*this));
+    const std::string early = std::exchange(early_, {});
+    session_->Receive(std::as_bytes(std::span(early)));
   }
   debuggee_->Pump();
   CloseIfDone();

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "engine/limits/limit_table.h"
 #include "engine/process.h"
@@ -26,6 +27,7 @@ class DebugLink final : private gdbstub::Sink {
  private:
   void Send(std::span<const std::byte> bytes) override;
   void Open();
+  void Hear(const std::string& bytes);
   void Close();
   // The stub has taken its leave, where it has.
   void CloseIfDone();
@@ -37,6 +39,7 @@ class DebugLink final : private gdbstub::Sink {
   std::unique_ptr<BoxDebuggee> debuggee_;
   std::optional<gdbstub::Session> session_;
   bool opens_ = false;  // as soon as the box stands still
+  std::string early_;   // what the debugger has said before that
   bool told_stopped_ = false;
   bool told_altered_ = false;
 };

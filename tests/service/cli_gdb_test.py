@@ -108,20 +108,21 @@ class Debugging(CliTest):
 
     def test_one_debugger_at_a_time(self):
         process, job = self.spinning_job()
-        first = self.start("gdb-pipe", job)
-        # The first one is in when the job stands.
-        watch = self.start("job", "watch", job)
-        while b"STOPPED" not in (line := self.read_line(watch.stdout)):
-            self.assertNotEqual(line, b"")
+        first = self.home.start("gdb-pipe", job, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        first.stdin.write(b"$qC#b4")
+        answer = b""
+        while b"#" not in answer:
+            answer += first.stdout.read(1)
+        self.assertTrue(answer.startswith(b"+$QC"), answer)
+        self.assertEqual(self.json_of("job", "show", job)["state"], "STOPPED")
         second = self.run_cli("gdb-pipe", job)
         self.assertNotEqual(second.returncode, 0)
-        self.assertIn(b"debugger", second.stderr)
+        self.assertIn(b"DEBUGGER_BUSY", second.stderr)
         # One that dies lets the job run on, and another one may come.
         first.kill()
-        first.wait()
-        while b"RUNNING" not in (line := self.read_line(watch.stdout)):
-            self.assertNotEqual(line, b"")
-        self.gdb(job, "set var go = 1", "detach")
+        first.communicate()
+        while "$1 = 0" not in self.gdb(job, "print go", "set var go = 1", "detach"):
+            pass
         self.assertEqual(process.wait(cli_harness.PATIENCE_S), 70)
 
     def test_an_ended_job_and_strange_addresses_are_refused(self):
