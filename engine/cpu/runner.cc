@@ -394,7 +394,8 @@ const Uop* Runner::NextUops(std::uint64_t remaining) {
 bool Runner::NoteHit(Stop& stop) {
   if (!hit_) [[likely]]
     return false;
-  const WatchHit hit = *std::exchange(hit_, std::nullopt);
+  const WatchHit hit = *hit_;
+  hit_.reset();
   if (!HasHappened(core_.leave_kind)) return false;
   debug_stop_ = DebugStop{DebugStop::Kind::kWatchpoint, hit, hit_at_};
   stop.kind = StopKind::kYield;
