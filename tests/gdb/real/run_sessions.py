@@ -8,6 +8,7 @@ A session is a file of gdb commands in sessions/. Comments of these forms say wh
   # arguments: ...                  of the program
   # interrupt: REGEX                once gdb's output matches it, gdb gets a SIGINT; once for each such line
   # expect: REGEX                   in gdb's output or the program's, in this order
+  # world: NAME=VALUE               a row of the guest's world
   # waits                           what the program reads never comes
   # remote                          gdb gets the program and its libraries from the box
   # undisturbed                     output, instructions, virtual time and trace hash are those of a run without gdb
@@ -64,7 +65,8 @@ def run_gdb(boxgdb, program, session, found, work):
     for old in (report, output):
         old.unlink(missing_ok=True)
     arguments = shlex.split(" ".join(found.get("arguments", [])))
-    server = [boxgdb, "--report", str(report), "--output", str(output), *libraries(program), "--", str(program),
+    world = [part for row in found.get("world", []) for part in ("--world", row)]
+    server = [boxgdb, *world, "--report", str(report), "--output", str(output), *libraries(program), "--", str(program),
               *arguments]
     if "waits" in found:
         fifo = work / "fifo"
@@ -111,7 +113,8 @@ def check(boxgdb, boxrun, work, session):
     if "undisturbed" in found:
         plain = work / "plain.json"
         arguments = shlex.split(" ".join(found.get("arguments", [])))
-        done = subprocess.run([boxrun, "--report", str(plain), *libraries(program), "--", str(program), *arguments],
+        world = [part for row in found.get("world", []) for part in ("--world", row)]
+        done = subprocess.run([boxrun, *world, "--report", str(plain), *libraries(program), "--", str(program), *arguments],
                               capture_output=True, text=True)
         wanted = json.loads(plain.read_text())
         for key in ("icount", "virtual_time_ns", "output_bytes", "peak_memory_bytes", "syscalls", "trace_hash"):
