@@ -106,7 +106,7 @@ TEST_F(SessionServiceTest, ADebuggerThatDoesNotReadIsCutOff) {
   EXPECT_EQ(call->Hear(), "(attached)");
   EXPECT_EQ(box_->AwaitDebugger(), "open");
   const std::string piece(64 << 10, 'x');
-  for (int i = 0; i < 400; ++i) box_->TellDebugger(piece);
+  for (int i = 0; i < 160; ++i) box_->TellDebugger(piece);
   std::string last;
   while ((last = call->Hear()) != "(end)") {
   }
