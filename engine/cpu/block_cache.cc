@@ -108,7 +108,7 @@ Block& BlockCache::Add(GuestAddr rip, const Nature& nature, const Translation& t
   }
   if (nature.checks_itself) {
     block.patience = PatienceWith(rip);
-    block.bytes.assign(memory_.base() + block.start, memory_.base() + block.end);
+    block.bytes.assign(memory_.Host(block.start), memory_.Host(block.end));
     block.uops.push_back(Uop{.handler = handlers_.check});
     block.uops.push_back(std::bit_cast<Uop>(Pointer<Block>{&block}));
   }
@@ -176,7 +176,7 @@ void BlockCache::Invalidate(GuestAddr address, std::uint64_t size_bytes) {
   for (const std::uint64_t page : touched) InvalidatePage(page, address, last);
 }
 
-void BlockCache::InvalidateAll() { Invalidate(0, memory_.window_bytes()); }
+void BlockCache::InvalidateAll() { Invalidate(0, memory_.address_end()); }
 
 void BlockCache::InvalidatePage(std::uint64_t page, GuestAddr start, GuestAddr last) {
   const auto it = pages_.find(page);

@@ -48,7 +48,7 @@ struct CheckBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
     Block& block = *c.Second<Pointer<Block>>().to;
     const bool same =
-        std::memcmp(c.memory + block.start, block.bytes.data(), block.bytes.size()) == 0;
+        std::memcmp(HostOf(c.memory, block.start), block.bytes.data(), block.bytes.size()) == 0;
     if (same && --block.patience != 0) [[likely]]
       return c.Next<2>();
     return c.cpu.runner->EndChecked(block, same);
@@ -112,7 +112,7 @@ Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, Di
               .left = &RunHandler<CoreState, AsideLeaveBody>}) {
   core_.memory = memory.base();
   core_.flags = memory.flags();
-  core_.window_bytes = memory.window_bytes();
+  core_.window_bytes = memory.address_end();
   core_.resolve.handler = &RunHandler<CoreState, ResolveBody>;
   core_.lookup.handler = &RunHandler<CoreState, LookupBody>;
   core_.leave.handler = &LeaveHandler;
@@ -181,10 +181,10 @@ const Uop* Runner::LinkExit(Exit& exit) {
   const HostFloatScope host_float;
   if (Block* const target = FindOrTranslate(exit.rip, /*single=*/false)) {
     cache_.Link(exit, *target);
-    return target->uops.data();
+    if (core_.memory == memory_.base()) return target->uops.data();
   }
   core_.rip = exit.rip;
-  core_.leave_kind = LeaveKind::kNextBlock;  // where the run loop meets the fault
+  core_.leave_kind = LeaveKind::kNextBlock;  // where the run loop meets the fault, or the new base
   return &core_.leave;
 }
 
@@ -203,7 +203,8 @@ const Uop* Runner::FindTarget() {
 }
 
 const Uop* Runner::LookupTarget() {
-  if (const Uop* const target = FindTarget()) return target;
+  const Uop* const target = FindTarget();
+  if (target != nullptr && core_.memory == memory_.base()) return target;
   core_.leave_kind = LeaveKind::kNextBlock;
   return &core_.leave;
 }
@@ -251,6 +252,7 @@ const Uop* Runner::ResolveMiss() {
     core_.leave_kind = LeaveKind::kMiss;
     return &core_.leave;
   }
+  if (core_.memory != memory_.base()) return LeaveBefore(miss.uop);
   const bool writes = miss.access == Access::kWrite;
   const PageFlag wanted = writes ? kPlain : kReadable;
   const auto is_fit = [&](GuestAddr at) {
@@ -282,6 +284,21 @@ const Uop* Runner::ResolveMiss() {
     memory_.flags()[at >> kPageShift] |= kPlain;
   }
   return next;
+}
+
+// The memory has gone to another base, of which what runs does not know: the instruction, of which
+// nothing has happened, begins anew.
+const Uop* Runner::LeaveBefore(const Uop* uop) {
+  const CoreState::OutOfPlace& out = core_.out_of_place;
+  const Uop* const original = out.original != nullptr ? out.original : uop;
+  const Block& block = cache_.Holding(original);
+  const std::size_t index = block.IndexOf(original);
+  core_.rip = block.RipOf(index);
+  hit_.reset();
+  begins_again_ = true;
+  core_.budget -= static_cast<std::int64_t>(index);  // as an exit does
+  core_.leave_kind = LeaveKind::kNextBlock;
+  return &core_.leave;
 }
 
 // Prepares the one instruction of `uop` to run on its own, with dispatch left behind it.
@@ -423,7 +440,8 @@ Stop Runner::Run(std::uint64_t budget) {
     const Uop* const uops = NextUops(remaining);
     work -= core_.penalty;
     if (uops == nullptr) {
-      stop.kind = StopKind::kMemoryFault;
+      const bool limit = fetch_fault_.kind == MemoryFaultKind::kMemoryLimit;
+      stop.kind = limit ? StopKind::kMemoryLimit : StopKind::kMemoryFault;
       stop.memory = fetch_fault_;
       return stop;
     }
@@ -438,10 +456,12 @@ Stop Runner::Run(std::uint64_t budget) {
     core_.penalty = 0;
     core_.reserve = bounded - start;
     core_.icount_base = static_cast<std::int64_t>(icount_) + start;
+    core_.memory = memory_.base();
     hooks_.BeforeDispatch();
     Enter(core_, std::exchange(passes, false) ? cache_.BehindStop(uops) : uops);
     hooks_.AfterDispatch();
     EndOutOfPlace();
+    passes = std::exchange(begins_again_, false);  // its breakpoint has been passed
     work -= start - core_.budget;
     std::int64_t retired = start - (core_.budget + core_.penalty);
     const bool stopped = AfterLeave(retired, stop);

@@ -69,6 +69,7 @@ class Runner final : public CodeObserver {
     core_.budget -= work;
     core_.penalty += work;
   }
+  const Uop* LeaveBefore(const Uop* uop);
   const Uop* RunOutOfPlace(const Uop* uop);
   const Uop* RunAside(const CoreState::Miss& miss);
   void NoteWatches();
@@ -86,6 +87,7 @@ class Runner final : public CodeObserver {
   MemoryFault fetch_fault_;
   std::vector<GuestAddr> breakpoints_;  // sorted
   bool passes_ = false;
+  bool begins_again_ = false;  // the instruction before which dispatch was left
   Aside aside_;
   std::optional<WatchHit> hit_;  // of the instruction that runs out of place, which is at:
   GuestAddr hit_at_ = 0;

@@ -166,9 +166,15 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> AuxiliaryVector(const NewId
           {kAuxPlatform, 0}};
 }
 
-LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, std::uint8_t word_bytes) {
+LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, const ElfImage& elf) {
   AddressSpace::Options options;
-  if (word_bytes == 4) options.window_bytes = kWindowBytes32;
+  const bool i386 = elf.word_bytes == 4;
+  if (i386) {
+    options.window_bytes = kWindowBytes32;
+  } else {
+    options.window_start = elf.position_independent ? kIndependentWindow : 0;
+    options.address_end = kAddressEnd64;
+  }
   options.max_mappings = static_cast<std::size_t>(task.kernel.spec.limits[LimitId::kMappings]);
   auto space = AddressSpace::Make(options, task.kernel.memory_meter);
   if (!space) {
@@ -178,12 +184,11 @@ LoadResult<std::unique_ptr<Program>> MakeProgram(Task& task, std::uint8_t word_b
     task.kernel.FailHost(space.error());
     return FailLoad(kENOMEM, space.error().message);
   }
-  const bool i386 = word_bytes == 4;
   const auto abi = i386 ? abi::AbiId::kI386 : abi::AbiId::kX86_64;
   auto cpu = std::make_unique<x86::Vcpu>(
       **space, i386 ? x86::CpuMode::kProtected32 : x86::CpuMode::kLong64, task.kernel.MemoFor(abi));
   auto program = std::make_unique<Program>(abi, std::move(*space), std::move(cpu));
-  program->address_end = AddressEnd(options.window_bytes, word_bytes);
+  program->address_end = i386 ? kAddressEnd32 : kAddressEnd64;
   return program;
 }
 
@@ -270,11 +275,12 @@ LoadResult<void> Execute(Task& task, ExecRequest request) {
                     request.filename + " asks for capabilities that it cannot have");
   }
 
-  auto made = MakeProgram(task, elf->word_bytes);
+  auto made = MakeProgram(task, *elf);
   if (!made) return std::unexpected(Named(made.error(), request.filename));
   Program& program = **made;
   SeededRandom random(task.kernel.exec_random.Next(), 0);
-  const AddressLayout layout = DrawLayout(program.space->window_bytes(), random);
+  const AddressLayout layout =
+      DrawLayout(program.space->window_start(), program.space->window_bytes(), random);
   program.space->SetMmapTop(layout.mmap_top);
   program.space->SetStackLimit(task.process.limits[kLimitStack].soft);
   auto image =

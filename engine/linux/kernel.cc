@@ -80,6 +80,13 @@ void Kernel::End(Termination termination) {
 }
 
 void Kernel::EndByLimit(LimitId limit) {
+  if (limit == LimitId::kMemory && memory_meter.host_failed()) {
+    FailHost({ErrorCode::kResourceExhausted,
+              "NO_ADDRESS_SPACE",
+              "the host has no place for memory of the guest",
+              {}});
+    return;
+  }
   Termination termination;
   termination.kind = Termination::Kind::kLimit;
   termination.limit = limit;

@@ -148,10 +148,10 @@ inline constexpr std::array kWorld{
              "stack, heap, mappings and position-independent programs are placed at random, by the "
              "seed, so that "
              "programs that depend on addresses are found by another seed"},
-    WorldRow{WorldId::kAddressSpaceBytes, "address_space", "128 GiB", WorldKind::kFact, 0, 0,
-             "what a 64-bit process can map, reserved memory too; i386 programs have 4 GiB: large "
-             "enough for the "
-             "reservations of Go, Java and JavaScript runtimes, small enough for many processes"},
+    WorldRow{
+        WorldId::kAddressSpaceBytes, "address_space", "128 TiB", WorldKind::kFact, 0, 0,
+        "what a 64-bit process can map, all of what it can on Linux; i386 programs have 4 GiB. "
+        "What is mapped without address lies close together: in 128 GiB, as long as it fits"},
     WorldRow{WorldId::kAddressSpaces, "address_spaces", "640", WorldKind::kFact, 0, 0,
              "processes at once that do not share their memory (threads do); beyond it fork(2) is "
              "EAGAIN: what "

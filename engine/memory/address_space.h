@@ -1,9 +1,10 @@
-// One guest process' memory: a reserved host region (the window), one byte of flags per 4 KiB page
+// One guest process' memory: its place on the host (host_place.h), one byte of flags per 4 KiB page
 // that every load and store looks at, and the mapping table that the flags are a cache of.
 //
 // Design: DESIGN.md, "Memory"; ARCHITECTURE.md, "Windows". Host address = base() + guest address.
-// The host protection of the window never changes; the guest's permissions live in the flags. Flag
-// byte 0 means "ask the mapping table", so clearing flags is always safe.
+// The host protection never changes; the guest's permissions live in the flags. Flag byte 0 means
+// "ask the mapping table", so clearing flags is always safe; it is 0 wherever the host has nothing
+// yet.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,6 +21,7 @@
 #include "engine/base/result.h"
 #include "engine/base/types.h"
 #include "engine/memory/fault.h"
+#include "engine/memory/host_place.h"
 #include "engine/memory/meter.h"
 #include "engine/memory/page_flags.h"
 #include "engine/memory/page_source.h"
@@ -102,6 +105,7 @@ enum class MapError {
   kInvalid,
   kExists,
   kTooManyMappings,
+  kTooManySpaces,  // that lie interleaved: meter.h
   kHostFailed,
   kMemoryLimit,  // of the box
   kDenied,       // the file was opened for less
@@ -123,31 +127,41 @@ struct RemapRequest {
 class AddressSpace final : public SharedObject::Window {
  public:
   struct Options {
-    std::uint64_t window_bytes = 128_GiB;  // power of two, up to 32 TiB
+    std::uint64_t window_bytes = 128_GiB;  // a power of two
     std::size_t max_mappings = 32'000;     // the host has 65,530 for the whole worker
+    GuestAddr window_start = 0;  // where the window lies: what is not asked for by address
+    // No address from here on can be mapped; 0: from the window's end on.
+    GuestAddr address_end = 0;
   };
 
-  // Errors: kResourceExhausted where the host does not reserve the window.
+  // Errors: kResourceExhausted where the host does not reserve a place.
   static Result<std::unique_ptr<AddressSpace>, Error> Make(const Options& options,
                                                            MemoryMeter& meter);
   ~AddressSpace();
-  // fork(2): a second window with the same mappings. Written private pages are copied (and
+  // fork(2): a second space with the same mappings. Written private pages are copied (and
   // charged), shared memory stays shared. kMemoryLimit, kHostFailed.
   Result<std::unique_ptr<AddressSpace>, MapError> Fork() const;
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
 
-  // The hot path's view, constant for the life of the space.
+  // The hot path's view. All but the base is constant for the life of the space; the base may
+  // change in Map, Remap, Poke, Resolve and in what calls these (not in copies of readable pages).
   std::byte* base() const { return base_; }
   std::uint8_t* flags() const { return flags_; }
+  GuestAddr address_end() const { return address_end_; }
+  // Where the host has the byte.
+  std::byte* Host(GuestAddr address) const { return HostOf(base_, address); }
+
+  GuestAddr window_start() const { return window_start_; }
   std::uint64_t window_bytes() const { return window_bytes_; }
 
   void SetCodeObserver(CodeObserver* observer) { observer_ = observer; }
 
   // mmap(2) in terms of pages. Returns the address chosen. Without `fixed` the highest free range
-  // below `mmap_top()` is taken, as Linux does top-down.
+  // of the window below `mmap_top()` is taken, as Linux does top-down, and one outside of the
+  // window where it has no room.
   Result<GuestAddr, MapError> Map(const MapRequest& request);
-  // munmap(2), mprotect(2) over [address, address + size): page aligned, within the window.
+  // munmap(2), mprotect(2) over [address, address + size): page aligned, below address_end().
   Result<void, MapError> Unmap(GuestAddr address, std::uint64_t size_bytes);
   // kNoMemory where a page of the range is not mapped (nothing is changed before the hole's start,
   // as on Linux).
@@ -237,11 +251,31 @@ class AddressSpace final : public SharedObject::Window {
 
  private:
   struct Tables;
+  static Result<std::unique_ptr<AddressSpace>, Error> MakeAt(const Options& options,
+                                                             MemoryMeter& meter,
+                                                             const std::set<std::uint64_t>& units,
+                                                             const HostPlace::Range& reach);
+  // What of all addresses is mapped so that it can be accessed, and the window.
+  HostPlace::Range Reach() const;
   AddressSpace(const Options& options, MemoryMeter& meter);
 
-  bool InWindow(GuestAddr address, std::uint64_t size_bytes) const {
-    return address < window_bytes_ && size_bytes <= window_bytes_ - address;
+  bool InRange(GuestAddr address, std::uint64_t size_bytes) const {
+    return address < address_end_ && size_bytes <= address_end_ - address;
   }
+  // May the guest map [start, start + size), which lies outside of the window? Counts that it does.
+  bool MaySpread(GuestAddr start, std::uint64_t size_bytes);
+  // Gets the host's addresses for [start, end). kTooManyMappings, kHostFailed.
+  Result<void, MapError> TakePlace(GuestAddr start, GuestAddr end);
+  Result<void, MapError> TakePlaceFor(const Region& region, GuestAddr from,
+                                      std::uint64_t size_bytes);
+  // Goes to where the host has `missing` units too.
+  bool MoveToPlaceWith(const std::vector<std::uint64_t>& missing);
+  // Gives back units of [start, end) in which nothing is mapped any longer.
+  void LeaveUnusedPlaces(GuestAddr start, GuestAddr end);
+  // Calls use(first, end) for each run of charged pages in [start, end); it returns false to stop,
+  // and may take away the charge of its run.
+  template <typename Use>
+  bool ForEachChargedRun(GuestAddr start, GuestAddr end, Use use) const;
   void TellObserver(GuestAddr address, std::uint64_t size_bytes) {
     if (observer_ != nullptr) observer_->CodeChanged(address, size_bytes);
   }
@@ -265,11 +299,12 @@ class AddressSpace final : public SharedObject::Window {
   bool CountPieces(std::size_t before, GuestAddr start, GuestAddr end);
   void ReleasePages(GuestAddr start, GuestAddr end);
   void ForgetPermissions(GuestAddr start, GuestAddr end);
+  void ForgetPermissionsOf(GuestAddr start, GuestAddr end);  // of a piece that the host has
   void ClearFlags(GuestAddr start, GuestAddr end);
   // Lets the host show what backs the region; the range is anonymous before.
   bool ShowBacking(const Region& region);
   Result<void, MapError> MakeAnonymous(GuestAddr start, GuestAddr end);
-  std::optional<GuestAddr> FindFree(std::uint64_t size_bytes) const;
+  std::optional<GuestAddr> FindFree(std::uint64_t size_bytes);
   void MovePages(GuestAddr from, GuestAddr to, std::uint64_t size_bytes);
   bool CopyCharged(AddressSpace& child, GuestAddr start, GuestAddr end) const;
   void TellOfStore(const Region& region, GuestAddr address);
@@ -278,7 +313,9 @@ class AddressSpace final : public SharedObject::Window {
 
   std::byte* base_ = nullptr;
   std::uint8_t* flags_ = nullptr;
+  GuestAddr window_start_ = 0;
   std::uint64_t window_bytes_ = 0;
+  GuestAddr address_end_ = 0;
   GuestAddr mmap_top_ = 0;
   std::uint64_t stack_limit_bytes_ = 8_MiB;
   MemoryFault last_fault_;

@@ -25,7 +25,7 @@ bool MayAccess(std::uint8_t protection, Access access) {
 
 const Region* AddressSpace::FindOrGrow(GuestAddr address) {
   MappingTable& mappings = tables_->mappings;
-  if (address >= window_bytes_) return nullptr;
+  if (address >= address_end_) return nullptr;
   if (const Region* const region = mappings.Find(address)) return region;
   // As expand_stack of Linux: the next mapping above, where it may grow so far.
   const auto above = mappings.rows().upper_bound(address);
@@ -64,9 +64,12 @@ std::optional<MemoryFaultKind> AddressSpace::ProvidePage(const Region& region, G
     return MemoryFaultKind::kMemoryLimit;
   }
   if (!region.file->source || (flags_[page] & kCharged) != 0) return std::nullopt;
+  if (!tables_->place.Has(address) && !TakePlace(address, address + 1)) {
+    return MemoryFaultKind::kMemoryLimit;
+  }
   if (!ChargePage(page)) return MemoryFaultKind::kMemoryLimit;
   const bool read = region.file->source->ReadPage(
-      offset, std::span(base_ + (page << kPageShift), static_cast<std::size_t>(kPageSize)));
+      offset, std::span(Host(page << kPageShift), static_cast<std::size_t>(kPageSize)));
   return read ? std::nullopt : std::optional(MemoryFaultKind::kBeyondFile);
 }
 
@@ -78,6 +81,9 @@ std::optional<MemoryFault> AddressSpace::ResolvePage(GuestAddr address, std::uin
   const std::uint8_t protection = region->mapping.protection;
   if (!MayAccess(protection, access)) return fault(MemoryFaultKind::kProtection);
   if (address >= region->BackedEnd()) return fault(MemoryFaultKind::kBeyondFile);
+  if (!tables_->place.Has(address) && !TakePlace(address, address + 1))
+    return fault(MemoryFaultKind::kMemoryLimit);
+  if (!tables_->NoteAccess(PageOf(address), meter_)) return fault(MemoryFaultKind::kMemoryLimit);
   if (const auto kind = ProvidePage(*region, address, access)) return fault(*kind);
 
   const std::uint64_t page = PageOf(address);
@@ -106,6 +112,9 @@ std::optional<MemoryFault> AddressSpace::Resolve(GuestAddr address, std::uint32_
   // Two rounds for stores: nothing is charged and no code thrown away for a store that will fault.
   const std::uint64_t last = address + (size_bytes - 1);
   if (last < address) return MemoryFault{MemoryFaultKind::kUnmapped, access, address};
+  if (!tables_->costs.AskForFlags(address, meter_) || !tables_->costs.AskForFlags(last, meter_)) {
+    return MemoryFault{MemoryFaultKind::kMemoryLimit, access, address};
+  }
   if (access == Access::kWrite && PageFloor(last) != PageFloor(address)) {
     for (GuestAddr at = address; at <= last; at = PageFloor(at) + kPageSize) {
       const Region* const region = FindOrGrow(at);
@@ -142,13 +151,13 @@ std::size_t AddressSpace::CopyIn(std::span<std::byte> out, GuestAddr from) {
   while (done < out.size()) {
     const GuestAddr at = from + done;
     const std::size_t count = std::min<std::size_t>(out.size() - done, kPageSize - at % kPageSize);
-    if (at >= window_bytes_ || (flags_[PageOf(at)] & kReadable) == 0) {
+    if (at >= address_end_ || (flags_[PageOf(at)] & kReadable) == 0) {
       if (const auto fault = Resolve(at, static_cast<std::uint32_t>(count), Access::kRead)) {
         last_fault_ = *fault;
         break;
       }
     }
-    std::memcpy(out.data() + done, base_ + at, count);
+    std::memcpy(out.data() + done, Host(at), count);
     done += count;
   }
   if (!watches_.empty()) NoteCopy(from, done, Access::kRead);
@@ -161,13 +170,13 @@ std::size_t AddressSpace::CopyOut(GuestAddr to, std::span<const std::byte> bytes
     const GuestAddr at = to + done;
     const std::size_t count =
         std::min<std::size_t>(bytes.size() - done, kPageSize - at % kPageSize);
-    if (at >= window_bytes_ || (flags_[PageOf(at)] & kPlain) == 0) {
+    if (at >= address_end_ || (flags_[PageOf(at)] & kPlain) == 0) {
       if (const auto fault = Resolve(at, static_cast<std::uint32_t>(count), Access::kWrite)) {
         last_fault_ = *fault;
         break;
       }
     }
-    std::memcpy(base_ + at, bytes.data() + done, count);
+    std::memcpy(Host(at), bytes.data() + done, count);
     done += count;
   }
   if (!watches_.empty()) NoteCopy(to, done, Access::kWrite);
@@ -184,14 +193,21 @@ std::size_t AddressSpace::Peek(std::span<std::byte> out, GuestAddr from) {
                      Access::kRead, at};
       break;
     }
-    const bool lazy = region->file && !region->file->host;
+    const bool anonymous = region->file == nullptr;
     if (const auto kind = ProvidePage(*region, at, Access::kRead)) {
       last_fault_ = {*kind, Access::kRead, at};
       break;
     }
+    const bool whole = region->file && region->file->host;
     const std::size_t count = std::min<std::size_t>(
-        out.size() - done, lazy ? kPageSize - at % kPageSize : region->BackedEnd() - at);
-    std::memcpy(out.data() + done, base_ + at, count);
+        out.size() - done, whole ? region->BackedEnd() - at : kPageSize - at % kPageSize);
+    // What nobody has written is not asked for: the host would need memory to show its zeros.
+    const bool is_zero = !tables_->place.Has(at) || (flags_[PageOf(at)] & kCharged) == 0;
+    if (anonymous && is_zero) {
+      std::memset(out.data() + done, 0, count);
+    } else {
+      std::memcpy(out.data() + done, Host(at), count);
+    }
     done += count;
   }
   return done;
@@ -211,7 +227,7 @@ std::size_t AddressSpace::Poke(GuestAddr to, std::span<const std::byte> bytes) {
       last_fault_ = {*kind, Access::kWrite, at};
       break;
     }
-    if (!region->IsSharedMemory() && !ChargePage(PageOf(at))) {
+    if (!TakePlace(at, at + 1) || (!region->IsSharedMemory() && !ChargePage(PageOf(at)))) {
       last_fault_ = {MemoryFaultKind::kMemoryLimit, Access::kWrite, at};
       break;
     }
@@ -219,7 +235,7 @@ std::size_t AddressSpace::Poke(GuestAddr to, std::span<const std::byte> bytes) {
     const std::size_t count =
         std::min<std::size_t>(bytes.size() - done, kPageSize - at % kPageSize);
     if ((flags_[PageOf(at)] & kHasCode) != 0) TellObserver(at, count);
-    std::memcpy(base_ + at, bytes.data() + done, count);
+    std::memcpy(Host(at), bytes.data() + done, count);
     done += count;
   }
   return done;

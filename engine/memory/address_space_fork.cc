@@ -9,25 +9,14 @@ namespace glovebox::engine {
 // The written pages of [start, end): nothing else differs from what the child's window shows by
 // itself. Runs of pages are copied as one.
 bool AddressSpace::CopyCharged(AddressSpace& child, GuestAddr start, GuestAddr end) const {
-  for (std::uint64_t page = PageOf(start); page < PageOf(end);) {
-    const std::uint64_t chunk = page / kPagesPerChunk;
-    const std::uint64_t chunk_end = std::min(PageOf(end), (chunk + 1) * kPagesPerChunk);
-    if (tables_->charged_in_chunk[chunk] == 0) {
-      page = chunk_end;
-      continue;
-    }
-    while (page < chunk_end) {
-      std::uint64_t run = page;
-      while (run < chunk_end && (flags_[run] & kCharged) != 0 && child.ChargePage(run)) ++run;
-      if (run != page) {
-        std::memcpy(child.base_ + (page << kPageShift), base_ + (page << kPageShift),
-                    (run - page) << kPageShift);
-      }
-      if (run < chunk_end && (flags_[run] & kCharged) != 0) return false;
-      page = run < chunk_end ? run + 1 : run;
-    }
-  }
-  return true;
+  return ForEachChargedRun(start, end, [&](std::uint64_t page, std::uint64_t run_end) {
+    std::uint64_t charged = page;
+    while (charged < run_end && child.ChargePage(charged)) ++charged;
+    const GuestAddr from = page << kPageShift;
+    std::memcpy(child.Host(from), Host(from),
+                static_cast<std::size_t>((charged - page) << kPageShift));
+    return charged == run_end;
+  });
 }
 
 Result<std::unique_ptr<AddressSpace>, MapError> AddressSpace::Fork() const {
@@ -35,9 +24,15 @@ Result<std::unique_ptr<AddressSpace>, MapError> AddressSpace::Fork() const {
     return std::unexpected(MapError::kTooManyMappings);
   }
   meter_.RemoveMappings(tables_->host_mappings);
-  auto made = Make({window_bytes_, tables_->max_mappings}, meter_);
+  if (tables_->is_spread && !meter_.AddSpread()) return std::unexpected(MapError::kTooManySpaces);
+  if (tables_->is_spread) meter_.RemoveSpread();
+  const std::set<std::uint64_t>& units = tables_->place.units();
+  auto made = MakeAt({window_bytes_, tables_->max_mappings, window_start_, address_end_}, meter_,
+                     units, Reach());
   if (!made) return std::unexpected(MapError::kHostFailed);
   AddressSpace& child = **made;
+  child.tables_->is_spread = tables_->is_spread && meter_.AddSpread();
+  if (meter_.AddMappings(units.size())) child.tables_->host_mappings += units.size();
   child.mmap_top_ = mmap_top_;
   child.stack_limit_bytes_ = stack_limit_bytes_;
   for (const auto& [start, parents] : tables_->mappings.rows()) {
@@ -52,7 +47,7 @@ Result<std::unique_ptr<AddressSpace>, MapError> AddressSpace::Fork() const {
       return std::unexpected(MapError::kMemoryLimit);
     }
   }
-  child.CountPieces(0, 0, window_bytes_);
+  child.CountPieces(0, 0, address_end_);
   return std::move(*made);
 }
 

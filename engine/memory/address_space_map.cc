@@ -7,8 +7,15 @@
 
 namespace glovebox::engine {
 
-std::optional<GuestAddr> AddressSpace::FindFree(std::uint64_t size_bytes) const {
-  return tables_->mappings.HighestFree(size_bytes, kLowestMapping, mmap_top_);
+std::optional<GuestAddr> AddressSpace::FindFree(std::uint64_t size_bytes) {
+  const MappingTable& mappings = tables_->mappings;
+  const GuestAddr bottom = std::max(window_start_, kLowestMapping);
+  auto found = mappings.HighestFree(size_bytes, bottom, mmap_top_);
+  if (found) return found;
+  // What is larger than the window, as a rule: next to it, so that all lies close together.
+  found = mappings.LowestFree(size_bytes, window_start_ + window_bytes_, address_end_);
+  if (!found) found = mappings.HighestFree(size_bytes, kLowestMapping, window_start_);
+  return found && MaySpread(*found, size_bytes) ? found : std::nullopt;
 }
 
 // Forgets the contents of [start, end): zeros from now on, and no file.
@@ -17,16 +24,19 @@ Result<void, MapError> AddressSpace::MakeAnonymous(GuestAddr start, GuestAddr en
   for (const Region& region : tables_->mappings.Within(start, end)) {
     has_file = has_file || region.file != nullptr;
   }
-  if (!has_file) {
-    return ::madvise(base_ + start, end - start, MADV_DONTNEED) == 0
-               ? Result<void, MapError>{}
-               : std::unexpected(MapError::kHostFailed);
-  }
-  void* const at = ::mmap(base_ + start, end - start, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-  if (at == MAP_FAILED) return std::unexpected(MapError::kHostFailed);
-  ::madvise(at, end - start, MADV_NOHUGEPAGE);
-  return {};
+  bool done = true;
+  tables_->place.ForEachPiece(start, end, [&](GuestAddr piece, GuestAddr piece_end) {
+    const std::uint64_t size_bytes = piece_end - piece;
+    if (!has_file) {
+      done = done && ::madvise(Host(piece), size_bytes, MADV_DONTNEED) == 0;
+      return;
+    }
+    void* const at = ::mmap(Host(piece), size_bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    done = done && at != MAP_FAILED;
+    if (at != MAP_FAILED) ::madvise(at, size_bytes, MADV_NOHUGEPAGE);
+  });
+  return done ? Result<void, MapError>{} : std::unexpected(MapError::kHostFailed);
 }
 
 bool AddressSpace::ShowBacking(const Region& region) {
@@ -35,14 +45,14 @@ bool AddressSpace::ShowBacking(const Region& region) {
   if (!region.file) return true;
   if (region.file->shared) {
     // All of it: what lies beyond the end now may be behind it later.
-    return region.file->shared->ShowAt(base_ + mapping.start, mapping.file_offset_bytes,
+    return region.file->shared->ShowAt(Host(mapping.start), mapping.file_offset_bytes,
                                        mapping.end - mapping.start);
   }
   if (!region.file->host || backed == 0) return true;
   // Pages wholly beyond the file stay anonymous: the guest never reaches them, so the host never
   // raises SIGBUS. The host's mapping holds the file; no descriptor is kept.
   const int fd = region.file->host->Descriptor();
-  return fd >= 0 && ::mmap(base_ + mapping.start, backed, PROT_READ | PROT_WRITE,
+  return fd >= 0 && ::mmap(Host(mapping.start), backed, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
                            static_cast<off_t>(mapping.file_offset_bytes)) != MAP_FAILED;
 }
@@ -52,26 +62,32 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
   if (request.size_bytes == 0 || request.address % kPageSize != 0) {
     return std::unexpected(MapError::kInvalid);
   }
-  if (request.size_bytes > window_bytes_) return std::unexpected(MapError::kNoMemory);
+  if (request.size_bytes > address_end_) return std::unexpected(MapError::kNoMemory);
   const std::uint64_t size_bytes = PageCeil(request.size_bytes);
   if (request.file && (request.file->offset_bytes % kPageSize != 0 ||
                        request.file->offset_bytes > ~std::uint64_t{0} - size_bytes)) {
     return std::unexpected(MapError::kInvalid);
   }
   GuestAddr start = request.address;
-  const bool usable_hint = start >= kLowestMapping && InWindow(start, size_bytes) &&
-                           mappings.IsFree(start, start + size_bytes);
+  const auto in_reach = [&](GuestAddr at) {
+    return tables_->IsInReach(*this, at, at + size_bytes);
+  };
+  const bool usable_hint = start >= kLowestMapping && InRange(start, size_bytes) &&
+                           mappings.IsFree(start, start + size_bytes) && in_reach(start);
   if (request.fixed) {
-    if (!InWindow(start, size_bytes)) return std::unexpected(MapError::kNoMemory);
+    if (!InRange(start, size_bytes)) return std::unexpected(MapError::kNoMemory);
     if (request.no_replace && !mappings.IsFree(start, start + size_bytes)) {
       return std::unexpected(MapError::kExists);
     }
-  } else if (!usable_hint) {
+  } else if (!usable_hint || !MaySpread(start, size_bytes)) {
     const auto found = FindFree(size_bytes);
     if (!found) return std::unexpected(MapError::kNoMemory);
     start = *found;
   }
   const GuestAddr end = start + size_bytes;
+  if (!MaySpread(start, size_bytes) || (MayRead(request.protection) && !in_reach(start))) {
+    return std::unexpected(MapError::kTooManySpaces);
+  }
   if (mappings.size() + mappings.GrowthOf(start, end) + 1 > tables_->max_mappings) {
     return std::unexpected(MapError::kTooManyMappings);
   }
@@ -105,6 +121,11 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
   if (const auto unmapped = Unmap(start, size_bytes); !unmapped) {
     return std::unexpected(unmapped.error());
   }
+  if (region.HasHostMapping()) {
+    if (const auto taken = TakePlace(start, region.ShownEnd()); !taken) {
+      return std::unexpected(taken.error());
+    }
+  }
   const std::size_t pieces = mappings.HostPieces(start, end);
   const auto shared = region.file ? region.file->shared : nullptr;
   mappings.Insert(region);
@@ -119,8 +140,8 @@ Result<GuestAddr, MapError> AddressSpace::Map(const MapRequest& request) {
 
 Result<void, MapError> AddressSpace::Unmap(GuestAddr address, std::uint64_t size_bytes) {
   MappingTable& mappings = tables_->mappings;
-  if (address % kPageSize != 0 || size_bytes == 0 || size_bytes > window_bytes_ ||
-      !InWindow(address, PageCeil(size_bytes))) {
+  if (address % kPageSize != 0 || size_bytes == 0 || size_bytes > address_end_ ||
+      !InRange(address, PageCeil(size_bytes))) {
     return std::unexpected(MapError::kInvalid);
   }
   const GuestAddr end = address + PageCeil(size_bytes);
@@ -142,6 +163,7 @@ Result<void, MapError> AddressSpace::Unmap(GuestAddr address, std::uint64_t size
   ClearFlags(address, end);
   mappings.Erase(address, end);
   CountPieces(pieces, address, end);
+  LeaveUnusedPlaces(address, end);
   return {};
 }
 
@@ -150,7 +172,7 @@ Result<void, MapError> AddressSpace::Protect(GuestAddr address, std::uint64_t si
   MappingTable& mappings = tables_->mappings;
   if (address % kPageSize != 0) return std::unexpected(MapError::kInvalid);
   if (size_bytes == 0) return {};
-  if (size_bytes > window_bytes_ || !InWindow(address, PageCeil(size_bytes))) {
+  if (size_bytes > address_end_ || !InRange(address, PageCeil(size_bytes))) {
     return std::unexpected(MapError::kNoMemory);
   }
   // mprotect(2) changes everything up to the first hole before it fails.
@@ -168,6 +190,9 @@ Result<void, MapError> AddressSpace::Protect(GuestAddr address, std::uint64_t si
     if (mappings.size() + mappings.GrowthOf(address, end) > tables_->max_mappings) {
       return std::unexpected(MapError::kTooManyMappings);
     }
+    if (MayRead(protection) && !tables_->IsInReach(*this, address, end)) {
+      return std::unexpected(MapError::kNoMemory);
+    }
     TellObserver(address, end - address);
     mappings.SetProtection(address, end, protection);
     ForgetPermissions(address, end);
@@ -180,7 +205,7 @@ Result<void, MapError> AddressSpace::Protect(GuestAddr address, std::uint64_t si
 Result<void, MapError> AddressSpace::Discard(GuestAddr address, std::uint64_t size_bytes) {
   if (address % kPageSize != 0) return std::unexpected(MapError::kInvalid);
   if (size_bytes == 0) return {};
-  if (size_bytes > window_bytes_ || !InWindow(address, PageCeil(size_bytes))) {
+  if (size_bytes > address_end_ || !InRange(address, PageCeil(size_bytes))) {
     return std::unexpected(MapError::kNoMemory);
   }
   const GuestAddr end = address + PageCeil(size_bytes);
@@ -189,9 +214,11 @@ Result<void, MapError> AddressSpace::Discard(GuestAddr address, std::uint64_t si
   }
   TellObserver(address, end - address);
   // On a private file mapping the host shows the file again, on shared memory what is in it.
-  if (::madvise(base_ + address, end - address, MADV_DONTNEED) != 0) {
-    return std::unexpected(MapError::kHostFailed);
-  }
+  bool done = true;
+  tables_->place.ForEachPiece(address, end, [&](GuestAddr piece, GuestAddr piece_end) {
+    done = done && ::madvise(Host(piece), piece_end - piece, MADV_DONTNEED) == 0;
+  });
+  if (!done) return std::unexpected(MapError::kHostFailed);
   ReleasePages(address, end);
   ForgetPermissions(address, end);
   if (!tables_->mappings.Covers(address, end)) return std::unexpected(MapError::kNoMemory);

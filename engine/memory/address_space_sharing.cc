@@ -64,7 +64,7 @@ bool AddressSpace::ObjectMoved(SharedObject& object) {
   ForEachAlias(object, 0, ~std::uint64_t{0}, [&](GuestAddr start, GuestAddr end) {
     const Region& region = *tables_->mappings.Find(start);
     const std::uint64_t at = region.mapping.file_offset_bytes + (start - region.mapping.start);
-    shown = shown && object.ShowAt(base_ + start, at, end - start);
+    shown = shown && object.ShowAt(Host(start), at, end - start);
   });
   return shown;
 }

@@ -21,17 +21,20 @@ bool LiesOn(const Watch& watch, std::uint64_t page) {
 // The flags change in place: a page that was forgotten would not be resident any more.
 void AddressSpace::SetWatches(std::vector<Watch> watches) {
   std::erase_if(watches, [this](const Watch& watch) {
-    return watch.size_bytes == 0 || watch.address >= window_bytes_;
+    return watch.size_bytes == 0 || watch.address >= address_end_;
   });
   for (Watch& watch : watches) {
-    watch.size_bytes = std::min(watch.size_bytes, window_bytes_ - watch.address);
+    watch.size_bytes = std::min(watch.size_bytes, address_end_ - watch.address);
   }
   const auto for_each_page = [this](auto use) {
     for (const Watch& watch : watches_) {
       const GuestAddr end = PageCeil(watch.address + watch.size_bytes);
       for (const Region& region : tables_->mappings.Within(PageFloor(watch.address), end)) {
-        for (GuestAddr at = region.mapping.start; at < region.mapping.end; at += kPageSize)
-          if (flags_[PageOf(at)] != 0) use(PageOf(at));
+        const Mapping& mapping = region.mapping;
+        tables_->place.ForEachPiece(mapping.start, mapping.end, [&](GuestAddr at, GuestAddr to) {
+          for (; at < to; at += kPageSize)
+            if (flags_[PageOf(at)] != 0) use(PageOf(at));
+        });
       }
     }
   };
@@ -90,6 +93,11 @@ std::size_t AddressSpace::Inspect(std::span<std::byte> out, GuestAddr from) cons
     if (region == nullptr || at >= region->BackedEnd()) break;
     const auto count = static_cast<std::size_t>(
         std::min<std::uint64_t>(out.size() - done, kPageSize - at % kPageSize));
+    if (region->file == nullptr && !tables_->place.Has(at)) {  // never accessed
+      std::memset(out.data() + done, 0, count);
+      done += count;
+      continue;
+    }
     // The page that an access would bring.
     std::array<std::byte, kPageSize> page;
     const std::uint64_t offset =
@@ -101,7 +109,7 @@ std::size_t AddressSpace::Inspect(std::span<std::byte> out, GuestAddr from) cons
         (region->file && region->file->shared && region->file->shared->ShowsElse(offset, page))) {
       std::memcpy(out.data() + done, page.data() + at % kPageSize, count);
     } else {
-      std::memcpy(out.data() + done, base_ + at, count);
+      std::memcpy(out.data() + done, Host(at), count);
     }
     done += count;
   }

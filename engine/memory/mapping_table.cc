@@ -72,6 +72,19 @@ std::optional<GuestAddr> MappingTable::HighestFree(std::uint64_t size_bytes, Gue
   }
 }
 
+std::optional<GuestAddr> MappingTable::LowestFree(std::uint64_t size_bytes, GuestAddr bottom,
+                                                  GuestAddr top) const {
+  GuestAddr gap_start = bottom;
+  auto it = regions_.upper_bound(bottom);
+  if (it != regions_.begin()) gap_start = std::max(bottom, std::prev(it)->second.mapping.end);
+  for (; gap_start < top; gap_start = it->second.mapping.end, ++it) {
+    const GuestAddr gap_end = it == regions_.end() ? top : std::min(top, it->first);
+    if (gap_end - gap_start >= size_bytes) return gap_start;
+    if (it == regions_.end()) break;
+  }
+  return std::nullopt;
+}
+
 std::vector<Region> MappingTable::Within(GuestAddr start, GuestAddr end) const {
   std::vector<Region> pieces;
   auto it = regions_.upper_bound(start);

@@ -38,6 +38,8 @@ struct Region {
 
   // The first address whose page lies wholly beyond the file; the region's end where there is none.
   GuestAddr BackedEnd() const;
+  // The end of what the host is to map: shared memory may have more behind its end later.
+  GuestAddr ShownEnd() const { return file && file->shared ? mapping.end : BackedEnd(); }
 };
 
 class MappingTable {
@@ -53,6 +55,9 @@ class MappingTable {
   // The highest free range of the size within [bottom, top).
   std::optional<GuestAddr> HighestFree(std::uint64_t size_bytes, GuestAddr bottom,
                                        GuestAddr top) const;
+  // The lowest.
+  std::optional<GuestAddr> LowestFree(std::uint64_t size_bytes, GuestAddr bottom,
+                                      GuestAddr top) const;
   // Pieces of regions inside [start, end), cut to it, in order.
   std::vector<Region> Within(GuestAddr start, GuestAddr end) const;
   std::vector<Mapping> All() const;

@@ -17,6 +17,9 @@ class MemoryMeter {
   // Host addresses that shared objects take beside the windows (which have up to 80 TiB of 128).
   static constexpr std::uint64_t kMaxReservedBytes = std::uint64_t{4} << 40;
 
+  // Spaces that lie interleaved: fewer than any host finds places for.
+  static constexpr std::size_t kMaxSpreadSpaces = 64;
+
   explicit MemoryMeter(std::uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
   // False, and nothing charged, where the limit would be passed.
@@ -34,12 +37,23 @@ class MemoryMeter {
     return true;
   }
   void RemoveMappings(std::size_t count) { host_mappings_ -= count; }
+  // Spaces that have something outside of their windows.
+  bool AddSpread() {
+    if (spread_spaces_ == kMaxSpreadSpaces) return false;
+    ++spread_spaces_;
+    return true;
+  }
+  void RemoveSpread() { --spread_spaces_; }
   bool Reserve(std::uint64_t bytes) {
     if (bytes > kMaxReservedBytes - reserved_bytes_) return false;
     reserved_bytes_ += bytes;
     return true;
   }
   void Unreserve(std::uint64_t bytes) { reserved_bytes_ -= bytes; }
+
+  // What was refused as the limit is reached was refused by the host: no result of the guest's.
+  void NoteHostFailure() { host_failed_ = true; }
+  bool host_failed() const { return host_failed_; }
 
   std::uint64_t used_bytes() const { return used_bytes_; }
   std::uint64_t peak_bytes() const { return peak_bytes_; }
@@ -52,6 +66,8 @@ class MemoryMeter {
   std::uint64_t peak_bytes_ = 0;
   std::size_t host_mappings_ = 0;
   std::uint64_t reserved_bytes_ = 0;
+  std::size_t spread_spaces_ = 0;
+  bool host_failed_ = false;
 };
 
 }  // namespace glovebox::engine

@@ -174,14 +174,14 @@ Decoder::Fetched Decoder::Fetch(GuestAddr rip) {
   while (fetched.count < fetched.bytes.size()) {
     const GuestAddr at = Wrap(rip + fetched.count);
     const bool known =
-        at < memory_.window_bytes() && (memory_.flags()[at >> kPageShift] & kExecutable) != 0;
+        at < memory_.address_end() && (memory_.flags()[at >> kPageShift] & kExecutable) != 0;
     if (!known) {
       fetched.fault = memory_.Resolve(at, 1, Access::kExecute);
       if (fetched.fault) break;
     }
     const std::size_t count =
         std::min<std::size_t>(fetched.bytes.size() - fetched.count, kPageSize - at % kPageSize);
-    std::memcpy(fetched.bytes.data() + fetched.count, memory_.base() + at, count);
+    std::memcpy(fetched.bytes.data() + fetched.count, memory_.Host(at), count);
     fetched.count += count;
   }
   return fetched;
@@ -216,7 +216,7 @@ bool Decoder::Recall(GuestAddr rip, std::uint64_t key, Translation& out) {
   const GuestAddr end = rip + (size - 1);
   if (Wrap(end) != end || end < rip) return false;
   const auto is_same = [&](std::size_t from, std::size_t to) {
-    return std::memcmp(memory_.base() + rip + from, row->bytes.data() + from, to - from) == 0;
+    return std::memcmp(memory_.Host(rip + from), row->bytes.data() + from, to - from) == 0;
   };
   const std::size_t in_page = std::min<std::size_t>(size, kPageSize - rip % kPageSize);
   if (!is_same(0, in_page)) return false;
@@ -240,7 +240,7 @@ void Decoder::Remember(GuestAddr rip, std::uint64_t key, const Translation& made
   }
   const bool lowered = !LowerBlock(block, moved_);
   if (!lowered) moved_.uops.clear();
-  memo_->Add(key, rip, {memory_.base() + rip, memory_.base() + end}, made, moved_.uops, distance);
+  memo_->Add(key, rip, {memory_.Host(rip), memory_.Host(end)}, made, moved_.uops, distance);
 }
 
 std::optional<MemoryFault> Decoder::Decode(GuestAddr rip, int max_instructions, bool checks_itself,

@@ -194,6 +194,7 @@ SyscallResult Clone(Task& task, Request request) {
       return kENOMEM;
     }
     if (!copy && copy.error() == MapError::kTooManyMappings) return kENOMEM;
+    if (!copy && copy.error() == MapError::kTooManySpaces) return kEAGAIN;
     if (!copy) {
       // Never an errno: how much the host has is not for the guest to see.
       task.kernel.FailHost({ErrorCode::kResourceExhausted, "NO_ADDRESS_SPACE",

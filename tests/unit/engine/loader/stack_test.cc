@@ -12,7 +12,7 @@ class StackTest : public testing::Test {
   MemoryMeter meter{64_MiB};
   std::unique_ptr<AddressSpace> space =
       *AddressSpace::Make({.window_bytes = 4_GiB, .max_mappings = 100}, meter);
-  AddressLayout layout = DrawLayout(4_GiB, SeededRandom(1, 2));
+  AddressLayout layout = DrawLayout(0, 4_GiB, SeededRandom(1, 2));
 
   std::uint64_t Word(GuestAddr at) {
     std::uint64_t word = 0;
@@ -101,10 +101,10 @@ TEST_F(StackTest, TooManyOrTooLongArgumentsAreE2big) {
 }
 
 TEST_F(StackTest, LayoutFollowsFromTheSeedAlone) {
-  const AddressLayout again = DrawLayout(4_GiB, SeededRandom(1, 2));
+  const AddressLayout again = DrawLayout(0, 4_GiB, SeededRandom(1, 2));
   EXPECT_EQ(again.stack_top, layout.stack_top);
   EXPECT_EQ(again.image_base, layout.image_base);
-  const AddressLayout other = DrawLayout(4_GiB, SeededRandom(2, 2));
+  const AddressLayout other = DrawLayout(0, 4_GiB, SeededRandom(2, 2));
   EXPECT_NE(other.stack_top, layout.stack_top);
   EXPECT_NE(other.mmap_top, layout.mmap_top);
 }
@@ -112,7 +112,7 @@ TEST_F(StackTest, LayoutFollowsFromTheSeedAlone) {
 TEST_F(StackTest, LayoutKeepsItsOrderForEverySeedAndWindow) {
   for (const std::uint64_t window : {4_GiB, 256_GiB, std::uint64_t{32} << 40}) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
-      const AddressLayout drawn = DrawLayout(window, SeededRandom(seed, 0));
+      const AddressLayout drawn = DrawLayout(0, window, SeededRandom(seed, 0));
       EXPECT_LT(drawn.stack_top, window);
       EXPECT_LE(drawn.mmap_top, drawn.stack_top - kStackBytes);
       EXPECT_LT(drawn.image_base, drawn.mmap_top);

@@ -82,6 +82,19 @@ TEST(MappingTable, FindsTheHighestFreeRangeThatFits) {
   EXPECT_EQ(table.HighestFree(0x7000, 0x1000, 0x9000), std::nullopt);
 }
 
+TEST(MappingTable, FindsTheLowestFreeRangeThatFits) {
+  MappingTable table;
+  EXPECT_EQ(table.LowestFree(0x2000, 0x1000, 0x9000), 0x1000u);
+  table.Insert(Anonymous(0x0000, 0x3000));
+  table.Insert(Anonymous(0x4000, 0x6000));
+  EXPECT_EQ(table.LowestFree(0x1000, 0x1000, 0x9000), 0x3000u);
+  EXPECT_EQ(table.LowestFree(0x2000, 0x1000, 0x9000), 0x6000u);
+  EXPECT_EQ(table.LowestFree(0x3000, 0x1000, 0x9000), 0x6000u);
+  EXPECT_EQ(table.LowestFree(0x4000, 0x1000, 0x9000), std::nullopt);
+  EXPECT_EQ(table.LowestFree(0x1000, 0x3800, 0x4000), std::nullopt);
+  EXPECT_EQ(table.LowestFree(0x1000, 0x4000, 0x5000), std::nullopt);
+}
+
 TEST(MappingTable, TheSearchStartsBelowTheTopAlsoWithinAMapping) {
   MappingTable table;
   table.Insert(Anonymous(0x6000, 0xa000));
