@@ -243,6 +243,7 @@ INSTANTIATE_TEST_SUITE_P(
         Greed{"fork_bomb", Kind::kExited, "", {{"tasks", 200}}, "EAGAIN\n"},
         Greed{"thread_bomb", Kind::kExited, "", {{"tasks", 1000}}, "EAGAIN\n"},
         Greed{"memory_hog", Kind::kLimit, "mem", {{"mem", 64 << 20}}, ""},
+        Greed{"address_sprawl", Kind::kLimit, "mem", {{"mem", 64 << 20}}, ""},
         Greed{"disk_filler",
               Kind::kExited,
               "",

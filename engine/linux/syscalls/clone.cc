@@ -73,8 +73,8 @@ Errno Check(Task& task, const Request& request) {
 }
 
 // Windows of a box at once: WorldId::kAddressSpaces. Fewer than any host has room for, since what
-// decides must not be the host: 640 windows of 128 GiB are 80 TiB of 128. AddressSanitizer's shadow
-// and heap leave three pieces of together 107 TiB, in which 850 windows find room.
+// decides must not be the host: 640 windows of 128 GiB and tables of 32 GiB are 100 TiB of 128.
+// AddressSanitizer's shadow and heap leave three pieces of together 107 TiB.
 constexpr std::size_t kMaxAddressSpaces = 640;
 
 std::size_t CountAddressSpaces(const ProcessTable& processes) {
