@@ -50,13 +50,21 @@ const TranslationMemo::Row* TranslationMemo::Find(std::uint64_t key) const {
   return found != rows_.end() ? &found->second : nullptr;
 }
 
+bool TranslationMemo::Wants(std::uint64_t key) {
+  if (noticed_.empty()) noticed_.resize(kNoticed);
+  const std::uint32_t mark = static_cast<std::uint32_t>(key >> 32) | 1;
+  if (std::exchange(noticed_[key % kNoticed], mark) != mark) return false;
+  if (unit_count_ <= kMaxUnits) return true;
+  if (served_ - served_before_ < rows_.size()) return false;
+  rows_.clear();
+  unit_count_ = 0;
+  served_before_ = served_;
+  return true;
+}
+
 void TranslationMemo::Add(std::uint64_t key, GuestAddr start, std::span<const std::byte> bytes,
                           const Translation& translation, std::span<const Uop> moved,
                           std::uint64_t distance) {
-  if (unit_count_ > kMaxUnits) {
-    rows_.clear();
-    unit_count_ = 0;
-  }
   Row row{start, {bytes.begin(), bytes.end()}, translation, {}, false};
   row.movable = FindAddresses(row, moved, distance);
   unit_count_ += row.translation.uops.size();

@@ -37,6 +37,9 @@ class TranslationMemo {
 
   // Null where there is none.
   const Row* Find(std::uint64_t key) const;
+  // Is it worth to Add? Most code of a large program runs in one process: a row is made the second
+  // time that its code is decoded. A full memo begins anew only where it has paid.
+  bool Wants(std::uint64_t key);
   // `moved`: the same code's units for start + distance. A key that is known gets the new row.
   void Add(std::uint64_t key, GuestAddr start, std::span<const std::byte> bytes,
            const Translation& translation, std::span<const Uop> moved, std::uint64_t distance);
@@ -49,11 +52,14 @@ class TranslationMemo {
   std::uint64_t served() const { return served_; }
 
  private:
-  static constexpr std::size_t kMaxUnits = 256u << 10;  // 4 MiB; then it begins anew
+  static constexpr std::size_t kMaxUnits = 256u << 10;  // 4 MiB
+  static constexpr std::size_t kNoticed = 64u << 10;
 
   std::unordered_map<std::uint64_t, Row> rows_;
+  std::vector<std::uint32_t> noticed_;  // halves of keys that were decoded, by the other halves
   std::size_t unit_count_ = 0;
   std::uint64_t served_ = 0;
+  std::uint64_t served_before_ = 0;  // the rows that are there now
 };
 
 }  // namespace glovebox::engine

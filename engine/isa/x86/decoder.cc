@@ -203,7 +203,7 @@ std::optional<MemoryFault> Decoder::Translate(GuestAddr rip, int max_instruction
   const std::uint64_t key = MemoKey(rip, first.bytes);
   if (Recall(rip, key, out)) return std::nullopt;
   const auto fault = Decode(rip, max_instructions, checks_itself, {}, out);
-  if (!fault) Remember(rip, key, out);
+  if (!fault && memo_->Wants(key)) Remember(rip, key, out);
   return fault;
 }
 

@@ -96,8 +96,10 @@ struct Case {
 
 TEST(TranslationMemo, CodeIsServedAsItWouldBeDecodedWhereverItLies) {
   const Case cases[] = {
-      {CpuMode::kLong64, {0x40'0000, 0x7'5555'5000, 0x40'0000, 0x12'3456'7000, 0x7'5555'4000}},
-      {CpuMode::kProtected32, {0x804'8000, 0xf7d0'0000, 0x804'8000, 0x5655'5000, 0x1'0000}}};
+      {CpuMode::kLong64,
+       {0x40'0000, 0x7'5555'5000, 0x40'0000, 0x12'3456'7000, 0x7'5555'4000, 0x7'5556'4000}},
+      {CpuMode::kProtected32,
+       {0x804'8000, 0xf7d0'0000, 0x804'8000, 0x5655'5000, 0x1'0000, 0x2'0000}}};
   for (const auto& [mode, addresses] : cases) {
     const std::vector<std::byte> code = RandomCode(static_cast<std::uint64_t>(mode) + 1);
     TranslationMemo memo;
@@ -110,8 +112,8 @@ TEST(TranslationMemo, CodeIsServedAsItWouldBeDecodedWhereverItLies) {
         if (HasFailure()) FAIL() << std::hex << "at " << address << " + " << offset;
       }
     }
-    // Each but the first time, where it may be moved.
-    EXPECT_GT(memo.served(), blocks / 2);
+    // Each but the first two times, where it may be moved.
+    EXPECT_GT(memo.served(), blocks / 3);
     EXPECT_LT(memo.served(), blocks);
   }
 }
@@ -120,8 +122,7 @@ TEST(TranslationMemo, OtherBytesAreDecodedAnew) {
   std::vector<std::byte> code(kCodeBytes, std::byte{0x90});
   TranslationMemo memo;
   Place place(CpuMode::kLong64, 0x40'0000, code);
-  place.Decode(0, &memo);
-  place.Decode(0, &memo);
+  for (int i = 0; i < 3; ++i) place.Decode(0, &memo);
   EXPECT_EQ(memo.served(), 1u);
   // Behind what the memo is asked by: the last of 64 instructions.
   code[63] = std::byte{0xf4};
@@ -135,8 +136,7 @@ TEST(TranslationMemo, CodeThatAProcessHasWrittenIsItsOwn) {
   TranslationMemo memo;
   Place place(CpuMode::kLong64, 0x40'0000, code);
   place.Poke(kPageSize - 1, std::byte{0x90});
-  place.Decode(0, &memo);
-  place.Decode(0, &memo);
+  for (int i = 0; i < 4; ++i) place.Decode(0, &memo);
   EXPECT_EQ(memo.served(), 0u);
 }
 
@@ -145,7 +145,7 @@ TEST(TranslationMemo, CodeThatCannotBeFetchedAsAWholeIsNotServed) {
   TranslationMemo memo;
   const std::uint64_t near_page_end = kPageSize - 20;
   Place whole(CpuMode::kLong64, 0x40'0000, code);
-  whole.Decode(near_page_end, &memo);
+  for (int i = 0; i < 2; ++i) whole.Decode(near_page_end, &memo);
   Place half(CpuMode::kLong64, 0x40'0000, std::span(code).first(kPageSize));
   EXPECT_EQ(half.Decode(near_page_end, &memo).marks.size(), 20u + 1);
   EXPECT_EQ(memo.served(), 0u);
@@ -155,11 +155,27 @@ TEST(TranslationMemo, CodeOfAnotherPageOffsetIsOtherCode) {
   const std::vector<std::byte> code(kCodeBytes, std::byte{0x90});
   TranslationMemo memo;
   Place place(CpuMode::kLong64, 0x40'0000, code);
-  place.Decode(0, &memo);
+  for (int i = 0; i < 2; ++i) place.Decode(0, &memo);
   place.Decode(16, &memo);
   EXPECT_EQ(memo.served(), 0u);
   place.Decode(kPageSize, &memo);
   EXPECT_EQ(memo.served(), 1u);
+}
+
+TEST(TranslationMemo, FullOneBeginsAnewOnlyWhereItHasPaid) {
+  TranslationMemo memo;
+  Translation large;
+  large.uops.resize(300'000);
+  EXPECT_FALSE(memo.Wants(1));
+  EXPECT_TRUE(memo.Wants(1));
+  memo.Add(1, 0, {}, large, {}, kPageSize);
+  memo.Wants(2);
+  EXPECT_FALSE(memo.Wants(2));
+  ASSERT_NE(memo.Find(1), nullptr);
+  Translation out;
+  memo.Serve(*memo.Find(1), 0, ~GuestAddr{0}, out);
+  EXPECT_TRUE(memo.Wants(2));
+  EXPECT_EQ(memo.Find(1), nullptr);
 }
 
 }  // namespace
