@@ -440,6 +440,13 @@ Stop Runner::Run(std::uint64_t budget) {
     const Uop* const uops = NextUops(remaining);
     work -= core_.penalty;
     if (uops == nullptr) {
+      // A breakpoint comes before its instruction, also where there is none to be had: debuggers
+      // let functions return to one on the stack, which cannot be executed.
+      if (!passes && std::ranges::binary_search(breakpoints_, core_.rip)) {
+        debug_stop_ = DebugStop{};
+        stop.kind = StopKind::kYield;
+        return stop;
+      }
       const bool limit = fetch_fault_.kind == MemoryFaultKind::kMemoryLimit;
       stop.kind = limit ? StopKind::kMemoryLimit : StopKind::kMemoryFault;
       stop.memory = fetch_fault_;

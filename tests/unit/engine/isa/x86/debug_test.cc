@@ -87,6 +87,25 @@ TEST(Breakpoint, ShowsFlagsThatTheInstructionBehindItWouldOverwrite) {
   EXPECT_EQ(machine.cpu->Get().rflags & kStatusFlags, kZf | kPf);
 }
 
+// Where debuggers let the functions return to that they call.
+TEST(Breakpoint, IsMetWhereNothingCanBeExecuted) {
+  for (const std::uint64_t slice : {1, 1'000'000}) {
+    Machine machine;
+    machine.Code({0xff, 0xe7});  // jmp rdi
+    machine.cpu->SetGpr(kRdi, kData);
+    machine.cpu->SetBreakpoint(kData);
+    const auto met = RunOn(machine, slice);
+    ASSERT_TRUE(met) << slice;
+    EXPECT_EQ(met->kind, Kind::kBreakpoint);
+    EXPECT_EQ(machine.cpu->rip(), kData);
+    EXPECT_EQ(machine.cpu->icount(), 1u);
+    machine.cpu->PassBreakpoint();
+    EXPECT_EQ(machine.cpu->Run(slice).kind, StopKind::kMemoryFault);
+    EXPECT_FALSE(machine.cpu->TakeDebugStop());
+    EXPECT_EQ(machine.cpu->icount(), 1u);
+  }
+}
+
 TEST(Breakpoint, InsideAnInstructionIsNeverMet) {
   Machine machine;
   CountingLoop(machine, 3);
