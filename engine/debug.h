@@ -160,7 +160,7 @@ class BoxDebugger {
   // event kInterrupted. Before the first Run: it will stand at its first instruction.
   virtual Result<void, Errno> Attach(std::uint32_t pid) = 0;
   // It goes on as if nobody had ever looked; `signal`, where that is not 0, instead of the one that
-  // it stopped for.
+  // it stopped for, which is none any more if it was a fault and rip has been changed.
   virtual Result<void, Errno> Detach(std::uint32_t pid, int signal) = 0;
   virtual Result<void, Errno> Kill(std::uint32_t pid) = 0;
 

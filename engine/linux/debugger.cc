@@ -149,9 +149,12 @@ Result<void, Errno> Debugger::Detach(std::uint32_t pid, int signal) {
   if (process != nullptr) {
     for (Task* const thread : process->threads) {
       if (!thread->debug) continue;
-      // What it was stopped for is delivered as if nobody had asked, or what is wanted instead.
+      // What it was stopped for is delivered as if nobody had asked, or what is wanted instead; not
+      // the fault of an instruction that it is no longer at.
       const int asked = thread->debug->asked;
-      if (asked != 0) Decide(*thread, signal != 0 ? std::exchange(signal, 0) : asked);
+      const bool is_over = thread->debug->moved && (SetOf(asked) & kSynchronous) != 0;
+      if (asked != 0)
+        Decide(*thread, signal != 0 ? std::exchange(signal, 0) : (is_over ? 0 : asked));
       Release(*thread);
     }
     if (signal != 0) Decide(*process->threads.front(), signal);
@@ -457,6 +460,7 @@ bool Debugger::StopsForSignal(Task& task) {
   if (debug.decided == signal) return false;
   if (task.signals.IsIgnored(signal)) return false;
   debug.asked = signal;
+  debug.moved = false;
   debug.stepped = false;
   Tell(task, {.kind = Kind::kSignal, .signal = signal});
   return true;

@@ -29,6 +29,7 @@ struct Debugged {
   // Runs on from a breakpoint here, of which nobody wanted to hear.
   std::optional<GuestAddr> passes;
   int asked = 0;                         // the signal that it stopped for, still pending
+  bool moved = false;                    // since then, to another instruction
   int decided = 0;                       // a signal that is to be delivered without asking
   std::optional<SyscallEntry> entry;     // stopped before a call that is to begin
   std::optional<std::uint64_t> catches;  // the call that is under way, whose return stops it

@@ -59,7 +59,9 @@ Result<void, Errno> Debugger::WriteRegisters(ThreadId id, DebugRegisterSet set,
   Changed(std::move(change));
   if (set == DebugRegisterSet::kGeneral && task.call) AbandonCall(task);
   task.debug->passes.reset();
+  const GuestAddr was_at = task.cpu().rip();
   const auto written = ptrace::WriteSet(task, SetOfRegisters(set), abi, bytes);
+  if (task.cpu().rip() != was_at) task.debug->moved = true;
   // Registers that say "make the call again" mean it, also when they were put aside meanwhile.
   if (set == DebugRegisterSet::kGeneral && task.tracing->original >= 0) {
     auto result = static_cast<std::int64_t>(task.cpu().gpr(x86::kRax));

@@ -315,6 +315,16 @@ TEST_F(DebuggerTest, WhoIsLetGoTakesTheSignalThatItStoppedFor) {
   EXPECT_FALSE(debugger->altered());
 }
 
+TEST_F(DebuggerTest, WhoIsLetGoElsewhereTakesNoFaultOfWhereItWas) {
+  StartDebugged(Code().Bytes({0x0f, 0x0b}).Syscall(kExitGroup, {3}));  // ud2
+  ASSERT_EQ(Go().kind, Kind::kSignal);
+  SetWord(kRipAt, Word(kRipAt) + 2);
+  ASSERT_TRUE(debugger->Detach(main.pid, 0));
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  EXPECT_EQ(box->Report().termination->kind, Termination::Kind::kExited);
+  EXPECT_EQ(box->Report().termination->code, 3);
+}
+
 TEST_F(DebuggerTest, NonStopHaltsOneThreadAlone) {
   StartDebugged(Counting(), "hello");
   debugger->SetNonStop(true);
