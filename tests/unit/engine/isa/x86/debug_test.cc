@@ -1,5 +1,6 @@
 // Breakpoints and watchpoints: where they stop, and that nothing else of a run changes by them.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <optional>
 #include <vector>
@@ -264,6 +265,54 @@ TEST(Watchpoint, ThatIsGoneLeavesThePageAsItWas) {
   machine.memory->SetWatches({});
   EXPECT_EQ(std::vector<std::uint8_t>(machine.memory->flags(), machine.memory->flags() + 0x40),
             before);
+}
+
+// The host has something where the space wants to go on, in the midst of an instruction that runs
+// beside what is watched and begins at a breakpoint.
+TEST(Watchpoint, OutsideOfTheWindowStaysWhenTheSpaceGoesElsewhere) {
+  constexpr GuestAddr kFar = 0x6000'0000'0000;
+  constexpr GuestAddr kFarther = kFar + 2 * HostPlace::kUnitBytes;
+  for (const std::uint64_t slice : {1, 1'000'000}) {
+    Machine machine;
+    machine.cpu.reset();
+    machine.memory =
+        AddressSpace::Make({.max_mappings = 100, .address_end = 0x7fff'ffff'f000}, machine.meter)
+            .value();
+    machine.Map(kCode, kPageSize, kReadWrite | kProtExec);
+    machine.Map(kFar, 4 * HostPlace::kUnitBytes, kReadWrite);
+    machine.cpu = std::make_unique<Vcpu>(*machine.memory, CpuMode::kLong64);
+    machine.cpu->SetRip(kCode);
+    // mov [rsi], al; movsq; mov bl, [rsi+0x38]; syscall
+    machine.Code({0x88, 0x06, 0x48, 0xa5, 0x8a, 0x5e, 0x38, 0x0f, 0x05});
+    machine.cpu->SetGpr(kRax, 0x5a);
+    machine.cpu->SetGpr(kRsi, kFar);
+    machine.cpu->SetGpr(kRdi, kFarther);
+    machine.Poke(kFar + 0x40, std::vector<std::uint8_t>{0x77});
+    Watch(machine, WatchKind::kAccess, kFar + 0x40, 1);
+    machine.cpu->SetBreakpoint(kCode + 2);
+    std::byte* const base = machine.memory->base();
+    std::byte* const wanted = machine.memory->Host(kFarther);
+    ASSERT_EQ(::mmap(wanted, kPageSize, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+              wanted);
+
+    auto met = RunOn(machine, slice);
+    ASSERT_TRUE(met);
+    EXPECT_EQ(met->kind, Kind::kBreakpoint);
+    machine.cpu->PassBreakpoint();
+    met = RunOn(machine, slice);
+    ::munmap(wanted, kPageSize);
+    ASSERT_TRUE(met);
+    EXPECT_NE(machine.memory->base(), base);
+    EXPECT_EQ(met->kind, Kind::kWatchpoint);
+    EXPECT_EQ(met->hit.address, kFar + 0x40);
+    EXPECT_EQ(machine.cpu->rip(), kCode + 7);
+    EXPECT_EQ(machine.cpu->icount(), 3u);
+    EXPECT_EQ(machine[kRbx], 0x77u);
+    EXPECT_EQ(machine.Peek<std::uint64_t>(kFarther), 0x5au);
+    EXPECT_FALSE(RunOn(machine, slice));
+    EXPECT_EQ(machine.cpu->icount(), 4u);
+  }
 }
 
 TEST(Watchpoint, TellsOfCopies) {
