@@ -4,6 +4,9 @@
 # expect: received signal SIGINT
 # expect: #\d+ .*main
 # expect: Killed
+break main
+continue
+delete
 set debug remote 1
 continue
 set debug remote 0
