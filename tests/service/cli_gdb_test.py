@@ -138,6 +138,7 @@ class Debugging(CliTest):
         self.assertIn("gdb-pipe jobs/", said)
         self.assertIn("-x 'a file'", said)
         process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(cli_harness.PATIENCE_S), 143)  # or it spins on, and the daemon waits for it
 
 
 if __name__ == "__main__":
