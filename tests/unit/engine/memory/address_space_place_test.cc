@@ -226,7 +226,9 @@ TEST_F(AddressSpacePlaceTest, ReadsAllOverAWindowAreCharged) {
   constexpr std::uint64_t kFree = 1024;
   for (std::uint64_t i = 0; i < 2 * kFree; ++i) {
     ASSERT_EQ(space->CopyIn(std::span(&byte, 1), kNear + i * 2_MiB), 1u);
-    if (i == kFree / 2) EXPECT_EQ(meter_.used_bytes(), 0u);  // what is dense is free
+    if (i == kFree / 2) {
+      EXPECT_EQ(meter_.used_bytes(), 0u);  // what is dense is free
+    }
   }
   EXPECT_GE(meter_.used_bytes(), kFree * kPageSize);
   EXPECT_LE(meter_.used_bytes(), (kFree + 20) * kPageSize);
