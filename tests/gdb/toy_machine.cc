@@ -332,7 +332,6 @@ class Toy : public Debuggee,
 
   // False: nothing more of this thread now.
   bool StepOne() {
-    Thread& thread = threads_[current_];
     const auto breakpoint = breakpoints_.find(cpu_->rip());
     if (breakpoint != breakpoints_.end()) {
       View view(*this, Ref(current_));
@@ -359,6 +358,7 @@ class Toy : public Debuggee,
       StopAll({.thread = Ref(current_), .reason = StopReason::kWatchWrite, .address = address});
       return false;
     }
+    const Thread& thread = threads_[current_];  // only now: a call may have made threads
     if (thread.mode == kSteps && !(cpu_->rip() >= thread.begin && cpu_->rip() < thread.end)) {
       StopAll({.thread = Ref(current_), .signal = kLinuxSigtrap});
       return false;

@@ -130,6 +130,9 @@ TEST_F(AddressSpacePlaceTest, ASpaceGoesElsewhereWithAllThatItHolds) {
 
 // No base has room for the first and the last addresses on the host.
 TEST_F(AddressSpacePlaceTest, WhatIsAccessedLiesNoFurtherApartThanAHostHas) {
+#ifdef GLOVEBOX_HOST_LACKS_ADDRESSES
+  GTEST_SKIP() << "AddressSanitizer takes addresses of the host that this needs";
+#endif
   const auto space = Make(0);
   const GuestAddr last = kAddressEnd - kPageSize;
   EXPECT_EQ(Map(*space, last, kPageSize).error(), MapError::kTooManySpaces);
