@@ -232,7 +232,7 @@ class FakeDebuggee : public Debuggee,
     const std::string& bytes = file_bytes[handles.at(handle)];
     if (offset >= bytes.size()) return 0;
     const std::size_t size = std::min<std::size_t>(out.size(), bytes.size() - offset);
-    std::memcpy(out.data(), bytes.data() + offset, size);
+    std::ranges::copy(std::as_bytes(std::span(bytes)).subspan(offset, size), out.begin());
     return size;
   }
   Result<std::size_t, Errno> Write(int handle, std::uint64_t offset,
@@ -240,7 +240,8 @@ class FakeDebuggee : public Debuggee,
     std::string& bytes = file_bytes[handles.at(handle)];
     if (offset > 4096) return std::unexpected(engine::kENOSPC);
     bytes.resize(std::max<std::size_t>(bytes.size(), offset + in.size()));
-    std::memcpy(bytes.data() + offset, in.data(), in.size());
+    std::ranges::copy(
+        in, std::as_writable_bytes(std::span(bytes)).begin() + static_cast<std::ptrdiff_t>(offset));
     return in.size();
   }
   Result<FileStatus, Errno> Status(int handle) override {
