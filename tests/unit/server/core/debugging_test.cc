@@ -169,7 +169,9 @@ TEST_F(DebuggingTest, WhatADebuggerAlteredIsNoted) {
   box_->Exit(0);
   AwaitState(id, JobState::kSucceeded);
   int noted = 0;
-  for (const JobEvent& event : *manager_->Events(id, 0)) {
+  const auto events = manager_->Events(id, 0);
+  ASSERT_TRUE(events);
+  for (const JobEvent& event : *events) {
     if (event.message.find("altered") != std::string::npos) ++noted;
   }
   EXPECT_EQ(noted, 1);
