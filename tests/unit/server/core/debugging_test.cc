@@ -90,6 +90,7 @@ TEST_F(DebuggingTest, AJobMayWaitForItsDebugger) {
 TEST_F(DebuggingTest, TheSecondDebuggerIsRefusedUntilTheFirstHasLeft) {
   const std::string id = Run(Request());
   auto session = Join(id);
+  EXPECT_EQ(debugger_->Next(), "joined");
   const auto second = manager_->Debug(id, std::make_shared<FakeDebugger>());
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().reason, "DEBUGGER_BUSY");
@@ -103,8 +104,8 @@ TEST_F(DebuggingTest, TheSecondDebuggerIsRefusedUntilTheFirstHasLeft) {
 TEST_F(DebuggingTest, ADebuggerThatTakesItsLeaveMakesRoomForTheNext) {
   const std::string id = Run(Request());
   const auto session = Join(id);
-  box_->LeaveDebugger();
   EXPECT_EQ(debugger_->Next(), "joined");
+  box_->LeaveDebugger();
   EXPECT_EQ(debugger_->Next(), "closed");
   EXPECT_TRUE(manager_->Debug(id, std::make_shared<FakeDebugger>()).has_value());
 }
