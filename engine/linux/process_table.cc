@@ -1,6 +1,17 @@
 #include "engine/linux/process_table.h"
 
+#include <algorithm>
+
 namespace glovebox::engine {
+namespace {
+
+// No task may be added to so many (process 1 does not count). The job's first is there whatever the
+// limit: as RLIMIT_NPROC, it keeps others from being made.
+bool IsFull(std::size_t tasks, const Kernel& kernel) {
+  return tasks > std::max<std::uint64_t>(1, kernel.spec.limits[LimitId::kTasks]);
+}
+
+}  // namespace
 
 ProcessTable::~ProcessTable() {
   for (const auto& [id, task] : tasks_) {
@@ -41,7 +52,7 @@ std::shared_ptr<Task> ProcessTable::AddFirst(Kernel& kernel) {
 }
 
 std::shared_ptr<Task> ProcessTable::AddProcess(Kernel& kernel, Process* parent) {
-  if (tasks_.size() > kernel.spec.limits[LimitId::kTasks]) return nullptr;
+  if (IsFull(tasks_.size(), kernel)) return nullptr;
   const std::uint32_t id = NextId();
   if (id == 0) return nullptr;
   auto process = std::make_shared<Process>(kernel, id, parent);
@@ -51,7 +62,7 @@ std::shared_ptr<Task> ProcessTable::AddProcess(Kernel& kernel, Process* parent) 
 }
 
 std::shared_ptr<Task> ProcessTable::AddThread(const Task& like) {
-  if (tasks_.size() > like.kernel.spec.limits[LimitId::kTasks]) return nullptr;
+  if (IsFull(tasks_.size(), like.kernel)) return nullptr;
   const std::uint32_t id = NextId();
   if (id == 0) return nullptr;
   auto task = std::make_shared<Task>(like.kernel, like.shared_process(), id);

@@ -267,6 +267,12 @@ TEST_F(BoxTest, AForkBombEndsInEagain) {
   EXPECT_EQ(RunIt().termination->code, 256 - 11);
 }
 
+TEST_F(BoxTest, ALimitOfNoTasksLeavesTheFirstAlone) {
+  spec.limits.Set(LimitId::kTasks, 0);
+  Program(Code().Syscall(kFork).ExitWithResult());
+  EXPECT_EQ(RunIt().termination->code, 256 - 11);
+}
+
 TEST_F(BoxTest, SleepIsFreeAndMovesTheClock) {
   const std::uint64_t thousand_seconds[2] = {1000, 5};
   Program(Code().Syscall(kNanosleep, {kData, 0}).Syscall(kExitGroup, {0}),
