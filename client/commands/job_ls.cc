@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "client/commands/command.h"
+#include "client/commands/number.h"
 #include "client/render/job.h"
 #include "client/render/json.h"
 #include "client/rpc/connection.h"
@@ -73,7 +74,9 @@ Action DeclareJobLs(CLI::App& app) {
       ->type_name("STATE")
       ->allow_extra_args(false)
       ->take_all();
-  app.add_option("--count,-n", options->count, "At most so many (default 50)")->type_name("N");
+  app.add_option("--count,-n", options->count, "At most so many (default 50)")
+      ->type_name("N")
+      ->check(IsCount());
   app.add_flag("--all,-a", options->all, "All of them");
   app.add_flag("--ids", options->ids_only, "Ids only, a line each");
   app.footer(

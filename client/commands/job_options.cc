@@ -7,13 +7,14 @@
 #include <ctime>
 #include <utility>
 
+#include "client/commands/number.h"
 #include "client/render/table.h"
 #include "client/render/units.h"
 #include "client/tree/dynamic_program.h"
 #include "client/tree/guest_path.h"
 #include "engine/limits/limit_table.h"
 #include "engine/linux/default_root.h"
-#include "engine/linux/world.h"
+#include "engine/linux/world_check.h"
 
 namespace glovebox::client {
 namespace {
@@ -189,25 +190,37 @@ Result<void, Error> SetEnvironment(const v1::RootConfig& config,
 }
 
 template <typename Map>
-Result<void, Error> SetPairs(std::string_view option, const std::vector<std::string>& texts,
-                             Map& map) {
+Result<void, Error> SetLabels(const std::vector<std::string>& texts, Map& map) {
   for (const std::string& text : texts) {
-    auto pair = SplitKeyValue(option, text);
+    auto pair = SplitKeyValue("--label", text);
     if (!pair) return std::unexpected(pair.error());
     map[pair->key] = std::move(pair->value);
   }
   return {};
 }
 
-// Names only: what a value may be the server says.
-Result<void, Error> CheckWorld(const std::vector<std::string>& texts) {
+template <typename Map>
+Result<void, Error> SetWorld(const std::vector<std::string>& texts, Map& world) {
   for (const std::string& text : texts) {
     const engine::WorldRow* row = engine::FindWorldRow(text.substr(0, text.find('=')));
     if (row == nullptr)
       return BadOption("--world", text, "no such row; `glovebox world` lists them");
-    if (!row->overridable())
-      return BadOption("--world", text, "this row is a fact, it cannot be set");
+    auto pair = SplitKeyValue("--world", text);
+    if (!pair) return std::unexpected(pair.error());
+    if (const auto fault = engine::WorldValueFault(*row, pair->value))
+      return BadOption("--world", text, *fault);
+    world[pair->key] = std::move(pair->value);
   }
+  return {};
+}
+
+template <typename Map>
+Result<void, Error> SetSchedule(const std::string& text, Map& world) {
+  if (text.empty()) return {};
+  const engine::WorldRow& row = engine::Row(engine::WorldId::kScheduling);
+  if (const auto fault = engine::WorldValueFault(row, text))
+    return BadOption("--schedule", text, *fault);
+  world[std::string(row.name)] = text;
   return {};
 }
 
@@ -229,6 +242,8 @@ Result<void, Error> SetUserOption(const std::string& text, Map& world) {
        {std::pair(engine::WorldId::kUid, uid), std::pair(engine::WorldId::kGid, gid)}) {
     if (id.empty() || id.find_first_not_of("0123456789") != std::string::npos)
       return BadOption("--user", text, "UID or UID:GID is wanted, as numbers");
+    if (const auto fault = engine::WorldValueFault(engine::Row(row), id))
+      return BadOption("--user", text, *fault);
     world[std::string(engine::Row(row).name)] = id;
   }
   return {};
@@ -267,7 +282,7 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
       ->type_name("NAME");
   list("--file", options.files, "SRC:DST",
        "Put the file SRC of this machine at DST in the box; keeps its rwx bits, makes directories "
-       "on the way (repeatable, the last one wins)");
+       "on the way (repeatable, the last one wins); a DST that ends in / is the directory");
   list("--dir", options.directories, "SRC:DST", "Put a directory with all that is in it at DST");
   app.add_flag("--keep-mtime", options.keep_mtime,
                "Keep the files' modification times (otherwise they are 1970-01-01)");
@@ -277,7 +292,8 @@ void DeclareJobOptions(CLI::App& app, JobOptions& options) {
   list("--world", options.world, "K=V", "Change the guest's world, see `glovebox world`");
   list("--label", options.labels, "K=V", "Note something with the job, for yourself");
   app.add_option("--seed", options.seed, "Seed of all randomness in the box (default 0)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(IsCount());
   app.add_option("--user", options.user,
                  "Who the program is in the box, as numbers (default 0: root; the same as --world "
                  "uid=UID --world gid=GID)")
@@ -327,14 +343,10 @@ Result<JobPlan, Error> PlanJob(const JobOptions& options, const std::vector<std:
   if (done) done = AddProgram(words.front(), directory, base.has_value(), *tree, plan.spec);
   if (done) done = SetEnvironment(config, options.environment, plan.spec);
   if (done) done = SetLimits(options.limits, plan.spec);
-  if (done) done = CheckWorld(options.world);
-  if (done) done = SetPairs("--world", options.world, *plan.spec.mutable_world());
+  if (done) done = SetWorld(options.world, *plan.spec.mutable_world());
   if (done) done = SetUserOption(options.user, *plan.spec.mutable_world());
-  if (done && !options.schedule.empty()) {
-    (*plan.spec.mutable_world())[std::string(engine::Row(engine::WorldId::kScheduling).name)] =
-        options.schedule;
-  }
-  if (done) done = SetPairs("--label", options.labels, *plan.spec.mutable_labels());
+  if (done) done = SetSchedule(options.schedule, *plan.spec.mutable_world());
+  if (done) done = SetLabels(options.labels, *plan.spec.mutable_labels());
   if (!done) return std::unexpected(done.error());
   SetUser(config, plan.spec);
 

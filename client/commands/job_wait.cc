@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "client/commands/number.h"
 #include "client/commands/with_job.h"
 #include "client/exit_status.h"
 #include "client/render/job.h"
@@ -14,7 +15,8 @@ namespace glovebox::client {
 Action DeclareJobWait(CLI::App& app) {
   const auto timeout_ms = std::make_shared<std::uint64_t>(0);
   app.add_option("--timeout", *timeout_ms, "Give up after so many milliseconds, with status 125")
-      ->type_name("MS");
+      ->type_name("MS")
+      ->check(IsCount());
   app.footer(
       "Prints how the job ended, and returns the status that `glovebox run` would have returned\n"
       "(see its --help).\n\n"

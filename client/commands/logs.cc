@@ -1,6 +1,7 @@
 // glovebox logs: the output of a job, byte for byte.
 #include <memory>
 
+#include "client/commands/number.h"
 #include "client/commands/with_job.h"
 #include "client/render/json.h"
 #include "client/rpc/call.h"
@@ -20,7 +21,8 @@ Action DeclareLogs(CLI::App& app) {
   const auto options = std::make_shared<LogsOptions>();
   app.add_flag("--follow,-f", options->follow, "Go on until the job has ended");
   app.add_option("--offset", options->offset, "Begin at this byte of stdout and stderr together")
-      ->type_name("BYTES");
+      ->type_name("BYTES")
+      ->check(IsCount());
   app.footer(
       "The guest's stdout goes to stdout and its stderr to stderr, byte for byte, in its order.\n"
       "With -o json each chunk is a document on a line of its own (data in base64, with "

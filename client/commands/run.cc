@@ -78,13 +78,14 @@ void ExplainOutcome(const v1::Job& job, int status) {
   if (termination.has_not_started()) {
     const std::string& program = job.spec().program();
     const bool bare = program.find('/') == std::string::npos;
-    Warn(fmt::format("cannot run {}: {} ({}){}", program, termination.not_started().error_name(),
-                     termination.not_started().detail(),
-                     status != kExitNotFound ? ""
-                     : bare ? fmt::format("; a bare name is looked for in the box only: a path, "
-                                          "such as ./{} or $(command -v {}), is sent along",
-                                          program, program)
-                            : "; it is neither a file of this machine nor put there by --file"));
+    Warn(fmt::format(
+        "cannot run {}: {} ({}){}", program, termination.not_started().error_name(),
+        termination.not_started().detail(),
+        status != kExitNotFound ? ""
+        : bare ? fmt::format("; a bare name is looked for in the box only: a path, "
+                             "such as ./{} or $(command -v {}), is sent along",
+                             program, program)
+               : "; what is no file of this machine has to come by --root, --file or --dir"));
     return;
   }
   if (!termination.has_exited()) {

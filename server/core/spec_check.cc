@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/limits/limit_table.h"
-#include "engine/linux/world.h"
+#include "engine/linux/world_check.h"
 
 namespace glovebox::server {
 namespace {
@@ -121,7 +121,7 @@ Result<void, Error> CheckMap(const std::map<std::string, std::string>& map, cons
   return {};
 }
 
-// Which rows there are, and which may be changed; what a value may be is the engine's to say.
+// Which rows there are, which may be changed, and to what.
 Result<void, Error> CheckWorld(const JobSpec& spec) {
   for (const auto& [name, value] : spec.world) {
     const engine::WorldRow* row = engine::FindWorldRow(name);
@@ -132,6 +132,9 @@ Result<void, Error> CheckWorld(const JobSpec& spec) {
     }
     if (!row->overridable()) {
       return Invalid("WORLD_FACT", field, fmt::format("\"{}\" cannot be changed", name));
+    }
+    if (const auto fault = engine::WorldValueFault(*row, value)) {
+      return Invalid("WORLD_INVALID", field, fmt::format("world row \"{}\": {}", name, *fault));
     }
   }
   return {};

@@ -21,7 +21,7 @@ ALLOWED = {
     "engine/linux": ["engine/"],
     "engine": ["engine/"],
     "gdbstub": ["engine/base"],
-    "server/core": ["engine/base", "engine/limits", "engine/linux/world.h", "server/store"],
+    "server/core": ["engine/base", "engine/limits", "engine/linux/world.h", "engine/linux/world_check.h", "server/store"],
     "server/store": ["engine/base", "engine/limits", "server/core"],
     "server/channel": ["engine/base"],
     "server/pool": ["engine/base", "engine/limits", "server/channel", "server/core", "glovebox/worker/v1"],
@@ -29,7 +29,8 @@ ALLOWED = {
     "server/worker": ["engine/", "gdbstub", "server/channel", "glovebox/v1/tree.pb.h", "glovebox/worker/v1"],
     "server": ["engine/base", "engine/limits", "server/core", "server/store", "server/rpc", "server/pool"],
     "client": ["engine/base", "engine/limits/limit_table.h", "engine/linux/default_root.h",
-               "engine/linux/world.h", "glovebox/v1", "google/rpc", "grpc/health/v1"],
+               "engine/linux/world.h", "engine/linux/world_check.h", "glovebox/v1", "google/rpc",
+               "grpc/health/v1"],
 }
 OURS = ("engine/", "gdbstub/", "server/", "client/", "glovebox/", "google/rpc/")
 # Library header -> the folders that may see it.

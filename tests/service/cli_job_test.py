@@ -151,6 +151,9 @@ class Jobs(CliTest):
                 (("job",), 2, "subcommand"),
                 (("dance",), 2, "dance"),
                 (("logs", "--offset", "x", "0"), 2, "--offset"),
+                (("logs", "--offset", "-1", "0"), 2, "--offset"),
+                (("job", "ls", "--count", "-1"), 2, "--count"),
+                (("job", "wait", "--timeout", "1s", "0"), 125, "--timeout"),
                 (("job", "submit"), 1, "CMD is missing"),
         ):
             with self.subTest(words=words):

@@ -91,7 +91,7 @@ class Statuses(CliTest):
 
     def test_a_program_that_is_nowhere_is_127_with_a_hint(self):
         self.assert_ends(self.run_box("no-such-program"), 127, b"", ("ENOENT", "a path, such as ./no-such-program"))
-        self.assert_ends(self.run_box("./absent"), 127, b"", ("ENOENT", "neither a file of this machine"))
+        self.assert_ends(self.run_box("./absent"), 127, b"", ("ENOENT", "what is no file of this machine"))
 
     def test_a_bare_name_is_not_taken_from_this_machine(self):
         self.home.file("ls", b"#!/bin/sh\n", 0o755)
@@ -285,6 +285,10 @@ class BadInput(CliTest):
                 (("--limit", "mem=lots", "x"), "BAD_LIMIT"),
                 (("--limit", "speed=1", "x"), "no such limit"),
                 (("--seed", "many", "x"), "--seed"),
+                (("--seed", "-1", "x"), "--seed: '-1' is no number"),
+                (("--seed", "18446744073709551616", "x"), "--seed: '18446744073709551616' is no number"),
+                (("--schedule", "fair", "x"), "round-robin,chaos"),
+                (("--user", "4294967295", "x"), "--user"),
                 (("--world", "moon=full", "x"), "no such row"),
                 (("--world", "uid=-1", "--", BUSYBOX, "true"), "uid"),
                 (("--trace", "dreams", "x"), "--trace"),

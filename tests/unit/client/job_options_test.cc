@@ -131,6 +131,10 @@ TEST_F(JobOptionsTest, RefusesWrongOptionsByName) {
       {&JobOptions::limits, "mem=1M,", "has to be KEY=VALUE"},
       {&JobOptions::world, "moon=full", "`glovebox world` lists them"},
       {&JobOptions::world, "cpus=4", "cannot be set"},
+      {&JobOptions::world, "uid", "has to be KEY=VALUE"},
+      {&JobOptions::world, "uid=4294967295", "no number from 0 to 4294967294"},
+      {&JobOptions::world, "umask=9", "no octal number from 0 to 777"},
+      {&JobOptions::world, "hostname=a b", "printable ASCII"},
       {&JobOptions::labels, "x", "has to be KEY=VALUE"},
   };
   for (const Row& row : rows) {
@@ -138,6 +142,12 @@ TEST_F(JobOptionsTest, RefusesWrongOptionsByName) {
     options_.*row.option = {row.value};
     EXPECT_THAT(Refusal(), HasSubstr(row.message)) << row.value;
   }
+  options_ = {};
+  options_.user = "4294967296";
+  EXPECT_THAT(Refusal(), HasSubstr("--user '4294967296': \"4294967296\" is no number"));
+  options_ = {};
+  options_.schedule = "fair";
+  EXPECT_THAT(Refusal(), HasSubstr("--schedule 'fair': one of round-robin,chaos is allowed"));
   options_ = {};
   EXPECT_THAT(Refusal({"prog", "\xff"}), HasSubstr("UTF-8"));
   EXPECT_THAT(Refusal({}), HasSubstr("NO_COMMAND"));
