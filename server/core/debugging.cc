@@ -43,7 +43,7 @@ Result<std::unique_ptr<DebugSession>, Error> JobManager::Debug(
           [this, id, of = debugger.get()] { LeaveDebugger(id, of); });
     }
   }
-  return std::unexpected(NotRunning(id, "debugger").error());
+  return std::unexpected(NotRunning(id, "a debugger").error());
 }
 
 void JobManager::JoinDebugger(LiveJob& job, AfterUnlock& after) {

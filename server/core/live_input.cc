@@ -66,7 +66,7 @@ Result<void, Error> JobManager::NotRunning(const std::string& id, const char* wh
   const auto view = Get(id);
   if (!view) return std::unexpected(view.error());
   return Fail(ErrorCode::kFailedPrecondition, "JOB_NOT_RUNNING",
-              fmt::format("job {} is {} and takes no {}", id, NameOf(view->state), what));
+              fmt::format("job {} is {} and does not take {}", id, NameOf(view->state), what));
 }
 
 // Inputs that came before the box could take them, or just now; and a debugger.

@@ -33,7 +33,9 @@ class WriteCall : public grpc::ServerReadReactor<v1::WriteBlobRequest> {
   void OnReadDone(bool ok) override {
     pool_.Post([this, ok] {
       if (ok) return Take();
-      End(Incomplete());
+      if (upload_) return End(Incomplete());
+      End(StatusOf(Error{ErrorCode::kInvalidArgument, "DIGEST_FORM",
+                         "the first message names the blob", "digest"}));
     });
   }
   // The read that is under way, or the task after it, sees the end of the call: nothing runs beside

@@ -48,7 +48,8 @@ class Events : public Source<v1::JobEvent> {
 // Frames of a log from a position on; at most kReadAhead of them wait here for their turn.
 class Frames {
  public:
-  explicit Frames(std::uint64_t position) : position_(position) {}
+  // `field`: of the request that names the position.
+  Frames(std::uint64_t position, const char* field) : position_(position), field_(field) {}
 
   // The step to take where there is no frame now, or kWrite with the frame.
   Step Next(const FrameLog& log, bool ended, bool follow, Frame& frame, grpc::Status& status) {
@@ -65,11 +66,9 @@ class Frames {
       // Beyond the end of a job that runs (again, perhaps) is nothing yet; beyond that of one that
       // ended is nothing ever.
       if (ended && position_ > log.visible_end()) {
-        status = StatusOf(
-            Error{ErrorCode::kOutOfRange,
-                  "BEYOND_END",
-                  fmt::format("position {} is beyond the end {}", position_, log.visible_end()),
-                  {}});
+        status = StatusOf(Error{
+            ErrorCode::kOutOfRange, "BEYOND_END",
+            fmt::format("position {} is beyond the end {}", position_, log.visible_end()), field_});
         return Step::kDone;
       }
       return ended || !follow ? Step::kDone : Step::kWait;
@@ -83,12 +82,13 @@ class Frames {
 
  private:
   std::uint64_t position_;
+  const char* const field_;
   std::deque<Frame> ready_;
 };
 
 class Output : public Source<v1::OutputChunk> {
  public:
-  Output(std::uint64_t offset, bool follow) : frames_(offset), follow_(follow) {}
+  Output(std::uint64_t offset, bool follow) : frames_(offset, "offset_bytes"), follow_(follow) {}
 
   Step Next(const JobFeed& feed, v1::OutputChunk& response, grpc::Status& status) override {
     const bool ended = feed.ended;
@@ -116,7 +116,7 @@ class Output : public Source<v1::OutputChunk> {
 
 class Trace : public Source<v1::TraceEvent> {
  public:
-  Trace(std::uint64_t after, bool follow) : frames_(after), follow_(follow) {}
+  Trace(std::uint64_t after, bool follow) : frames_(after, "after_sequence"), follow_(follow) {}
 
   Step Next(const JobFeed& feed, v1::TraceEvent& response, grpc::Status& status) override {
     if (!feed.trace) {

@@ -91,6 +91,12 @@ Result<std::unique_ptr<RpcServer>, Error> RpcServer::Start(const std::filesystem
     return Fail(ErrorCode::kInternal, "SOCKET", fmt::format("cannot serve on {}", socket.string()));
   }
   if (::chmod(socket.c_str(), 0600) != 0) return std::unexpected(FileError(errno, "chmod", socket));
+  // Health is asked for the server as a whole (""), or for one service by its name.
+  for (const char* const name :
+       {v1::JobService::service_full_name(), v1::BlobService::service_full_name(),
+        v1::RootService::service_full_name(), v1::SessionService::service_full_name()}) {
+    rpc->server_->GetHealthCheckService()->SetServingStatus(name, true);
+  }
   return rpc;
 }
 

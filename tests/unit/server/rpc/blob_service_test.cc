@@ -169,6 +169,14 @@ TEST_F(BlobServiceTest, MessagesThatDoNotFitAreRefused) {
   }
 }
 
+TEST_F(BlobServiceTest, AWriteWithoutAMessageIsRefused) {
+  grpc::ClientContext context;
+  v1::WriteBlobResponse response;
+  const auto writer = blobs_->Write(&context, &response);
+  writer->WritesDone();
+  EXPECT_EQ(Describe(writer->Finish()), Code(INVALID_ARGUMENT, "DIGEST_FORM digest"));
+}
+
 TEST_F(BlobServiceTest, ABlobThatIsNotThereIsNotFound) {
   Read(digest_);
   EXPECT_EQ(Describe(status_), Code(NOT_FOUND, "BLOB_MISSING"));

@@ -60,7 +60,7 @@ TEST_F(JobStreamsTest, OutputIsFollowedWhileItComesAndReadAgainFromAnyByte) {
   EXPECT_EQ(Output(name, 6), "");
   EXPECT_EQ(Describe(status_), "OK");
   Output(name, 7);
-  EXPECT_EQ(Describe(status_), Code(OUT_OF_RANGE, "BEYOND_END"));
+  EXPECT_EQ(Describe(status_), Code(OUT_OF_RANGE, "BEYOND_END offset_bytes"));
 }
 
 TEST_F(JobStreamsTest, ALargeOutputComesWholeFromMemoryAndFromDisk) {

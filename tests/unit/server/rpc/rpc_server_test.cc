@@ -92,15 +92,22 @@ TEST_F(RpcServerTest, APathThatIsNoSocketPathIsRefused) {
 
 TEST_F(RpcServerTest, HealthSaysServingUntilTheDrain) {
   const auto health = grpc::health::v1::Health::NewStub(channel_);
-  const auto check = [&] {
+  using grpc::health::v1::HealthCheckResponse;
+  const auto check = [&](const char* service) {
     grpc::ClientContext context;
-    grpc::health::v1::HealthCheckResponse response;
-    EXPECT_TRUE(health->Check(&context, grpc::health::v1::HealthCheckRequest(), &response).ok());
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    HealthCheckResponse response;
+    EXPECT_TRUE(health->Check(&context, request, &response).ok()) << service;
     return response.status();
   };
-  EXPECT_EQ(check(), grpc::health::v1::HealthCheckResponse::SERVING);
+  const char* const kServices[] = {"", "glovebox.v1.JobService", "glovebox.v1.BlobService",
+                                   "glovebox.v1.RootService", "glovebox.v1.SessionService"};
+  for (const char* const service : kServices)
+    EXPECT_EQ(check(service), HealthCheckResponse::SERVING) << service;
   daemon_->BeginDrain();
-  EXPECT_EQ(check(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  for (const char* const service : kServices)
+    EXPECT_EQ(check(service), HealthCheckResponse::NOT_SERVING) << service;
 }
 
 // The reflection protocol without its generated code: field 7 of the request asks for the services,
