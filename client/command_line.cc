@@ -138,6 +138,7 @@ class CommandLine {
     CLI::App* group =
         app_.add_subcommand(name, row == Groups().end() ? "" : std::string(row->summary));
     group->require_subcommand(1);
+    group->footer("`glovebox " + name + " VERB --help` says more of each.\n");
     return *group;
   }
 

@@ -80,12 +80,27 @@ class ProgressLine {
   std::chrono::steady_clock::time_point last_;
 };
 
+// Before everything is read and sent: whether the root may have that name. (CreateRoot says so in
+// the end, should another one take it meanwhile.)
+Result<void, Error> CheckName(const Connection& connection, const std::string& name, bool replace) {
+  v1::GetRootRequest request;
+  request.set_name(RootResource(name));
+  const auto there = Call(connection.roots(), &v1::RootService::StubInterface::GetRoot, request);
+  if (!there && there.error().code != ErrorCode::kNotFound) return std::unexpected(there.error());
+  if (!there || replace) return {};
+  return Fail(
+      ErrorCode::kAlreadyExists, "ROOT_EXISTS",
+      fmt::format("there is a root \"{}\" already; --replace lets it have the new tree", name));
+}
+
 Result<int, Error> ImportRoot(const ImportVerbOptions& options, const Invocation& invocation) {
   const std::string name = options.name.empty() ? NameOf(options.path) : options.name;
   const auto max_bytes = ParseSize(options.max_size);
   if (!max_bytes) return std::unexpected(max_bytes.error());
   const auto connection = Connection::Open(invocation);
   if (!connection) return std::unexpected(connection.error());
+  if (const auto free = CheckName(*connection, name, options.replace); !free)
+    return std::unexpected(free.error());
   Result<Imported, Error> imported;
   {
     ProgressLine line(::isatty(STDERR_FILENO) != 0 && !invocation.quiet);

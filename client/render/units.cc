@@ -121,11 +121,13 @@ std::string LimitText(std::string_view unit, std::uint64_t value) {
     // In the largest unit that it is a whole number of, as it was probably written.
     const Suffix* best = &kTimeSuffixes.front();
     for (const Suffix& suffix : kTimeSuffixes) {
-      if (value % suffix.factor == 0) best = &suffix;
+      if (value != 0 && value % suffix.factor == 0) best = &suffix;
     }
     return fmt::format("{} {}", value / best->factor, best->text);
   }
-  return fmt::format("{} {}", CountText(value), unit == "count" ? "at one time" : unit);
+  if (unit == "count") return fmt::format("{} at one time", CountText(value));
+  if (value == 1 && unit.ends_with('s')) unit.remove_suffix(1);
+  return fmt::format("{} {}", CountText(value), unit);
 }
 
 }  // namespace glovebox::client

@@ -128,6 +128,9 @@ class RootfsTest(CliTest):
         self.import_root(root, name="taken")
         self.assert_ends(self.run_cli("rootfs", "import", "--name", "taken", str(root)), 1, stderr=("already",))
         self.assert_ends(self.run_cli("rootfs", "import", "--name", "Not A Name", str(root)), 1, stderr=("a root's name",))
+        # The name is looked at before anything is read.
+        self.assert_ends(self.run_cli("rootfs", "import", "--name", "taken", "absent"), 1, stderr=("already",))
+        self.assert_ends(self.run_cli("rootfs", "import", "--name", "free", "absent"), 1, stderr=("FILE_NOT_FOUND",))
         archive = self.scratch / "bad.tar"
         with tarfile.open(archive, "w") as tar:
             info = tarfile.TarInfo("../../etc/passwd")

@@ -75,7 +75,10 @@ TEST(UnitText, IsForPeople) {
   EXPECT_EQ(DurationText(1'234'500), "1.234 ms");
   EXPECT_EQ(LimitText("milliseconds", 30'000), "30 s");
   EXPECT_EQ(LimitText("milliseconds", 1'500), "1500 ms");
+  EXPECT_EQ(LimitText("milliseconds", 0), "0 ms");
   EXPECT_EQ(LimitText("instructions", 5'000'000), "5,000,000 instructions");
+  EXPECT_EQ(LimitText("instructions", 1), "1 instruction");
+  EXPECT_EQ(LimitText("count", 1), "1 at one time");
 }
 
 }  // namespace
