@@ -1,5 +1,5 @@
-"""Makes tests/programs' archive of perl's own tests from Debian's source package, below the user's cache directory, and
-prints where it is. No binary package has them.
+"""Makes an archive of a program's own tests (perl's, gdb's) from Debian's source package, below the user's cache directory,
+and prints where it is. No binary package has them.
 
 The package comes from the sources of this machine, asked for deb-src in a configuration of apt's own, so that nothing of
 the machine changes. A release whose archive is not on the mirror (security updates mostly) gives way to the one before:
@@ -16,7 +16,10 @@ import tempfile
 
 import make_root
 
-SOURCES = {"perl-tests": ("perl", ("t/", "TestInit.pm", "MANIFEST", "regen/keywords.pl"))}
+SOURCES = {
+    "perl-tests": ("perl", ("t/", "TestInit.pm", "MANIFEST", "regen/keywords.pl")),
+    "gdb-testsuite": ("gdb", ("gdb/testsuite/",)),  # for tests/gdb/testsuite
+}
 
 
 def deb_src_sources(directory):
@@ -73,4 +76,4 @@ def make(name):
 
 
 if __name__ == "__main__":
-    print(make("perl-tests"))
+    print(make(sys.argv[1] if len(sys.argv) > 1 else "perl-tests"))

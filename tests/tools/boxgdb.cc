@@ -8,10 +8,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -39,7 +43,8 @@ int Complain(const std::string& message) {
 
 struct Options {
   std::vector<std::string> files, env, world, command;
-  std::string root, report, input, output;
+  std::string root, report, input, output, directory = "/";
+  bool host_environment = false, terminal = false, real_clock = false;
   int port = -1;
 };
 
@@ -90,6 +95,67 @@ class Doors final : public BoxHost {
   bool ended_ = false;
 };
 
+// Our terminal as the guest's: bytes go both ways as they are, and the guest's own terminal makes
+// of them what terminals make of bytes.
+class Console {
+ public:
+  Console() {
+    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;
+    termios raw = before_;
+    ::cfmakeraw(&raw);
+    is_terminal_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+  }
+  ~Console() {
+    if (is_terminal_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  }
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  static TerminalSize Size() {
+    winsize size{};
+    if (::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return {};
+    return {size.ws_row, size.ws_col};
+  }
+  bool at_end() const { return ended_; }
+  // What was typed goes to the box, as far as it has room for it.
+  void Feed(Box& box) {
+    constexpr std::size_t kMostTyped = 4096;
+    if (!ended_ && typed_.size() < kMostTyped && IsReadable(STDIN_FILENO, 0)) {
+      std::array<std::byte, kMostTyped> piece{};
+      const ssize_t n = ::read(STDIN_FILENO, piece.data(), piece.size());
+      ended_ = n <= 0;
+      if (n > 0) typed_.insert(typed_.end(), piece.begin(), piece.begin() + n);
+    }
+    if (typed_.empty() || !box.TakesInput()) return;
+    const auto taken = box.InjectInput(typed_, /*end=*/false);
+    if (taken) typed_.erase(typed_.begin(), typed_.begin() + static_cast<std::ptrdiff_t>(*taken));
+  }
+
+ private:
+  termios before_{};
+  bool is_terminal_ = false;
+  bool ended_ = false;
+  std::vector<std::byte> typed_;
+};
+
+// The host's time for the box, without that in which a debugger holds it.
+class Clock {
+ public:
+  explicit Clock(const Box& box) : zero_(Now() - box.Report().virtual_time) {}
+  static std::uint64_t Now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    constexpr std::uint64_t kNanosecondsPerSecond = 1'000'000'000;
+    return static_cast<std::uint64_t>(now.tv_sec) * kNanosecondsPerSecond +
+           static_cast<std::uint64_t>(now.tv_nsec);
+  }
+  void LeaveOut(std::uint64_t since) { zero_ += Now() - since; }
+  std::uint64_t Elapsed() const { return Now() - zero_; }
+
+ private:
+  std::uint64_t zero_;
+};
+
 class Wire final : public gdbstub::Sink {
  public:
   explicit Wire(int fd) : fd_(fd) {}
@@ -114,7 +180,7 @@ std::optional<int> Accept(int port) {
       ::getsockname(listener, generic, &length) != 0) {
     return std::nullopt;
   }
-  std::fprintf(stderr, "boxgdb: listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+  std::fprintf(stderr, "boxgdb: Listening on port %d\n", ntohs(address.sin_port));
   const int connection = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   ::close(listener);
   if (connection < 0) return std::nullopt;
@@ -140,6 +206,7 @@ class Conversation {
     session_.emplace(debuggee, wire_);
   }
   bool is_open() const { return session_.has_value(); }
+  int fd() const { return in_; }
   // Takes what has come; `waits`: until something comes.
   void Take(bool waits) {
     if (!IsReadable(in_, waits ? -1 : 0)) return;
@@ -157,6 +224,53 @@ class Conversation {
   Wire wire_;
   std::optional<gdbstub::Session> session_;
 };
+
+// Until the debugger says something, somebody types, or `most_ms` have passed.
+void WaitForSomebody(const Conversation& conversation, const Console* console, int most_ms) {
+  std::array<pollfd, 2> wanted{};
+  nfds_t count = 0;
+  if (conversation.is_open()) wanted[count++] = {conversation.fd(), POLLIN, 0};
+  if (console != nullptr && !console->at_end()) wanted[count++] = {STDIN_FILENO, POLLIN, 0};
+  ::poll(wanted.data(), count, most_ms);
+}
+
+// A sleeper whose time has come goes on. Returns how many milliseconds there are to wait for one.
+int MoveTime(Box& box, const Clock& clock) {
+  constexpr std::uint64_t kNanosecondsPerMillisecond = 1'000'000, kLongest = 1000;
+  const std::uint64_t elapsed = clock.Elapsed();
+  const std::uint64_t wake = box.WakeTime();
+  if (elapsed >= wake) {
+    static_cast<void>(box.InjectTime(elapsed));
+    return 0;
+  }
+  return static_cast<int>(std::min((wake - elapsed) / kNanosecondsPerMillisecond + 1, kLongest));
+}
+
+// Runs the box, and talks to its debugger, until both have ended.
+Result<void, Error> Converse(Box& box, RunState state, worker::BoxDebuggee& debuggee,
+                             Conversation& conversation, Console* console) {
+  // A box that waits for our stdin looks at it, and at the debugger, now and then.
+  constexpr int kLookMs = 5;
+  Clock clock(box);
+  while (conversation.is_open() || state != RunState::kEnded) {
+    const bool idle = state == RunState::kStopped || state == RunState::kEnded;
+    const std::uint64_t since = Clock::Now();
+    if (conversation.is_open()) conversation.Take(idle);
+    if (idle) clock.LeaveOut(since);
+    if (state != RunState::kEnded) {
+      const auto ran = box.Run(kNoLimit);
+      if (!ran) return std::unexpected(ran.error());
+      state = *ran;
+    }
+    debuggee.Pump();
+    if (console != nullptr && state != RunState::kEnded) console->Feed(box);
+    if (state == RunState::kWaitsForInput)
+      WaitForSomebody(conversation, console, console == nullptr ? kLookMs : -1);
+    if (state == RunState::kWaitsForClock)
+      WaitForSomebody(conversation, console, MoveTime(box, clock));
+  }
+  return {};
+}
 
 int Run(const Options& options) {
   tests::MemoryTree tree;
@@ -181,8 +295,14 @@ int Run(const Options& options) {
     spec.program = absolute;
   }
   spec.argv = options.command;
-  for (const std::string_view entry : kDefaultEnvironment) spec.env.emplace_back(entry);
+  if (options.host_environment) {
+    for (char** entry = environ; *entry != nullptr; ++entry) spec.env.emplace_back(*entry);
+  } else {
+    for (const std::string_view entry : kDefaultEnvironment) spec.env.emplace_back(entry);
+  }
   for (const std::string& entry : options.env) spec.env.push_back(entry);
+  spec.working_directory = options.directory;
+  spec.real_clock = options.real_clock;
   for (const std::string& entry : options.world) {
     spec.world_overrides.emplace_back(entry.substr(0, entry.find('=')),
                                       entry.substr(entry.find('=') + 1));
@@ -200,6 +320,12 @@ int Run(const Options& options) {
     if (input < 0) return Complain(options.input + " cannot be opened");
   }
   Doors doors(input, output);
+  std::optional<Console> console;
+  if (options.terminal) {
+    console.emplace();
+    spec.live_input = true;
+    spec.terminal = Console::Size();
+  }
   auto box = Box::Make(spec, tree, doors);
   if (!box) return Complain(box.error().message);
   worker::BoxDebuggee debuggee(**box, spec.limits);
@@ -215,18 +341,8 @@ int Run(const Options& options) {
     in = out = *connection;
   }
   Conversation conversation(debuggee, in, out);
-  while (conversation.is_open() || *state != RunState::kEnded) {
-    const bool idle = *state == RunState::kStopped || *state == RunState::kEnded;
-    if (conversation.is_open()) conversation.Take(idle);
-    if (*state != RunState::kEnded) {
-      state = (*box)->Run(kNoLimit);
-      if (!state) return Complain(state.error().message);
-    }
-    debuggee.Pump();
-    // A box that waits for our stdin looks at it, and at the debugger, now and then.
-    constexpr int kLookMs = 5;
-    if (*state == RunState::kWaitsForInput) ::poll(nullptr, 0, kLookMs);
-  }
+  const auto done = Converse(**box, *state, debuggee, conversation, console ? &*console : nullptr);
+  if (!done) return Complain(done.error().message);
   const BoxReport report = (*box)->Report();
   if (!options.report.empty()) WriteReport(options.report, report, debuggee.altered());
   const Termination end = report.termination.value_or(Termination{});
@@ -245,6 +361,12 @@ int main(int argc, char** argv) {
       ->take_all();
   app.add_option("--root", options.root, "a directory of the host that is the root file system");
   app.add_option("--env", options.env, "K=V")->take_all();
+  app.add_flag("--host-environment", options.host_environment,
+               "our environment instead of the usual one");
+  app.add_option("--directory", options.directory, "where the guest starts");
+  app.add_flag("--terminal", options.terminal,
+               "our stdin, and stdout with --listen, are the guest's terminal");
+  app.add_flag("--real-clock", options.real_clock, "sleeps last as long as they say");
   app.add_option("--world", options.world, "NAME=VALUE: overrides a row of the guest's world")
       ->take_all();
   app.add_option("--report", options.report, "file for a JSON object that says how it went");
