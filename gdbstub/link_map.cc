@@ -76,8 +76,8 @@ ProgramHeaders FindHeaders(std::span<const std::byte> auxv, std::size_t word) {
   return headers;
 }
 
-// struct r_debug of the program: its dynamic section names it. 0: there is none, or not yet.
-GuestAddr FindDebug(const Reader& memory, const ProgramHeaders& headers) {
+// Where the program's dynamic section names struct r_debug (d_ptr of DT_DEBUG). 0: nowhere.
+GuestAddr FindDebugPointer(const Reader& memory, const ProgramHeaders& headers) {
   const std::size_t address_at = memory.word() == 8 ? 16 : 8;  // p_vaddr
   GuestAddr bias = 0;
   GuestAddr dynamic = 0;
@@ -94,12 +94,21 @@ GuestAddr FindDebug(const Reader& memory, const ProgramHeaders& headers) {
     const GuestAddr entry = dynamic + 2 * memory.word() * i;
     const std::uint64_t tag = memory.Word(entry);
     if (tag == 0) break;
-    if (tag == kDtDebug) return memory.Word(entry + memory.word());
+    if (tag == kDtDebug) return entry + memory.word();
   }
   return 0;
 }
 
 }  // namespace
+
+Answer<GuestAddr> LibraryDebugPointer(Conversation& c, const ProcessInfo& process) {
+  const auto auxv = c.debuggee.auxv()->Read(process.pid);
+  if (!auxv) return std::unexpected(auxv.error());
+  const Reader memory(c, process);
+  const GuestAddr pointer = FindDebugPointer(memory, FindHeaders(*auxv, memory.word()));
+  if (pointer == 0) return Refuse(engine::kENOENT, "the program has no dynamic section");
+  return pointer;
+}
 
 Answer<std::string> LibraryListXml(Conversation& c, const ProcessInfo& process, GuestAddr start,
                                    GuestAddr previous) {
@@ -112,7 +121,8 @@ Answer<std::string> LibraryListXml(Conversation& c, const ProcessInfo& process, 
   std::size_t count = 0;
   // struct r_debug: version, first map, address that is called at changes, state, base; from
   // version 2 on a pointer to the next namespace's follows.
-  GuestAddr debug = FindDebug(memory, FindHeaders(*auxv, word));
+  const GuestAddr pointer = FindDebugPointer(memory, FindHeaders(*auxv, word));
+  GuestAddr debug = pointer == 0 ? 0 : memory.Word(pointer);  // 0: the linker has not begun yet
   for (std::size_t space = 0; debug != 0 && space < kMaxNamespaces; ++space) {
     GuestAddr map = start != 0 ? start : memory.Word(debug + word);
     GuestAddr before = start != 0 ? previous : 0;

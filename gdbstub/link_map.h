@@ -14,4 +14,8 @@ namespace glovebox::gdbstub {
 Answer<std::string> LibraryListXml(Conversation& conversation, const ProcessInfo& process,
                                    GuestAddr start, GuestAddr previous);
 
+// Where the program says where the list is: what lldb starts from.
+// Errors: kENOENT: a static program.
+Answer<GuestAddr> LibraryDebugPointer(Conversation& conversation, const ProcessInfo& process);
+
 }  // namespace glovebox::gdbstub

@@ -149,6 +149,7 @@ constexpr PacketRow kPackets[] = {
     {"qProcessInfo", kExact, "", OnProcessInfo},
     {"qRegisterInfo", kPrefix, "reg", OnRegisterInfo},
     {"qMemoryRegionInfo:", kPrefix, "addr", OnMemoryRegionInfo, Needs::kMemoryMap},
+    {"qShlibInfoAddr", kExact, "", OnLibraryInfoAddress, Needs::kAuxv},
     {"jThreadsInfo", kExact, "", OnThreadsInfo},
     {"qThreadStopInfo", kPrefix, "thread", OnThreadStopInfo},
     {"QThreadSuffixSupported", kExact, "", OnThreadSuffix},

@@ -13,6 +13,7 @@ inline constexpr int kGdbSignalUnknown = 143;
 inline constexpr int kLastLinuxSignal = 64;
 inline constexpr int kLinuxSigint = 2;
 inline constexpr int kLinuxSigtrap = 5;
+inline constexpr int kLinuxSigkill = 9;
 inline constexpr int kLinuxSigstop = 19;
 
 }  // namespace glovebox::gdbstub

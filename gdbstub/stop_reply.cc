@@ -77,10 +77,12 @@ void AppendRegisters(std::string& out, const Conversation::RegisterFile& file) {
   }
 }
 
-void AppendThreads(std::string& out, Conversation& c) {
+// For lldb, which looks for names here only.
+void AppendThreads(std::string& out, Conversation& c, ThreadRef stopped) {
   std::string ids;
   std::string pcs;
   for (const ThreadInfo& info : c.debuggee.Threads()) {
+    if (info.thread == stopped) out += fmt::format("hexname:{};", HexOf(info.name));
     if (!ids.empty()) ids += ',';
     ids += c.IdOf(info.thread);
     const auto file = c.Registers(info.thread);
@@ -112,7 +114,7 @@ std::string StopReply(Conversation& c, const StopEvent& event) {
   std::string out = fmt::format("T{:02x}{}", c.SignalOf(signal), ReasonText(c, event));
   if (const auto file = c.Registers(event.thread)) AppendRegisters(out, *file);
   out += fmt::format("thread:{};core:0;", c.IdOf(event.thread));
-  if (c.list_threads) AppendThreads(out, c);
+  if (c.list_threads) AppendThreads(out, c, event.thread);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "gdbstub/hex.h"
+#include "gdbstub/link_map.h"
 #include "gdbstub/session.h"
 #include "gdbstub/signals.h"
 #include "gdbstub/stop_reply.h"
@@ -63,6 +64,16 @@ Reply OnMemoryRegionInfo(Conversation& c, const Arguments& arguments) {
     if (!region->name.empty()) out += fmt::format("name:{};", HexOf(region->name));
   }
   return Reply::Text(std::move(out));
+}
+
+// Without it lldb takes the main-lm of libraries-svr4 for this, which is another thing, and sees no
+// library that is loaded later.
+Reply OnLibraryInfoAddress(Conversation& c, const Arguments&) {
+  const auto process = c.CurrentProcess();
+  if (!process) return Reply::Refused(process.error());
+  const auto pointer = LibraryDebugPointer(c, *process);
+  if (!pointer) return Reply::Refused(pointer.error());
+  return Reply::Text(fmt::format("{:x}", *pointer));
 }
 
 // JSON: an array of what a stop reply says, of every thread.

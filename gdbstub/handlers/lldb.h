@@ -9,6 +9,7 @@ Reply OnHostInfo(Conversation& conversation, const Arguments& arguments);
 Reply OnProcessInfo(Conversation& conversation, const Arguments& arguments);
 Reply OnRegisterInfo(Conversation& conversation, const Arguments& arguments);
 Reply OnMemoryRegionInfo(Conversation& conversation, const Arguments& arguments);
+Reply OnLibraryInfoAddress(Conversation& c, const Arguments& arguments);
 Reply OnThreadsInfo(Conversation& conversation, const Arguments& arguments);
 Reply OnThreadStopInfo(Conversation& conversation, const Arguments& arguments);
 Reply OnThreadSuffix(Conversation& conversation, const Arguments& arguments);

@@ -1,8 +1,11 @@
 #include "gdbstub/handlers/process.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "gdbstub/hex.h"
+#include "gdbstub/signals.h"
 
 namespace glovebox::gdbstub {
 namespace {
@@ -30,7 +33,8 @@ Reply OnKillAll(Conversation& c, const Arguments&) {
   }
   c.running = c.launching = false;
   if (!c.extended) c.closed = true;
-  return Reply::None();
+  // lldb waits for the end that it asked for; gdb waits for nothing.
+  return c.thread_suffix ? Reply::Text(fmt::format("X{:02x}", kLinuxSigkill)) : Reply::None();
 }
 
 Reply OnKill(Conversation& c, const Arguments& arguments) {

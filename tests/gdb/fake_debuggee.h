@@ -304,7 +304,10 @@ class FakeDebuggee : public Debuggee,
     return {};
   }
   Answer<std::vector<std::byte>> Read(std::uint32_t) override {
-    return std::vector<std::byte>(16, std::byte{0});
+    // AT_PHDR, AT_PHENT, AT_PHNUM, AT_NULL.
+    const std::uint64_t rows[] = {3, kBegin, 4, 56, 5, 1, 0, 0};
+    const auto bytes = std::as_bytes(std::span(rows));
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
   }
   GuestAddr Limit(std::uint32_t) override { return 0x10000; }
   Answer<MemoryRegion> Find(std::uint32_t, GuestAddr address) override {

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Scripted sessions of the real gdb over boxgdb.
+"""Scripted sessions of the real gdb, and of lldb, over boxgdb.
 
 usage: run_sessions.py BOXGDB BOXRUN WORK [SESSION...]
 
-A session is a file of gdb commands in sessions/. Comments of these forms say what it is about:
+A session is a file of gdb commands (.gdb) or lldb commands (.lldb) in sessions/. Comments of these forms say what it is about:
   # program: NAME [gcc options]     of programs/; built natively, with -g
   # arguments: ...                  of the program
   # interrupt: REGEX                once gdb's output matches it, gdb gets a SIGINT; once for each such line
@@ -19,6 +19,7 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,7 +61,32 @@ def is_running(report):
     return subprocess.run(["pgrep", "-f", f"boxgdb .*--report {report} "], capture_output=True).returncode == 0
 
 
-def run_gdb(boxgdb, program, session, found, work):
+def find_lldb():
+    """Debian has one package and one name for each version."""
+    return next(filter(None, map(shutil.which, ["lldb", "lldb-19", "lldb-14"])), None)
+
+
+def run_lldb(server, program, session):
+    """lldb has no pipes to servers: boxgdb tells the port that it has."""
+    with subprocess.Popen([*server[:1], "--listen", "0", *server[1:]], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as box:
+        try:
+            line = box.stderr.readline()
+            port = re.search(r"Listening on port (\d+)", line)
+            if port is None:
+                return line
+            command = [find_lldb(), "--no-lldbinit", "--batch", "-o", "settings set plugin.process.gdb-remote.packet-timeout 60",
+                       "-o", f"target create {program}", "-o", f"gdb-remote 127.0.0.1:{port[1]}", "-s", str(session)]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  errors="replace", timeout=TIMEOUT_SECONDS)
+            box.wait(TIMEOUT_SECONDS)
+            # It repeats what it is told, the expectations too.
+            return "".join(line for line in done.stdout.splitlines(keepends=True) if not line.startswith("(lldb)"))
+        finally:
+            box.kill()
+
+
+def run_debugger(boxgdb, program, session, found, work):
     report, output = work / (session.stem + ".json"), work / (session.stem + ".out")
     for old in (report, output):
         old.unlink(missing_ok=True)
@@ -73,6 +99,16 @@ def run_gdb(boxgdb, program, session, found, work):
         fifo.unlink(missing_ok=True)
         os.mkfifo(fifo)
         server[1:1] = ["--input", str(fifo)]
+    talk = run_lldb(server, program, session) if session.suffix == ".lldb" else run_gdb(server, program, session, found)
+    # What was let go runs to its end; its report comes last.
+    end = time.monotonic() + TIMEOUT_SECONDS
+    while not report.exists() and time.monotonic() < end and is_running(report):
+        time.sleep(0.02)
+    told = json.loads(report.read_text() or "{}") if report.exists() else {}
+    return talk, output.read_text() if output.exists() else "", told
+
+
+def run_gdb(server, program, session, found):
     # Symbols from this machine, or all from the box.
     here = ["-ex", "set sysroot target:"] if "remote" in found else ["-ex", f"file {program}", "-ex", "set sysroot /"]
     command = ["gdb", "-nx", "-q", "-batch", "-ex", "set confirm off", "-ex", "set debuginfod enabled off",
@@ -91,18 +127,13 @@ def run_gdb(boxgdb, program, session, found, work):
             gdb.send_signal(signal.SIGINT)
     gdb.wait()
     killer.cancel()
-    # What was let go runs to its end; its report comes last.
-    end = time.monotonic() + TIMEOUT_SECONDS
-    while not report.exists() and time.monotonic() < end and is_running(report):
-        time.sleep(0.02)
-    told = json.loads(report.read_text() or "{}") if report.exists() else {}
-    return text, output.read_text() if output.exists() else "", told
+    return text
 
 
 def check(boxgdb, boxrun, work, session):
     found = directives(session.read_text())
     program = build(work, found["program"][0])
-    text, output, told = run_gdb(boxgdb, program, session, found, work)
+    text, output, told = run_debugger(boxgdb, program, session, found, work)
     problems, at = [], 0
     for pattern in found.get("expect", []):
         match = re.compile(pattern, re.MULTILINE).search(text + output, at)
@@ -135,9 +166,12 @@ def main():
     boxgdb, boxrun, work = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
     work.mkdir(parents=True, exist_ok=True)
     names = sys.argv[4:]
-    sessions = sorted(p for p in (HERE / "sessions").glob("*.gdb") if not names or p.stem in names)
+    sessions = sorted(p for p in (HERE / "sessions").glob("*.*db") if not names or p.stem in names)
     failed = 0
     for session in sessions:
+        if session.suffix == ".lldb" and find_lldb() is None:
+            print(f"SKIPPED {session.stem}: there is no lldb on this machine (package lldb-14)", flush=True)
+            continue
         problems = check(boxgdb, boxrun, work, session)
         print(("FAIL " if problems else "ok   ") + session.stem)
         for problem in problems:
