@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs files of GDB's own test suite against gdbserver and against Glovebox, and compares.
 
-usage: run_suite.py run SERVER [FILE...]     SERVER: a row of SERVERS; FILE: gdb.base/break.exp; default: all of files.txt
+usage: run_suite.py run [OPTIONS] SERVER [FILE...]   SERVER: a row of SERVERS; FILE: gdb.base/break.exp; default: all of files.txt
        run_suite.py compare [FILE...]        test by test, what gdbserver passes and Glovebox does not
        run_suite.py table                    docs/gdb-testsuite.md, on stdout
 
@@ -28,7 +28,7 @@ ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "tests/programs"))
 import make_source  # noqa: E402
 
-PACKAGES = {"runtest": "dejagnu", "gdb": "gdb", "gdbserver": "gdbserver", "gcc": "gcc", "g++": "g++"}
+PACKAGES = {"runtest": "dejagnu", "gdb": "gdb", "gdbserver": "gdbserver", "busybox": "busybox-static", "gcc": "gcc", "g++": "g++"}
 # name: board, and what stands in for gdbserver
 SERVERS = {
     "gdbserver": ("gdbserver-extended", "/usr/bin/gdbserver"),
@@ -36,6 +36,9 @@ SERVERS = {
     "extended": ("glovebox-extended", str(HERE / "as_gdbserver.sh")),
 }
 LIMIT_SECONDS = 400  # of a file
+# Ports are a file's own, processes end with it, and none has a number that a box has: should a test signal one, it meets nobody.
+APART = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+         "sh", "-c", 'busybox ifconfig lo up && echo 10000 > /proc/sys/kernel/ns_last_pid && "$@"; exit $?', "sh"]
 BAD = {"FAIL", "UNRESOLVED", "XPASS", "KPASS", "ERROR"}
 RESULT_LINE = re.compile(r"^(PASS|FAIL|XPASS|XFAIL|KPASS|KFAIL|UNRESOLVED|UNTESTED|UNSUPPORTED|ERROR): (.*)$")
 
@@ -83,7 +86,7 @@ def run_one(server, file, boxgdb):
     work.mkdir(parents=True)
     (work / "site.exp").write_text(site(home, work))
     environment = {"PATH": os.environ["PATH"], "HOME": str(work), "TERM": "dumb", "LC_ALL": "C", "BOXGDB": str(boxgdb)}
-    command = ["runtest", "--tool", "gdb", f"--target_board={board}", f"GDBSERVER={stand_in}", file]
+    command = [*APART, "runtest", "--tool", "gdb", f"--target_board={board}", f"GDBSERVER={stand_in}", file]
     began = time.monotonic()
     with open(work / "console", "w", encoding="utf-8") as console:
         running = subprocess.Popen(command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=console,
