@@ -61,7 +61,9 @@ class LinuxBox final : public Box {
     kernel_.JumpTo(now);
     return {};
   }
-  Nanoseconds WakeTime() const override { return NextWake(); }
+  Nanoseconds WakeTime() const override {
+    return debugger_ && debugger_->HoldsBack() ? debugger_->NextWake() : NextWake();
+  }
 
   Result<void, Error> InjectResize(const TerminalSize& size) override {
     if (!live_ || live_->terminal() == nullptr) return NotLive("a size");
@@ -131,7 +133,10 @@ class LinuxBox final : public Box {
       Task* const task = debugger_ ? debugger_->Pick() : scheduler.Pick();
       if (task == nullptr) {
         if (debugger_ && debugger_->HoldsBack()) {
-          if (!IdleBesideHeld()) return RunState::kStopped;
+          // Some are held back by a debugger, and the others wait: time goes on for these.
+          if (debugger_->NextWake() == kNever) return RunState::kStopped;
+          if (kernel_.spec.real_clock) return RunState::kWaitsForClock;
+          Idle();
           continue;
         }
         if (!CanWake()) {
@@ -219,18 +224,8 @@ class LinuxBox final : public Box {
   }
   bool CanWake() const { return NextWake() != kNever; }
   void Idle() {
-    kernel_.JumpTo(NextWake());
+    kernel_.JumpTo(WakeTime());
     ++step_;
-  }
-
-  // Some are held back by a debugger, and the others wait: time goes on for these. False: they wait
-  // for something else.
-  bool IdleBesideHeld() {
-    const Nanoseconds next = debugger_->NextWake();
-    if (next == kNever || kernel_.spec.real_clock) return false;
-    kernel_.JumpTo(next);
-    ++step_;
-    return true;
   }
 
   void EndAsDeadlock() {

@@ -9,6 +9,7 @@ A session is a file of gdb commands (.gdb) or lldb commands (.lldb) in sessions/
   # interrupt: REGEX                once gdb's output matches it, gdb gets a SIGINT; once for each such line
   # expect: REGEX                   in gdb's output or the program's, in this order
   # world: NAME=VALUE               a row of the guest's world
+  # clock                           sleeps last as long as they say
   # waits                           what the program reads never comes
   # remote                          gdb gets the program and its libraries from the box
   # undisturbed                     output, instructions, virtual time and trace hash are those of a run without gdb
@@ -94,6 +95,8 @@ def run_debugger(boxgdb, program, session, found, work):
     world = [part for row in found.get("world", []) for part in ("--world", row)]
     server = [boxgdb, *world, "--report", str(report), "--output", str(output), *libraries(program), "--", str(program),
               *arguments]
+    if "clock" in found:
+        server[1:1] = ["--real-clock"]
     if "waits" in found:
         fifo = work / "fifo"
         fifo.unlink(missing_ok=True)
