@@ -64,7 +64,7 @@ void AddResult(Facts& facts, const v1::Job& job) {
     facts.emplace_back("outside inputs", CountText(result.journal_records()));
   }
   const std::string absent = AbsentSyscallsText(result);
-  if (!absent.empty()) facts.emplace_back("absent system calls", absent);
+  if (!absent.empty()) facts.emplace_back("calls not served", absent);
   const std::string unimplemented = UnimplementedText(result);
   if (!unimplemented.empty()) facts.emplace_back("unimplemented", unimplemented);
 }

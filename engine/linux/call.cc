@@ -141,8 +141,12 @@ bool IsToDie(const Task& task) {
 
 SyscallResult Serve(Task& task) {
   const CallInFlight& call = *task.call;
-  if (call.row != nullptr && call.row->entry.call != nullptr)
-    return call.row->entry.call(task, call.arguments, call.layout);
+  if (call.row != nullptr && call.row->entry.call != nullptr) {
+    const SyscallRow& row = *call.row;
+    const SyscallResult result = row.entry.call(task, call.arguments, call.layout);
+    if (row.support == Support::kRefused && result.value() < 0) task.kernel.CountAbsent(row.name);
+    return result;
+  }
   task.kernel.CountAbsent(call.row != nullptr ? call.row->name
                                               : task.kernel.NameUnknown(call.abi, call.number));
   return kENOSYS;

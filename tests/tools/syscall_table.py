@@ -17,7 +17,9 @@ tests/tools/syscall_table.py build/dev/bin/boxrun > docs/system_calls.md
 - *full*: as section 2 of the manual says it.
 - *partial*: but for what stands beside it.
 - *refused*: answers with an error that Linux knows, for the reason beside it.
-- *absent*: answers ENOSYS, as a kernel made without it. The job's result names each such call with how often it was made.
+- *absent*: answers ENOSYS, as a kernel made without it.
+
+The job's result names each call that was refused or absent, with how often it was made.
 
 A dash: the ABI has no such call.
 

@@ -40,18 +40,18 @@ v1::Job EndedJob() {
 
 TEST(Render, SummarisesAJob) {
   EXPECT_EQ(JobSummary(EndedJob()),
-            "glovebox: job:                  01KAGF3Z7QJ8Y5D2X4C6V8B0NM\n"
-            "glovebox: result:               killed by signal 11 (SIGSEGV)\n"
-            "glovebox: instructions:         1,234,567\n"
-            "glovebox: virtual time:         1.250 ms\n"
-            "glovebox: peak memory:          3.0 MiB\n"
-            "glovebox: output:               9 bytes\n"
-            "glovebox: system calls:         17\n"
-            "glovebox: trace hash:           00112233445566778899aabbccddeeff\n"
-            "glovebox: processor time:       2.500 ms\n"
-            "glovebox: absent system calls:  bpf (2 calls), userfaultfd (1 call)\n"
-            "glovebox: unimplemented:        instruction fsin [d9 fe] at 0x401000\n"
-            "glovebox: warning:              sandbox layers not in force: landlock (not in this "
+            "glovebox: job:               01KAGF3Z7QJ8Y5D2X4C6V8B0NM\n"
+            "glovebox: result:            killed by signal 11 (SIGSEGV)\n"
+            "glovebox: instructions:      1,234,567\n"
+            "glovebox: virtual time:      1.250 ms\n"
+            "glovebox: peak memory:       3.0 MiB\n"
+            "glovebox: output:            9 bytes\n"
+            "glovebox: system calls:      17\n"
+            "glovebox: trace hash:        00112233445566778899aabbccddeeff\n"
+            "glovebox: processor time:    2.500 ms\n"
+            "glovebox: calls not served:  bpf (2 calls), userfaultfd (1 call)\n"
+            "glovebox: unimplemented:     instruction fsin [d9 fe] at 0x401000\n"
+            "glovebox: warning:           sandbox layers not in force: landlock (not in this "
             "kernel)\n");
 }
 

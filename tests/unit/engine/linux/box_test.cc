@@ -326,6 +326,19 @@ TEST_F(BoxTest, AbsentSystemCallsAnswerEnosysAndAreCountedByName) {
                                         {"syscall_12345", 1}, {"userfaultfd", 2}}));
 }
 
+TEST_F(BoxTest, RefusedSystemCallsAreCountedToo) {
+  constexpr std::uint64_t kBpf = 321;
+  constexpr std::uint64_t kPkeyMprotect = 329;
+  Program(Code()
+              .Syscall(kPkeyMprotect, {kData & ~std::uint64_t{0xfff}, 1, 3, ~std::uint64_t{0}})
+              .Syscall(kBpf)
+              .ExitWithResult());
+  const BoxReport report = RunIt();
+  EXPECT_EQ(report.termination->code, 256 - 1);
+  EXPECT_EQ(report.absent_syscalls,
+            (std::vector<std::pair<std::string, std::uint64_t>>{{"bpf", 1}}));
+}
+
 TEST_F(BoxTest, TraceShowsCallsAsStraceDoesAndDoesNotChangeTheHash) {
   Program(
       Code().Syscall(kWrite, {1, kData, 3}).Syscall(kRead, {9, kData, 3}).Syscall(kKill, {2, 9}),
