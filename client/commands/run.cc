@@ -95,7 +95,7 @@ void ExplainOutcome(const v1::Job& job, int status) {
   const std::string unimplemented = UnimplementedText(result);
   if (!unimplemented.empty()) Warn("not implemented in Glovebox: " + unimplemented);
   const std::string absent = AbsentSyscallsText(result);
-  if (!absent.empty()) Warn("system calls that Glovebox lacks answered ENOSYS: " + absent);
+  if (!absent.empty()) Warn("system calls that Glovebox does not serve: " + absent);
 }
 
 // As a tool ends whose reader has gone.

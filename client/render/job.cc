@@ -129,6 +129,7 @@ std::string UnimplementedText(const v1::JobResult& result) {
 std::string AbsentSyscallsText(const v1::JobResult& result) {
   std::string text;
   for (const auto& [name, calls] : Sorted(result.absent_syscalls())) {
+    if (name == "rseq") continue;
     text += fmt::format("{}{} ({} {})", text.empty() ? "" : ", ", name, calls,
                         calls == 1 ? "call" : "calls");
   }

@@ -21,7 +21,8 @@ std::string OutcomeText(const v1::Job& job);
 
 // "x87 is absent: fsin [d9 fe] at 0x401000", or nothing.
 std::string UnimplementedText(const v1::JobResult& result);
-// "bpf (2 calls), io_uring_setup (1 call)", or nothing.
+// "bpf (2 calls), io_uring_setup (1 call)", or nothing. Without rseq(2), which every C library asks
+// for and does without: it would stand in each result.
 std::string AbsentSyscallsText(const v1::JobResult& result);
 // Layers of the worker's sandbox that were not in force, with their reason; nothing where all were.
 std::string MissingLayersText(const v1::Sandbox& sandbox);

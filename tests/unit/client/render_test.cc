@@ -28,6 +28,7 @@ v1::Job EndedJob() {
   result.set_host_cpu_time_ns(2'500'000);
   (*result.mutable_absent_syscalls())["userfaultfd"] = 1;
   (*result.mutable_absent_syscalls())["bpf"] = 2;
+  (*result.mutable_absent_syscalls())["rseq"] = 1;
   auto& instruction = *result.mutable_unimplemented_instruction();
   instruction.set_mnemonic("fsin");
   instruction.set_code("\xd9\xfe");
