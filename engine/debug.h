@@ -51,6 +51,7 @@ struct DebugEvent {
     kThreadExited,     // `code`
     kProcessExited,    // `code`
     kProcessSignaled,  // `signal`
+    kNotStarted,       // Launch: errno in `code`, why in `path`
   };
   Kind kind = Kind::kInterrupted;
   ThreadId thread{};
@@ -81,6 +82,17 @@ struct DebugResume {
   GuestAddr range_end = 0;
 };
 
+// What Launch is to run.
+struct DebugLaunch {
+  std::string program;            // as BoxSpec::program
+  std::vector<std::string> argv;  // not empty
+  std::vector<std::string> env;
+  std::string working_directory;
+  // False: the layout and the random bytes of the box' first program.
+  bool randomize = false;
+  friend bool operator==(const DebugLaunch&, const DebugLaunch&) = default;
+};
+
 // Something that a debugger did, and that the box' later life depends on.
 struct DebugChange {
   enum class Kind : std::uint8_t {
@@ -90,12 +102,18 @@ struct DebugChange {
     kSiginfo,    // `bytes`
     kSchedule,   // somebody else ran than whose turn it was
     kKill,
+    kLaunch,      // `launch`
+    kFileOpen,    // `path`, made or cut: flags of open(2) in `address`, its mode in `number`
+    kFileWrite,   // `bytes` at `address` of the file at `path`
+    kFileUnlink,  // `path`
   };
   Kind kind = Kind::kMemory;
   ThreadId thread{};
   GuestAddr address = 0;
   std::uint64_t number = 0;
   std::vector<std::byte> bytes{};
+  std::string path{};  // beneath the root of the process `thread.pid`; 0: of the box
+  std::shared_ptr<const DebugLaunch> launch{};
 };
 
 // The state at a hit of a breakpoint. Valid during the call that it is given to.
@@ -104,14 +122,25 @@ struct DebugHit {
   GuestAddr address = 0;
   const x86::Vcpu& cpu;
   const AddressSpace& memory;
+  Nanoseconds now = 0;  // virtual time
 };
 
-// Called within Box::Run and the methods of BoxDebugger. They call nothing of the box.
+// What is to be done about a hit.
+struct DebugVerdict {
+  bool stops = false;  // and tells. False: the instruction runs and nobody hears of it
+  // Of that thread, from here on: OnStep is called behind each. What is under way goes on.
+  std::uint64_t steps = 0;
+};
+
+// Called within Box::Run and the methods of BoxDebugger. They call nothing of the box, but
+// BoxDebugger::ReadRegisters of a hit's thread.
 class DebugHost {
  public:
   virtual ~DebugHost() = default;
-  // True: stop and tell. False: the instruction runs and nobody hears of it.
-  virtual bool OnBreakpoint(const DebugHit& hit) = 0;
+  virtual DebugVerdict OnBreakpoint(const DebugHit& hit) = 0;
+  // An instruction of those that OnBreakpoint asked for has retired, and the call that it made, if
+  // it made one, is over. False: enough of it.
+  virtual bool OnStep(const DebugHit& hit) { return false; }
   virtual void OnChange(const DebugChange& change) = 0;
 };
 
@@ -121,7 +150,7 @@ enum class DebugRegisterSet : std::uint8_t {
   kXstate,   // the XSAVE area, in the standard format: kXsaveBytes
 };
 
-// A file of the box, for reading. May outlive neither the box nor its debugger.
+// A file of the box. May outlive neither the box nor its debugger.
 class DebugFile {
  public:
   virtual ~DebugFile() = default;
@@ -130,6 +159,9 @@ class DebugFile {
   virtual Result<abi::x86_64::Stat, Errno> Status() = 0;
   // Of a symbolic link.
   virtual Result<std::string, Errno> Target() = 0;
+  // EBADF where it was not opened for writing. As write(2): all of it, or what there is room for.
+  virtual Result<std::size_t, Errno> Write(std::uint64_t offset,
+                                           std::span<const std::byte> bytes) = 0;
 };
 
 // Threads: the box's. Errors are those that ptrace(2) would give: ESRCH for no such thread, or one
@@ -163,6 +195,17 @@ class BoxDebugger {
   // it stopped for, which is none any more if it was a fault and rip has been changed.
   virtual Result<void, Errno> Detach(std::uint32_t pid, int signal) = 0;
   virtual Result<void, Errno> Kill(std::uint32_t pid) = 0;
+  // Makes a process of the box: with its first one gone, another first one, whose end is that of
+  // the box then, and what is left of the former run is killed; otherwise one beside it. It is
+  // debugged, and stands still at its first instruction once Run has returned: an event
+  // kInterrupted, or kNotStarted. Instructions, time and files go on from where they are.
+  // Errors: ENOSPC where a limit of the box leaves nothing to run with.
+  virtual Result<void, Errno> Launch(const DebugLaunch& launch) = 0;
+  // What the box was made to run, for who wants to run it again.
+  virtual const DebugLaunch& OwnLaunch() const = 0;
+  // While `on`: a box whose first process was debugged, or killed from here, at its end stands
+  // still (Run returns kStopped) until Launch, or until it is let go by `false`.
+  virtual void HoldEnd(bool on) = 0;
 
   // --- going on and standing still ---
 
@@ -180,6 +223,9 @@ class BoxDebugger {
   virtual void SetInterest(const DebugInterest& interest) = 0;
   // Signals that are delivered without a stop.
   virtual void SetPassed(std::set<int> signals) = 0;
+  // Those that Detach lets a thread take that is stopped by one; the others are dropped. nullopt:
+  // all.
+  virtual void SetDelivered(std::optional<std::set<int>> signals) = 0;
   // Calls of the process that stop at entry and return; nullopt: none; empty: all.
   virtual Result<void, Errno> CatchCalls(std::uint32_t pid,
                                          std::optional<std::set<std::uint64_t>> numbers) = 0;
@@ -211,10 +257,12 @@ class BoxDebugger {
   virtual Result<GuestAddr, Errno> AddressEnd(std::uint32_t pid) = 0;
   virtual Result<std::vector<std::byte>, Errno> AuxiliaryVector(std::uint32_t pid) = 0;
 
-  // A file of the root, or of /proc. What the guest has written there does not show, but for the
-  // programs that run.
-  virtual Result<std::shared_ptr<DebugFile>, Errno> OpenFile(const std::string& path,
-                                                             bool follow_last) = 0;
+  // A file as the process sees it (0: as the box does). To read leaves no trace. `flags` and `mode`
+  // are those of open(2) with whose rights root has; to make, cut or write is a change.
+  virtual Result<std::shared_ptr<DebugFile>, Errno> OpenFile(std::uint32_t pid,
+                                                             const std::string& path, int flags,
+                                                             std::uint32_t mode) = 0;
+  virtual Result<void, Errno> Unlink(std::uint32_t pid, const std::string& path) = 0;
 
   // Has a debugger changed anything?
   virtual bool altered() const = 0;

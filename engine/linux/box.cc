@@ -1,6 +1,7 @@
 // Box: drives the CPU, serves its stops, keeps the accounts. See engine/process.h.
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <utility>
 
 #include "engine/base/host_cpu.h"
@@ -28,11 +29,13 @@ namespace {
 // build.
 constexpr std::uint64_t kInstructionsPerLook = 100'000;
 
-class LinuxBox final : public Box {
+class LinuxBox final : public Box, private Launcher {
  public:
   LinuxBox(const BoxSpec& spec, WorldValues world, TreeSource& tree, BoxHost& host)
       : kernel_(spec, std::move(world), tree, host),
         tree_(tree),
+        own_{spec.program, spec.argv, spec.env, spec.working_directory},
+        layouts_(kernel_.exec_random),
         first_(kernel_.processes().AddFirst(kernel_)) {
     kernel_.scheduler.Add(*first_);
   }
@@ -91,7 +94,10 @@ class LinuxBox final : public Box {
   }
 
   BoxDebugger& AttachDebugger(DebugHost& debug_host) override {
-    if (!debugger_) debugger_ = std::make_unique<Debugger>(kernel_, tree_, debug_host);
+    if (!debugger_) {
+      debugger_ =
+          std::make_unique<Debugger>(kernel_, tree_, debug_host, static_cast<Launcher&>(*this));
+    }
     kernel_.debugger = debugger_.get();
     return *debugger_;
   }
@@ -124,12 +130,14 @@ class LinuxBox final : public Box {
 
   RunState Drive(const Moment& until) {
     if (!started_) Start();
+    for (; !launches_.empty(); launches_.pop_front()) Start(launches_.front());
     Scheduler& scheduler = kernel_.scheduler;
     while (!kernel_.ended() && !kernel_.failure()) {
       if (debugger_ && debugger_->halted()) return RunState::kStopped;
       kernel_.processes().Bury();
       scheduler.WakeDue(kernel_.Now());
       FireTimers();
+      if (debugger_ && debugger_->halted()) continue;  // a debugger hears of an ignored signal
       Task* const task = debugger_ ? debugger_->Pick() : scheduler.Pick();
       if (task == nullptr) {
         if (debugger_ && debugger_->HoldsBack()) {
@@ -273,7 +281,7 @@ class LinuxBox final : public Box {
     if (!mounted || !mounted_proc || !mounted_sys)
       return;  // the root cannot be read: failure() says why
     if (!PutStreams()) return kernel_.EndByLimit(LimitId::kDisk);
-    if (const auto loaded = LoadProgram(); !loaded) {
+    if (const auto loaded = LoadProgram(*first_, own_); !loaded) {
       const LoadError& error = loaded.error();
       if (error.memory_limit) {
         kernel_.EndByLimit(LimitId::kMemory);
@@ -287,18 +295,69 @@ class LinuxBox final : public Box {
     }
   }
 
+  // --- what a debugger runs ---
+
+  struct Launching {
+    std::shared_ptr<Task> task;
+    DebugLaunch launch;
+    bool is_first;
+  };
+
+  const DebugLaunch& own() const override { return own_; }
+
+  Result<Task*, Errno> Make(const DebugLaunch& launch, bool is_first) override {
+    const LimitValues& limits = kernel_.spec.limits;
+    if (kernel_.failure() || !started_ || kernel_.icount() >= limits[LimitId::kInstructions])
+      return std::unexpected(kENOSPC);
+    ProcessTable& table = kernel_.processes();
+    auto task = table.AddProcess(kernel_, table.FindProcess(kInitPid));
+    if (!task) return std::unexpected(kENOSPC);
+    task->process.group = task->process.pid;
+    task->process.exit_signal = kSIGCHLD;
+    if (is_first) first_ = task;
+    kernel_.scheduler.Add(*task);
+    launches_.push_back({task, launch, is_first});
+    return task.get();
+  }
+
+  void Start(const Launching& launching) {
+    Task& task = *launching.task;
+    if (task.scheduling.state == Scheduling::State::kEnded || kernel_.ended()) return;
+    if (!launching.launch.randomize) kernel_.exec_random = layouts_;
+    if (!launching.is_first) JoinStreams(task);
+    const LoadResult<void> loaded =
+        launching.is_first && !PutStreams()
+            ? FailLoad(kENOSPC, "the standard streams do not fit into the disk limit")
+            : LoadProgram(task, launching.launch);
+    if (loaded) return;
+    const LoadError& error = loaded.error();
+    debugger_->TellNotStarted(
+        task, error.error,
+        error.memory_limit ? "the program does not fit into the memory limit" : error.detail);
+    EndProcess(task.process, {.code = 0, .signal = kSIGKILL});
+  }
+
+  void JoinStreams(Task& task) {
+    PutPipes(task);
+    if (live_) live_->Join(task);
+  }
+
   // False: not even the standard streams fit into the disk limit.
   bool PutStreams() {
+    const bool was_closed = live_ && !live_->open();
+    if (live_) live_->HangUp();
     if (kernel_.spec.terminal) {
       live_ = LiveInput::MakeTerminal(*first_, *pts_, *kernel_.spec.terminal);
-      return live_ != nullptr;
+      if (!live_) return false;
+    } else {
+      PutPipes(*first_);
+      if (kernel_.spec.live_input) live_ = LiveInput::MakePipe(*first_);
     }
-    PutPipes();
-    if (kernel_.spec.live_input) live_ = LiveInput::MakePipe(*first_);
+    if (was_closed) live_->HangUp();  // nobody is there who could close it again
     return true;
   }
 
-  void PutPipes() {
+  void PutPipes(Task& task) {
     const auto& services = kernel_.services();
     const std::shared_ptr<Inode> nodes[] = {
         std::make_shared<InputInode>(services, kernel_),
@@ -306,37 +365,36 @@ class LinuxBox final : public Box {
         std::make_shared<OutputInode>(services, kernel_, OutputStream::kStderr)};
     for (int fd = 0; fd < 3; ++fd) {
       const auto& inode = nodes[fd];
-      inode->uid = first_->credentials.uid;
-      inode->gid = first_->credentials.gid;
+      inode->uid = task.credentials.uid;
+      inode->gid = task.credentials.gid;
       auto file = inode->Open({inode, nullptr, {}}, fd == 0 ? kOpenReadOnly : kOpenWriteOnly);
-      if (file) first_->fds().Put(fd, {std::move(*file), false});
+      if (file) task.fds().Put(fd, {std::move(*file), false});
     }
   }
 
-  LoadResult<void> LoadProgram() {
-    const BoxSpec& spec = kernel_.spec;
-    const auto directory = first_->Resolve(kAtFdCwd, spec.working_directory, {});
+  LoadResult<void> LoadProgram(Task& task, const DebugLaunch& what) {
+    const auto directory = task.Resolve(kAtFdCwd, what.working_directory, {});
     if (!directory || !directory->ref.inode->is(kTypeDirectory)) {
       return FailLoad(
           directory ? kENOTDIR : directory.error(),
-          "the working directory " + spec.working_directory + " is not a directory of the root");
+          "the working directory " + what.working_directory + " is not a directory of the root");
     }
-    first_->fs().working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
-    ExecRequest request{{}, {}, spec.argv, spec.env};
-    const std::string& program = spec.program.empty() ? spec.argv.front() : spec.program;
-    auto found = FindProgram(*first_, program, spec.env, &request.filename);
+    task.fs().working_directory = std::static_pointer_cast<Directory>(directory->ref.inode);
+    ExecRequest request{{}, {}, what.argv, what.env};
+    const std::string& program = what.program.empty() ? what.argv.front() : what.program;
+    auto found = FindProgram(task, program, what.env, &request.filename);
     if (!found) return std::unexpected(found.error());
     request.file = std::move(*found);
-    TellStart(request);
-    return Execute(*first_, std::move(request));
+    TellStart(task, request);
+    return Execute(task, std::move(request));
   }
 
   // strace(1) starts with it. Only an event: no call of the guest's, so neither hashed nor counted.
-  void TellStart(const ExecRequest& request) {
+  void TellStart(const Task& task, const ExecRequest& request) {
     if (!kernel_.spec.trace_syscalls) return;
     TraceEvent event;
-    event.pid = first_->process.pid;
-    event.tid = first_->tid;
+    event.pid = task.process.pid;
+    event.tid = task.tid;
     event.name = "execve";
     std::string argv;
     for (const std::string& argument : request.argv)
@@ -404,10 +462,13 @@ class LinuxBox final : public Box {
 
   Kernel kernel_;
   TreeSource& tree_;
-  const std::shared_ptr<Task> first_;  // of the process whose end is the box'
+  const DebugLaunch own_;
+  const SeededRandom layouts_;   // as the first program draws from it
+  std::shared_ptr<Task> first_;  // of the process whose end is the box'
   std::shared_ptr<tty::PtsDirectory> pts_;
   std::unique_ptr<Debugger> debugger_;  // once somebody has asked for it
   std::unique_ptr<LiveInput> live_;     // of a box that has it
+  std::deque<Launching> launches_;      // made, and without a program as yet
   bool started_ = false;
   std::uint64_t step_ = 0;  // see Moment
   std::uint64_t turn_ = 0;  // of the scheduler, to which turn_end_ belongs

@@ -39,6 +39,13 @@ std::vector<std::string> ArgumentsOf(const Program& program) {
 
 }  // namespace
 
+Debugger::Debugger(Kernel& kernel, TreeSource& tree, DebugHost& host, Launcher& launcher)
+    : kernel_(kernel),
+      host_(host),
+      launcher_(launcher),
+      files_(kernel, tree),
+      first_pid_(kFirstPid) {}
+
 // --- who is debugged ---
 
 Task* Debugger::Find(ThreadId id) const {
@@ -60,12 +67,13 @@ Task* Debugger::AnyOf(std::uint32_t pid) const {
 Result<Task*, Errno> Debugger::Stopped(ThreadId id) {
   Task* const task = Find(id);
   if (task == nullptr || !task->program) return std::unexpected(kESRCH);
-  if (!task->debug->stopped) return std::unexpected(kEBUSY);
+  if (!task->debug->stopped && task != hit_) return std::unexpected(kEBUSY);
   return task;
 }
 
 std::vector<BoxDebugger::ProcessRow> Debugger::Processes() const {
   std::vector<ProcessRow> rows;
+  if (kernel_.ended() || held_) return rows;
   for (const auto& [id, task] : kernel_.processes().tasks()) {
     const Process& process = task->process;
     if (process.pid != id || process.ended) continue;
@@ -92,7 +100,7 @@ std::vector<BoxDebugger::ProcessRow> Debugger::Processes() const {
 
 std::vector<BoxDebugger::ThreadRow> Debugger::Threads() const {
   std::vector<ThreadRow> rows;
-  if (kernel_.ended()) return rows;
+  if (kernel_.ended() || held_) return rows;
   for (const auto& [pid, marks] : processes_) {
     const Process* const process = kernel_.processes().FindProcess(static_cast<int>(pid));
     if (process == nullptr || process->ended) continue;
@@ -113,9 +121,9 @@ void Debugger::Debug(Task& task, bool stopped) {
 }
 
 Result<void, Errno> Debugger::Attach(std::uint32_t pid) {
-  if (pid == 0) pid = kFirstPid;
+  if (pid == 0) pid = first_pid_;
   Process* const process = kernel_.processes().FindProcess(static_cast<int>(pid));
-  if (process == nullptr || process->ended || kernel_.ended() || pid == kInitPid)
+  if (process == nullptr || process->ended || kernel_.ended() || held_ || pid == kInitPid)
     return std::unexpected(kESRCH);
   if (processes_.contains(pid)) return std::unexpected(kEBUSY);
   processes_[pid];
@@ -152,9 +160,11 @@ Result<void, Errno> Debugger::Detach(std::uint32_t pid, int signal) {
       // What it was stopped for is delivered as if nobody had asked, or what is wanted instead; not
       // the fault of an instruction that it is no longer at.
       const int asked = thread->debug->asked;
-      const bool is_over = thread->debug->moved && (SetOf(asked) & kSynchronous) != 0;
-      if (asked != 0)
+      if (asked != 0) {
+        const bool is_over = (thread->debug->moved && (SetOf(asked) & kSynchronous) != 0) ||
+                             (delivered_ && !delivered_->contains(asked));
         Decide(*thread, signal != 0 ? std::exchange(signal, 0) : (is_over ? 0 : asked));
+      }
       Release(*thread);
     }
     if (signal != 0) Decide(*process->threads.front(), signal);
@@ -172,10 +182,94 @@ Result<void, Errno> Debugger::Kill(std::uint32_t pid) {
   Process* const process = kernel_.processes().FindProcess(static_cast<int>(pid));
   if (process == nullptr || !processes_.contains(pid)) return std::unexpected(kESRCH);
   Changed({.kind = DebugChange::Kind::kKill, .thread = {pid, pid}});
+  killed_.insert(pid);
   if (const auto ok = Detach(pid, 0); !ok) return ok;
   process->Send(SenderInfo(kSIGKILL, kSiKernel, 0, 0));
   for (Task* const thread : process->threads) kernel_.scheduler.Continue(*thread);
   return {};
+}
+
+// --- running again ---
+
+namespace {
+
+constexpr ExitStatus kKilled{.code = 0, .signal = kSIGKILL};
+
+// Between two slices: calls that are under way are nobody's any more.
+void EndNow(Process& process) {
+  for (Task* const thread : process.threads) thread->call.reset();
+  EndProcess(process, kKilled);
+}
+
+}  // namespace
+
+void Debugger::EndKilled() {
+  for (const std::uint32_t pid : std::set(killed_)) {
+    Process* const process = kernel_.processes().FindProcess(static_cast<int>(pid));
+    if (process != nullptr && !process->ended && !kernel_.ended()) EndNow(*process);
+  }
+  killed_.clear();
+}
+
+void Debugger::EndEverything() {
+  ProcessTable& table = kernel_.processes();
+  std::vector<std::uint32_t> pids;
+  for (const auto& [id, task] : table.tasks()) {
+    task->debug.reset();
+    if (task->process.pid == id && id != kInitPid) pids.push_back(id);
+  }
+  processes_.clear();
+  events_.clear();
+  for (const std::uint32_t pid : pids) {
+    // Its parent's end may have taken it away.
+    Process* const process = table.FindProcess(static_cast<int>(pid));
+    if (process != nullptr && !process->ended) EndNow(*process);
+  }
+  for (Process* const child : std::vector(table.FindProcess(kInitPid)->children)) {
+    if (IsWaitable(*child)) Reap(*child);
+  }
+}
+
+Result<void, Errno> Debugger::Launch(const DebugLaunch& launch) {
+  EndKilled();
+  if (kernel_.ended()) return std::unexpected(kESRCH);
+  const bool again = held_.has_value();
+  if (again) EndEverything();
+  const auto task = launcher_.Make(launch, again);
+  if (!task) return std::unexpected(task.error());
+  DebugChange change{.kind = DebugChange::Kind::kLaunch};
+  change.launch = std::make_shared<DebugLaunch>(launch);
+  Changed(std::move(change));
+  deadlock_told_ = false;
+  if (again) {
+    first_pid_ = (*task)->process.pid;
+    before_ = std::exchange(held_, std::nullopt);
+  }
+  return Attach((*task)->process.pid);
+}
+
+void Debugger::HoldEnd(bool on) {
+  holds_ = on;
+  if (!on && held_) kernel_.End(*std::exchange(held_, std::nullopt));
+}
+
+bool Debugger::EndsBox(const Process& process, const ExitStatus& status) {
+  if (process.pid != first_pid_ || held_) return false;
+  if (!holds_ || (!processes_.contains(first_pid_) && !killed_.contains(first_pid_))) return true;
+  NoteBoxEnd(status);
+  held_ = TerminationOf(status);
+  for (Task* const thread : process.threads) thread->debug.reset();
+  return false;
+}
+
+void Debugger::TellNotStarted(Task& task, Errno error, const std::string& why) {
+  const ThreadId id = IdOf(task);
+  processes_.erase(id.pid);
+  std::erase_if(events_, [&](const DebugEvent& event) { return event.thread == id; });
+  task.debug.reset();
+  if (id.pid == first_pid_) held_ = before_;
+  events_.push_back({.kind = Kind::kNotStarted, .thread = id, .code = error, .path = why});
+  told_ = false;
 }
 
 // --- marks ---
@@ -242,6 +336,33 @@ Result<void, Errno> Debugger::CatchCalls(std::uint32_t pid,
   return {};
 }
 
+// --- files ---
+
+Result<std::shared_ptr<DebugFile>, Errno> Debugger::OpenFile(std::uint32_t pid,
+                                                             const std::string& path, int flags,
+                                                             std::uint32_t mode) {
+  const bool changes = (flags & (kOpenAccessMode | kOpenCreate | kOpenTruncate)) != kOpenReadOnly;
+  if (!changes) return files_.Open(pid, path, (flags & kOpenNoFollow) == 0);
+  Changed({.kind = DebugChange::Kind::kFileOpen,
+           .thread = {pid, pid},
+           .address = static_cast<GuestAddr>(flags),
+           .number = mode,
+           .path = path});
+  const auto tell = [this, pid, path](std::uint64_t offset, std::span<const std::byte> bytes) {
+    Changed({.kind = DebugChange::Kind::kFileWrite,
+             .thread = {pid, pid},
+             .address = offset,
+             .bytes = {bytes.begin(), bytes.end()},
+             .path = path});
+  };
+  return files_.OpenToWrite(pid, path, flags, mode, tell);
+}
+
+Result<void, Errno> Debugger::Unlink(std::uint32_t pid, const std::string& path) {
+  Changed({.kind = DebugChange::Kind::kFileUnlink, .thread = {pid, pid}, .path = path});
+  return files_.Unlink(pid, path);
+}
+
 // --- standing still and going on ---
 
 void Debugger::StopAll() {
@@ -279,7 +400,7 @@ std::optional<DebugEvent> Debugger::TakeEvent() {
 }
 
 bool Debugger::Runs() const {
-  if (kernel_.ended() || halted_) return false;
+  if (kernel_.ended() || halted()) return false;
   return std::ranges::any_of(Threads(), [](const ThreadRow& row) { return !row.stopped; });
 }
 
@@ -307,6 +428,8 @@ Result<void, Errno> Debugger::Halt(ThreadId thread) {
 // What becomes of the signal that the thread stopped for, or of none.
 void Debugger::Decide(Task& task, int signal) {
   const int asked = task.debug ? std::exchange(task.debug->asked, 0) : 0;
+  const bool was_shown = task.debug && std::exchange(task.debug->shown, std::nullopt);
+  if (was_shown && (signal == asked || signal == 0)) return;  // it is lost either way
   if (signal == asked) {
     if (task.debug) task.debug->decided = signal;
     return;
@@ -314,7 +437,7 @@ void Debugger::Decide(Task& task, int signal) {
   DebugChange change{.kind = DebugChange::Kind::kSignal, .thread = IdOf(task)};
   change.number = static_cast<std::uint64_t>(signal);
   Changed(std::move(change));
-  if (asked != 0) task.TakeSignal(SetOf(asked));
+  if (asked != 0 && !was_shown) task.TakeSignal(SetOf(asked));
   if (signal == 0) return;
   if (task.debug) task.debug->decided = signal;
   task.Receive(SenderInfo(signal, kSiUser, 0, 0));
@@ -394,10 +517,13 @@ bool Debugger::GoesOn(Task& task) {
 Stop Debugger::RunCpu(Task& task, std::uint64_t budget) {
   x86::Vcpu& cpu = task.cpu();
   Debugged* const debug = task.debug.get();
-  const bool steps = debug != nullptr && debug->how != How::kContinue;
+  if (debug != nullptr && debug->traced_step_over) TellStep(task);
+  const bool traces = debug != nullptr && debug->traced_steps > 0;
+  const bool steps = debug != nullptr && (traces || debug->how != How::kContinue);
   if (steps) budget = 1;
   std::optional<GuestAddr> passes = debug != nullptr ? debug->passes : std::nullopt;
   Stop stop;
+  const Icount begun = cpu.icount();
   for (int hits = 0; hits < kHitsPerRun; ++hits) {
     if (passes == cpu.rip()) cpu.PassBreakpoint();
     const Icount before = cpu.icount();
@@ -406,7 +532,10 @@ Stop Debugger::RunCpu(Task& task, std::uint64_t budget) {
     budget -= retired;
     // Between two repetitions of a string instruction it is still the same one.
     if (retired != 0 && !(passes == cpu.rip() && cpu.IsRepeating())) passes.reset();
-    if (debug != nullptr && steps && retired != 0) debug->stepped = true;
+    if (steps && retired != 0) {
+      debug->stepped = debug->how != How::kContinue;
+      debug->traced_step_over = debug->traced_steps > 0;
+    }
     const auto met = cpu.TakeDebugStop();
     if (!met) break;
     if (met->kind == DebugStop::Kind::kWatchpoint) {
@@ -415,18 +544,35 @@ Stop Debugger::RunCpu(Task& task, std::uint64_t budget) {
       break;
     }
     const GuestAddr at = cpu.rip();
-    const bool tells = debug != nullptr && processes_[task.process.pid].breakpoints.contains(at) &&
-                       host_.OnBreakpoint({IdOf(task), at, cpu, task.space()});
-    if (tells) {
+    DebugVerdict verdict;
+    if (debug != nullptr && processes_[task.process.pid].breakpoints.contains(at)) {
+      hit_ = &task;
+      const Nanoseconds now = kernel_.Now() + (cpu.icount() - begun);
+      verdict = host_.OnBreakpoint({IdOf(task), at, cpu, task.space(), now});
+      hit_ = nullptr;
+      debug->traced_steps = std::max(debug->traced_steps, verdict.steps);
+    }
+    if (verdict.stops) {
       Tell(task, {.kind = Kind::kBreakpoint, .address = at});
       break;
     }
     passes = at;
     stop = Stop{.kind = StopKind::kYield};
-    if (budget == 0) break;
+    if (budget == 0 || (verdict.steps != 0 && !steps)) break;
   }
   if (debug != nullptr) debug->passes = passes;
   return stop;
+}
+
+void Debugger::TellStep(Task& task) {
+  Debugged& debug = *task.debug;
+  debug.traced_step_over = false;
+  if (debug.traced_steps == 0) return;
+  hit_ = &task;
+  const bool more =
+      host_.OnStep({IdOf(task), task.cpu().rip(), task.cpu(), task.space(), kernel_.Now()});
+  hit_ = nullptr;
+  debug.traced_steps = more ? debug.traced_steps - 1 : 0;
 }
 
 // The end of a step, unless something else stopped the task or the call that it made goes on.
@@ -458,12 +604,20 @@ bool Debugger::StopsForSignal(Task& task) {
   const int signal = task.signals.NextDeliverable();
   if (signal == 0 || signal == kSIGKILL || passed_.contains(signal)) return false;
   if (debug.decided == signal) return false;
-  if (task.signals.IsIgnored(signal)) return false;
   debug.asked = signal;
   debug.moved = false;
   debug.stepped = false;
   Tell(task, {.kind = Kind::kSignal, .signal = signal});
   return true;
+}
+
+void Debugger::NoteIgnored(Task& task, const abi::Siginfo& info) {
+  Debugged& debug = *task.debug;
+  if (debug.released || debug.stopped || HasEnded(task) || passed_.contains(info.signal)) return;
+  debug.asked = info.signal;
+  debug.shown = info;
+  debug.moved = debug.stepped = false;
+  Tell(task, {.kind = Kind::kSignal, .signal = info.signal});
 }
 
 void Debugger::NoteTaken(Task& task, int signal) {
@@ -545,6 +699,7 @@ void Debugger::NoteThreadEnd(Task& task, const ExitStatus& status) {
 }
 
 void Debugger::NoteProcessEnd(Process& process, const ExitStatus& status) {
+  killed_.erase(process.pid);
   if (processes_.erase(process.pid) == 0) return;
   std::erase_if(events_, [&](const DebugEvent& event) { return event.thread.pid == process.pid; });
   DebugEvent event{.kind = status.signal != 0 ? Kind::kProcessSignaled : Kind::kProcessExited,
@@ -559,8 +714,7 @@ void Debugger::NoteBoxEnd(const ExitStatus& status) {
   for (const auto& [id, task] : kernel_.processes().tasks()) {
     Process& process = task->process;
     if (process.pid != id || process.ended) continue;
-    constexpr ExitStatus kKilled{.code = 0, .signal = kSIGKILL};
-    NoteProcessEnd(process, IsFirst(process) ? status : kKilled);
+    NoteProcessEnd(process, process.pid == first_pid_ ? status : kKilled);
   }
 }
 

@@ -20,6 +20,19 @@ ptrace::RegisterSet SetOfRegisters(DebugRegisterSet set) {
 struct CallWords {
   std::size_t result, original, word_bytes;
 };
+std::vector<std::byte> Encode(const Task& task, const abi::Siginfo& info) {
+  std::vector<std::byte> bytes(sizeof info);
+  if (task.program->abi == abi::AbiId::kI386) {
+    abi::i386::Siginfo narrow;
+    static_assert(sizeof narrow == sizeof info);
+    abi::i386::Encode(info, narrow);
+    std::memcpy(bytes.data(), &narrow, sizeof narrow);
+  } else {
+    std::memcpy(bytes.data(), &info, sizeof info);
+  }
+  return bytes;
+}
+
 CallWords WordsOf(abi::AbiId abi) {
   return abi == abi::AbiId::kI386 ? CallWords{6, 11, 4} : CallWords{10, 15, 8};
 }
@@ -85,20 +98,11 @@ Result<std::vector<std::byte>, Errno> Debugger::ReadSiginfo(ThreadId id) {
   if (!found) return std::unexpected(found.error());
   const Task& task = **found;
   if (task.debug->asked == 0) return std::unexpected(kENODATA);
+  if (task.debug->shown) return Encode(task, *task.debug->shown);
   for (const PendingSignals* const queue :
        std::initializer_list<const PendingSignals*>{&task.signals.own(), &task.process.pending}) {
     const auto info = std::ranges::find(queue->queue(), task.debug->asked, &abi::Siginfo::signal);
-    if (info == queue->queue().end()) continue;
-    std::vector<std::byte> bytes(sizeof(abi::Siginfo));
-    if (task.program->abi == abi::AbiId::kI386) {
-      abi::i386::Siginfo narrow;
-      static_assert(sizeof narrow == sizeof(abi::Siginfo));
-      abi::i386::Encode(*info, narrow);
-      std::memcpy(bytes.data(), &narrow, sizeof narrow);
-    } else {
-      std::memcpy(bytes.data(), &*info, sizeof *info);
-    }
-    return bytes;
+    if (info != queue->queue().end()) return Encode(task, *info);
   }
   return std::unexpected(kENODATA);
 }
@@ -117,11 +121,15 @@ Result<void, Errno> Debugger::WriteSiginfo(ThreadId id, std::span<const std::byt
   } else {
     std::memcpy(&info, bytes.data(), sizeof info);
   }
+  info.signal = task.debug->asked;
+  if (task.debug->shown) {  // nobody will read it but who writes it
+    task.debug->shown = info;
+    return {};
+  }
   DebugChange change{.kind = DebugChange::Kind::kSiginfo, .thread = id};
   change.bytes.assign(bytes.begin(), bytes.end());
   Changed(std::move(change));
   // Still the signal that it stopped for: which one is delivered says Resume.
-  info.signal = task.debug->asked;
   task.TakeSignal(SetOf(task.debug->asked));
   task.signals.Force(info);
   return {};

@@ -116,11 +116,13 @@ void GiveAwayChildren(Process& process) {
 
 void EndBox(Kernel& kernel, const ExitStatus& status) {
   if (kernel.debugger != nullptr) kernel.debugger->NoteBoxEnd(status);
-  Termination termination;
-  termination.kind = status.signal != 0 ? Termination::Kind::kSignaled : Termination::Kind::kExited;
-  termination.code = status.signal != 0 ? status.signal : status.code;
-  termination.core_dumped = status.core;
-  kernel.End(std::move(termination));
+  kernel.End(TerminationOf(status));
+}
+
+// Is the end of the process that of the box? Not while a debugger wants to run something again.
+bool EndsBox(const Process& process, const ExitStatus& status) {
+  Debugger* const debugger = process.kernel.debugger;
+  return debugger == nullptr ? IsFirst(process) : debugger->EndsBox(process, status);
 }
 
 // Tells of the end of a process whose threads are gone, also for their tracers: first its own
@@ -151,7 +153,7 @@ void BecomeZombie(Process& process) {
     process.timers.interval(which).Set(0, 0);
   kernel.timed_processes.erase(process.pid);
   kernel.ipc().EndProcess(process);
-  if (IsFirst(process)) return EndBox(kernel, process.status);
+  if (EndsBox(process, process.status)) return EndBox(kernel, process.status);
   if (process.session == process.pid) tty::Disassociate(process, true);
   GiveAwayChildren(process);
   tty::NoteEnd(process);
@@ -178,6 +180,14 @@ void LetGo(Task& thread, const ExitStatus& status) {
 
 }  // namespace
 
+Termination TerminationOf(const ExitStatus& status) {
+  Termination termination;
+  termination.kind = status.signal != 0 ? Termination::Kind::kSignaled : Termination::Kind::kExited;
+  termination.code = status.signal != 0 ? status.signal : status.code;
+  termination.core_dumped = status.core;
+  return termination;
+}
+
 void EndThread(Task& task, const ExitStatus& status) {
   Process& process = task.process;
   const bool last = std::ranges::all_of(process.threads, [&](const Task* thread) {
@@ -194,7 +204,7 @@ void EndProcess(Process& process, const ExitStatus& status) {
   if (process.ended) return;
   process.status = status;
   // The box ends with everything in it as it is.
-  if (IsFirst(process)) return EndBox(process.kernel, status);
+  if (EndsBox(process, status)) return EndBox(process.kernel, status);
   while (process.threads.size() > 1) {
     Task& task = *process.threads.back();
     Detach(task);

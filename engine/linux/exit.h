@@ -10,6 +10,8 @@ void EndThread(Task& task, const ExitStatus& status);
 // exit_group(2), or a signal that ends the process: all its threads end at once. The first process
 // takes the box with it.
 void EndProcess(Process& process, const ExitStatus& status);
+// How a box ends whose first process has ended so.
+Termination TerminationOf(const ExitStatus& status);
 // For execve(2): ends all threads but `task`, which takes over the number of the process.
 void EndOtherThreads(Task& task);
 

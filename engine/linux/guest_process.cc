@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/linux/debugger.h"
 #include "engine/linux/exit.h"
 #include "engine/linux/task.h"
 
@@ -9,6 +10,17 @@ namespace glovebox::engine {
 namespace {
 
 constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
+// To a debugger, a signal that vanishes: as of a thread that would have taken it.
+void ShowIgnored(const Process& process, const abi::Siginfo& info, const Task* thread) {
+  Debugger* const debugger = process.kernel.debugger;
+  if (debugger == nullptr) return;
+  for (Task* const each : process.threads) {
+    if (thread != nullptr && each != thread) continue;
+    if (each->debug && (each->signals.blocked() & SetOf(info.signal)) == 0)
+      return debugger->NoteIgnored(*each, info);
+  }
+}
 
 }  // namespace
 
@@ -58,7 +70,10 @@ bool Process::Send(const abi::Siginfo& info) {
   // A signal that the leader blocks stays pending even where it is ignored: it may be waited for.
   const SignalState& leader = threads.front()->signals;
   const bool blocked = (leader.blocked() & SetOf(info.signal)) != 0;
-  if (leader.Discards(info.signal) && !blocked) return true;
+  if (leader.Discards(info.signal) && !blocked) {
+    ShowIgnored(*this, info, nullptr);
+    return true;
+  }
   if (!pending.Add(info, limits[kLimitSigPending].soft)) return false;
   kernel.TellSignalFiles(leader.handlers());
   WakeFor(info.signal);
@@ -69,7 +84,10 @@ bool Process::SendOfTimer(const abi::Siginfo& info, Task* thread) {
   if (ended) return true;
   SignalState& signals = (thread != nullptr ? thread : threads.front())->signals;
   const bool blocked = (signals.blocked() & SetOf(info.signal)) != 0;
-  if (signals.Discards(info.signal) && !blocked) return false;
+  if (signals.Discards(info.signal) && !blocked) {
+    ShowIgnored(*this, info, thread);
+    return false;
+  }
   NoteStopOrContinue(info.signal);
   if (thread == nullptr) {
     pending.AddOfTimer(info);

@@ -38,6 +38,7 @@ std::unique_ptr<LiveInput> LiveInput::MakePipe(Task& first) {
   inode->gid = first.credentials.gid;
   std::unique_ptr<LiveInput> live(new LiveInput);
   live->pipe_ = inode->pipe();
+  live->inode_ = inode;
   live->pipe_->AddEnd(false, true);
   first.fds().Put(0, {inode->OpenEnd(kOpenReadOnly), false});
   return live;
@@ -57,14 +58,27 @@ std::size_t LiveInput::Take(std::span<const std::byte> bytes, bool end) {
     if (taken > 0) pipe_->Push(bytes.first(taken));
   }
   if (!end || taken < bytes.size()) return taken;
-  open_ = false;
+  HangUp();
+  return taken;
+}
+
+void LiveInput::HangUp() {
+  if (!std::exchange(open_, false)) return;
   if (terminal_) {
     pts_->Remove(terminal_->number());
     terminal_->CloseOtherEnd();
   } else {
     pipe_->RemoveEnd(false, true);
   }
-  return taken;
+}
+
+void LiveInput::Join(Task& task) {
+  if (terminal_) {
+    const auto file = pts_->OpenNode(*terminal_, kOpenReadWrite | kOpenLargeFile);
+    for (int fd = 0; file && fd < 3; ++fd) task.fds().Put(fd, {*file, false});
+  } else if (const auto inode = inode_.lock()) {
+    task.fds().Put(0, {inode->OpenEnd(kOpenReadOnly), false});
+  }
 }
 
 }  // namespace glovebox::engine

@@ -24,6 +24,11 @@ class LiveInput {
   static std::unique_ptr<LiveInput> MakePipe(Task& first);
   ~LiveInput();
 
+  // The standard streams of another program that a debugger runs beside the first: the terminal,
+  // or the same pipe as its stdin.
+  void Join(Task& task);
+  // Nothing can be typed any more.
+  void HangUp();
   // Takes what there is room for; with `end`, which counts only once all is taken, nothing follows.
   std::size_t Take(std::span<const std::byte> bytes, bool end);
   // Somebody outside may still type.
@@ -38,6 +43,7 @@ class LiveInput {
   std::shared_ptr<tty::Terminal> terminal_;
   tty::PtsDirectory* pts_ = nullptr;
   std::shared_ptr<Pipe> pipe_;
+  std::weak_ptr<PipeInode> inode_;  // of the pipe, as long as the guest has it
 };
 
 }  // namespace glovebox::engine

@@ -1,5 +1,7 @@
 #include "engine/linux/task.h"
 
+#include "engine/linux/debugger.h"
+
 namespace glovebox::engine {
 Task::Task(Kernel& the_kernel, std::shared_ptr<Process> the_process, std::uint32_t id)
     : kernel(the_kernel),
@@ -63,6 +65,8 @@ std::optional<abi::Siginfo> Task::TakeSignal(SignalSet allowed) {
 bool Task::Receive(const abi::Siginfo& info) {
   if (scheduling.state == Scheduling::State::kEnded) return true;
   process.NoteStopOrContinue(info.signal);
+  if (debug && signals.Discards(info.signal) && (signals.blocked() & SetOf(info.signal)) == 0)
+    kernel.debugger->NoteIgnored(*this, info);
   if (!signals.Send(info, process.limits[kLimitSigPending].soft)) return false;
   kernel.TellSignalFiles(signals.handlers());
   if (signals.Wants(info.signal)) kernel.scheduler.Wake(*this);

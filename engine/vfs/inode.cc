@@ -240,6 +240,11 @@ Result<std::shared_ptr<Inode>, Errno> TreeDirectory::Find(const std::string& nam
   return found->second.inode;
 }
 
+std::shared_ptr<Inode> TreeDirectory::Peek(const std::string& name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? nullptr : found->second.inode;
+}
+
 Result<std::vector<DirectoryEntry>, Errno> TreeDirectory::List(std::uint64_t cookie,
                                                                std::size_t max) {
   if (const auto ready = Refresh(); !ready) return std::unexpected(ready.error());

@@ -257,6 +257,11 @@ class TreeDirectory : public Directory {
   Result<void, Errno> Erase(const std::string& name) override;
   Result<bool, Errno> IsEmpty() override;
 
+  // For who looks without a trace: the listing that nobody has read yet, and, where it was read,
+  // an entry (null: there is none).
+  const std::optional<Digest>& unread() const { return listing_; }
+  std::shared_ptr<Inode> Peek(const std::string& name) const;
+
  private:
   struct Entry {
     std::shared_ptr<Inode> inode;

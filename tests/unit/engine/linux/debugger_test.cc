@@ -40,13 +40,19 @@ class Doors : public BoxHost {
 
 class Changes : public DebugHost {
  public:
-  bool OnBreakpoint(const DebugHit& hit) override {
+  DebugVerdict OnBreakpoint(const DebugHit& hit) override {
     ++hits;
-    return stops_at_hit == 0 || hits == stops_at_hit;
+    return {.stops = stops_at_hit == 0 || hits == stops_at_hit, .steps = traced_steps};
+  }
+  bool OnStep(const DebugHit& hit) override {
+    stepped_to.push_back(hit.address);
+    return stepped_to.size() < 5;
   }
   void OnChange(const DebugChange& change) override { kinds.push_back(change.kind); }
   int hits = 0;
   int stops_at_hit = 0;  // 0: at each
+  std::uint64_t traced_steps = 0;
+  std::vector<GuestAddr> stepped_to;
   std::vector<DebugChange::Kind> kinds;
 };
 
@@ -323,6 +329,215 @@ TEST_F(DebuggerTest, WhoIsLetGoElsewhereTakesNoFaultOfWhereItWas) {
   EXPECT_EQ(RunOn(), RunState::kEnded);
   EXPECT_EQ(box->Report().termination->kind, Termination::Kind::kExited);
   EXPECT_EQ(box->Report().termination->code, 3);
+}
+
+TEST_F(DebuggerTest, WhatDetachDoesNotDeliverIsDropped) {
+  StartDebugged(Code().Syscall(kKill, {0, 10}).Syscall(kExitGroup, {3}));
+  debugger->SetDelivered(std::set<int>{11});
+  ASSERT_EQ(Go().kind, Kind::kSignal);
+  ASSERT_TRUE(debugger->Detach(main.pid, 0));
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  EXPECT_EQ(box->Report().termination->kind, Termination::Kind::kExited);
+}
+
+TEST_F(DebuggerTest, AnIgnoredSignalIsShownAndLeavesNoTrace) {
+  constexpr int kSigchld = 17, kSigusr1 = 10;
+  const Code code = Code().Syscall(kKill, {0, kSigchld}).Syscall(kExitGroup, {3});
+  Start(code);
+  RunOn();
+  const BoxReport plain = box->Report();
+  StartDebugged(code);
+  const DebugEvent shown = Go();
+  EXPECT_EQ(shown.kind, Kind::kSignal);
+  EXPECT_EQ(shown.signal, kSigchld);
+  EXPECT_TRUE(debugger->ReadSiginfo(main).has_value());
+  EXPECT_EQ(Go(How::kContinue, kSigchld).kind, Kind::kProcessExited);
+  EXPECT_EQ(box->Report().trace_hash, plain.trace_hash);
+  EXPECT_EQ(box->Report().icount, plain.icount);
+  EXPECT_FALSE(debugger->altered());
+
+  StartDebugged(code);
+  debugger->SetPassed({kSigchld});
+  EXPECT_EQ(Go().kind, Kind::kProcessExited);
+
+  StartDebugged(code);
+  Go();
+  EXPECT_EQ(Go(How::kContinue, kSigusr1).signal, kSigusr1);  // another one instead
+  EXPECT_TRUE(debugger->altered());
+}
+
+TEST_F(DebuggerTest, StepsBehindAHitAreToldAndLeaveNoTrace) {
+  Start(Counting(), "hello");
+  RunOn();
+  const BoxReport plain = box->Report();
+  StartDebugged(Counting(), "hello");
+  ASSERT_TRUE(debugger->SetBreakpoint(main.pid, kLoop));
+  changes.stops_at_hit = -1;
+  changes.traced_steps = 5;
+  EXPECT_EQ(Go().kind, Kind::kProcessExited);
+  const std::vector<GuestAddr> wanted{kLoop + 3, kLoop + 6, kLoop, kLoop + 3, kLoop + 6};
+  ASSERT_GE(changes.stepped_to.size(), wanted.size());
+  changes.stepped_to.resize(wanted.size());
+  EXPECT_EQ(changes.stepped_to, wanted);
+  EXPECT_EQ(changes.hits, 1000);
+  EXPECT_EQ(box->Report().icount, plain.icount);
+  EXPECT_EQ(box->Report().trace_hash, plain.trace_hash);
+  EXPECT_FALSE(debugger->altered());
+}
+
+// --- running again ---
+
+TEST_F(DebuggerTest, AHeldEndIsThatOfTheBoxWhenItIsLetGo) {
+  Start(Counting(), "hello");
+  RunOn();
+  const BoxReport plain = box->Report();
+  StartDebugged(Counting(), "hello");
+  debugger->HoldEnd(true);
+  EXPECT_EQ(Go().kind, Kind::kProcessExited);
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  EXPECT_FALSE(box->Report().termination);
+  EXPECT_TRUE(debugger->Processes().empty());
+  EXPECT_FALSE(debugger->Attach(0));
+  debugger->HoldEnd(false);
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  const BoxReport report = box->Report();
+  ASSERT_TRUE(report.termination);
+  EXPECT_EQ(report.termination->code, 7);
+  EXPECT_EQ(report.icount, plain.icount);
+  EXPECT_EQ(report.virtual_time, plain.virtual_time);
+  EXPECT_EQ(report.trace_hash, plain.trace_hash);
+  EXPECT_EQ(report.peak_memory_bytes, plain.peak_memory_bytes);
+  EXPECT_FALSE(debugger->altered());
+}
+
+TEST_F(DebuggerTest, AProgramRunsAgainInItsBox) {
+  StartDebugged(Counting(), "hello");
+  const GuestAddr stack = Word(19 * 8);
+  debugger->HoldEnd(true);
+  EXPECT_EQ(Go().kind, Kind::kProcessExited);
+  const Icount first = box->Report().icount;
+  for (int run = 2; run <= 3; ++run) {
+    ASSERT_TRUE(debugger->Launch(debugger->OwnLaunch()));
+    EXPECT_EQ(RunOn(), RunState::kStopped);
+    const auto event = debugger->TakeEvent();
+    ASSERT_TRUE(event && event->kind == Kind::kInterrupted);
+    EXPECT_NE(event->thread.pid, main.pid);
+    main = event->thread;
+    EXPECT_EQ(Word(kRipAt), kCode);
+    EXPECT_EQ(Word(19 * 8), stack);  // the layout is that of the first run
+    const DebugEvent end = Go();
+    EXPECT_EQ(end.kind, Kind::kProcessExited);
+    EXPECT_EQ(end.code, 7);
+    EXPECT_EQ(box->Report().icount, static_cast<Icount>(run) * first);
+  }
+  EXPECT_EQ(doors.out, "hellohellohello");
+  EXPECT_TRUE(debugger->altered());
+  EXPECT_EQ(changes.kinds, (std::vector{DebugChange::Kind::kLaunch, DebugChange::Kind::kLaunch}));
+  debugger->HoldEnd(false);
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  EXPECT_EQ(box->Report().termination->code, 7);
+}
+
+TEST_F(DebuggerTest, WhoWasKilledRunsAgain) {
+  StartDebugged(Code().Syscall(kPause));
+  debugger->HoldEnd(true);
+  ASSERT_TRUE(debugger->Kill(main.pid));
+  ASSERT_TRUE(debugger->Launch(debugger->OwnLaunch()));  // before it has died
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  const auto event = debugger->TakeEvent();
+  ASSERT_TRUE(event && event->kind == Kind::kInterrupted);
+  EXPECT_EQ(debugger->Processes().size(), 1u);
+  main = event->thread;
+  ASSERT_TRUE(debugger->Kill(main.pid));
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  debugger->HoldEnd(false);
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  EXPECT_EQ(box->Report().termination->kind, Termination::Kind::kSignaled);
+  EXPECT_EQ(box->Report().termination->code, 9);
+}
+
+TEST_F(DebuggerTest, AProgramThatIsNotThereIsRefusedAndTheLastRunCounts) {
+  StartDebugged(Counting(), "hello");
+  debugger->HoldEnd(true);
+  EXPECT_EQ(Go().kind, Kind::kProcessExited);
+  DebugLaunch launch = debugger->OwnLaunch();
+  launch.program = "/nowhere";
+  ASSERT_TRUE(debugger->Launch(launch));
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  const auto refused = debugger->TakeEvent();
+  ASSERT_TRUE(refused && refused->kind == Kind::kNotStarted);
+  EXPECT_EQ(refused->code, kENOENT);
+  EXPECT_NE(refused->path, "");
+  EXPECT_FALSE(debugger->TakeEvent());
+  // And again with one that is there.
+  ASSERT_TRUE(debugger->Launch(debugger->OwnLaunch()));
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  ASSERT_EQ(debugger->TakeEvent()->kind, Kind::kInterrupted);
+  launch.working_directory = "/p";
+  ASSERT_TRUE(debugger->Launch(launch));  // beside it
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  EXPECT_EQ(debugger->TakeEvent()->kind, Kind::kNotStarted);
+  EXPECT_EQ(debugger->Processes().size(), 1u);
+  debugger->HoldEnd(false);
+}
+
+TEST_F(DebuggerTest, ASecondProgramRunsBesideTheFirst) {
+  StartDebugged(Counting(), "hello");
+  debugger->HoldEnd(true);
+  const ThreadId first = main;
+  ASSERT_TRUE(debugger->Launch(debugger->OwnLaunch()));
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  const auto event = debugger->TakeEvent();
+  ASSERT_TRUE(event && event->kind == Kind::kInterrupted);
+  EXPECT_EQ(debugger->Processes().size(), 2u);
+  main = event->thread;
+  DebugResume go;
+  go.thread = main;
+  ASSERT_TRUE(debugger->Resume(std::span(&go, 1)));  // the second alone
+  RunOn();
+  const auto end = debugger->TakeEvent();
+  ASSERT_TRUE(end && end->kind == Kind::kProcessExited);
+  EXPECT_EQ(end->thread.pid, main.pid);
+  EXPECT_EQ(debugger->Processes().size(), 1u);
+  main = first;
+  EXPECT_EQ(Go().thread.pid, first.pid);  // whose end is that of the box
+  EXPECT_EQ(doors.out, "hellohello");
+  EXPECT_EQ(RunOn(), RunState::kStopped);
+  debugger->HoldEnd(false);
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+}
+
+TEST_F(DebuggerTest, WhoWasLetGoIsNotHeld) {
+  StartDebugged(Counting(), "hello");
+  debugger->HoldEnd(true);
+  ASSERT_TRUE(debugger->Detach(main.pid, 0));
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+}
+
+// --- files ---
+
+TEST_F(DebuggerTest, FilesAreMadeWrittenReadAndRemoved) {
+  constexpr int kReadWrite = 2, kCreate = 0100, kTruncate = 01000, kNoFollow = 0400000;
+  StartDebugged(Counting(), "hello");
+  EXPECT_EQ(debugger->OpenFile(0, "/new", 0, 0).error(), kENOENT);
+  EXPECT_TRUE(debugger->OpenFile(0, "/p", 0, 0).has_value());
+  EXPECT_TRUE(debugger->OpenFile(0, "/proc/2/maps", kNoFollow, 0).has_value());
+  EXPECT_FALSE(debugger->altered());
+  const auto made = debugger->OpenFile(0, "/new", kReadWrite | kCreate | kTruncate, 0640);
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(debugger->altered());
+  const std::string_view text = "written";
+  EXPECT_EQ((*made)->Write(2, std::as_bytes(std::span(text))), 7u);
+  EXPECT_EQ((*made)->Write(~std::uint64_t{0}, std::as_bytes(std::span(text))).error(), kEFBIG);
+  std::vector<std::byte> bytes(16);
+  EXPECT_EQ((*made)->Read(0, bytes), 9u);
+  EXPECT_EQ((*made)->Status()->size, 9);
+  EXPECT_EQ((*made)->Status()->mode & 0777, 0640u);
+  EXPECT_EQ(debugger->OpenFile(0, "/", kReadWrite, 0).error(), kEISDIR);
+  EXPECT_EQ(debugger->OpenFile(0, "/p", 0, 0).value()->Write(0, bytes).error(), kEBADF);
+  EXPECT_EQ(debugger->Unlink(0, "/").error(), kEISDIR);
+  EXPECT_TRUE(debugger->Unlink(0, "/new"));
+  EXPECT_EQ(debugger->Unlink(0, "/new").error(), kENOENT);
 }
 
 TEST_F(DebuggerTest, NonStopHaltsOneThreadAlone) {
