@@ -29,7 +29,10 @@ class Expressions : public HitAction {
   Expressions(std::vector<Program> conditions, std::vector<Program> commands, Console& console)
       : conditions_(std::move(conditions)), commands_(std::move(commands)), printer_(console) {}
 
-  bool OnHit(HitView& view) override {
+  HitVerdict OnHit(HitView& view) override { return {.stops = Stops(view)}; }
+
+ private:
+  bool Stops(HitView& view) {
     Machine machine(view, printer_);
     // What cannot be evaluated stops: gdb then shows why.
     const bool holds = std::ranges::any_of(conditions_, [&](const Program& condition) {
@@ -42,7 +45,6 @@ class Expressions : public HitAction {
     return commands_.empty();
   }
 
- private:
   const std::vector<Program> conditions_;
   const std::vector<Program> commands_;
   Printer printer_;

@@ -10,7 +10,8 @@
 
 namespace glovebox::gdbstub {
 
-Conversation::Conversation(Debuggee& of, Console& with) : debuggee(of), console(with) {
+Conversation::Conversation(Debuggee& of, Console& with)
+    : debuggee(of), console(with), trace([this](std::string_view text) { console.Say(text); }) {
   const auto threads = debuggee.Threads();
   const auto initial = debuggee.InitialStop();
   if (initial) {

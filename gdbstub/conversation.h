@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "gdbstub/arguments.h"
 #include "gdbstub/debuggee.h"
 #include "gdbstub/reply.h"
+#include "gdbstub/tracing/tracer.h"
 
 namespace glovebox::gdbstub {
 
@@ -23,7 +25,7 @@ struct DebuggerFeatures {
        vfork_events = false, exec_events = false, no_resumed = false, error_message = false;
 };
 
-// A breakpoint or watchpoint that is in: type is the digit of its Z packet.
+// A breakpoint or watchpoint that is in: type is the digit of its Z packet; of a tracepoint 't'.
 struct InsertedPoint {
   char type = '0';
   std::uint32_t pid = 0;
@@ -39,12 +41,32 @@ struct LaunchSettings {
   std::set<std::string> unset;
 };
 
+// Tracepoints, and what of them is being looked at.
+struct TraceSettings {
+  explicit TraceSettings(std::function<void(std::string_view)> print) : tracer(std::move(print)) {}
+  tracing::Tracer tracer;
+  Architecture architecture = Architecture::kAmd64;  // of what is traced
+  std::optional<std::size_t> frame;                  // QTFrame
+  // QTro: from there to here memory is what it was.
+  std::vector<std::pair<GuestAddr, GuestAddr>> read_only;
+  std::deque<std::string> upload;  // what qTsP and qTsV have not told yet
+  std::string user, notes, stop_note;
+  // The frame that is looked at; null: none.
+  const tracing::Frame* selected() const {
+    const auto& frames = tracer.buffer().frames();
+    return frame && *frame < frames.size() ? &frames[*frame] : nullptr;
+  }
+};
+
 // Says something to the debugger's user.
 class Console {
  public:
   virtual ~Console() = default;
-  // While the guest runs. Dropped in non-stop mode, where the protocol has no place for it.
+  // While the guest runs. In non-stop mode, where the protocol has no place for it, the last of it
+  // is held until TellHeld.
   virtual void Say(std::string_view text) = 0;
+  // Before the reply to a command: what was held.
+  virtual void TellHeld() {}
   // Before the reply to a command.
   virtual void SayBeforeReply(std::string_view text) = 0;
 };
@@ -69,6 +91,7 @@ class Conversation {
   bool closed = false;
   EventSet events;
   LaunchSettings launch;
+  TraceSettings trace;
   std::vector<InsertedPoint> points;
   std::set<int> files;                 // handles that vFile has open
   std::uint32_t files_of = 0;          // vFile:setfs

@@ -107,24 +107,42 @@ class HitView {
   virtual std::uint64_t Register(RegisterNumber number) = 0;
   // As Debuggee::ReadMemory, but all or nothing. False: not all of it is readable.
   virtual bool Read(GuestAddr address, std::span<std::byte> out) = 0;
+  virtual Architecture architecture() const { return Architecture::kAmd64; }
+  // As Debuggee::ReadRegisters. False: they cannot be had.
+  virtual bool ReadRegisters(std::span<std::byte> out) { return false; }
+  // Of the guest's clock, since its start.
+  virtual std::uint64_t Nanoseconds() const { return 0; }
 };
 
-// What is to be done when a breakpoint is reached: a condition and commands of gdb, compiled.
+struct HitVerdict {
+  bool stops = false;  // and tells. False: the instruction runs and nobody hears of it
+  // Of this thread, from here on: OnStep is called behind each that has retired.
+  std::uint64_t steps = 0;
+};
+
+// What is to be done when a breakpoint is reached: a condition and commands of gdb, compiled; or
+// what a tracepoint collects.
 class HitAction {
  public:
   virtual ~HitAction() = default;
-  // True: stop and tell. False: the instruction runs and nobody hears of it. Fast (well below a
-  // microsecond for a plain condition), bounded, changes nothing of the guest.
+  // Fast (well below a microsecond for a plain condition), bounded, changes nothing of the guest.
   // Threads: the one that runs the guest, in the midst of a slice.
-  virtual bool OnHit(HitView& view) = 0;
+  virtual HitVerdict OnHit(HitView& view) = 0;
+  // False: enough of it.
+  virtual bool OnStep(HitView& view) { return false; }
 };
 
-enum class BreakpointKind : std::uint8_t { kSoftware, kHardware };
+enum class BreakpointKind : std::uint8_t {
+  kSoftware,
+  kHardware,
+  kTrace,  // its action never stops
+};
 
 // Power: Z0 and Z1. No patch in guest memory, no limit of number that a user would notice.
 class Breakpoints {
  public:
   virtual ~Breakpoints() = default;
+  // As many kinds as there are may be at one address.
   // Before the instruction at `address` of `pid` runs, the thread stops with kSoftwareBreakpoint or
   // kHardwareBreakpoint, also when it was resumed at that very address (gdb takes the breakpoint
   // out to step over it) and when stepping. The address need not be mapped. `action` null: always.
@@ -187,8 +205,8 @@ class Files {
 // What vRun is to start. Edits of the environment apply to the job's own one: first the names to be
 // unset, then those to be set.
 struct LaunchRequest {
-  std::string program;                 // empty: the program of the last launch, or the job's
-  std::vector<std::string> arguments;  // without argv[0]
+  std::string program;                 // empty: the job's
+  std::vector<std::string> arguments;  // without argv[0]; none, and no program: the job's
   std::vector<std::pair<std::string, std::string>> environment_set;
   std::vector<std::string> environment_unset;
   std::string working_directory;  // empty: the job's
@@ -199,6 +217,9 @@ struct LaunchRequest {
 class ProcessControl {
  public:
   virtual ~ProcessControl() = default;
+  // The debugger may want to run another program once this one has ended: until then, or until
+  // nobody listens any more, the job is not over.
+  virtual void Extend() {}
   // Later, never from within this call: OnStop (kSignal, SIGTRAP, at the first instruction of the
   // new process) or OnLaunchRefused.
   virtual Answer<void> Launch(const LaunchRequest& request) = 0;
@@ -383,7 +404,8 @@ class Debuggee {
 
   // Signals (Linux numbers) that go to the guest without a stop.
   virtual void PassSignals(std::span<const int> signals) = 0;
-  // QProgramSignals: those that Detach may deliver when they are pending; the others are dropped.
+  // QProgramSignals: those that Detach may deliver when a thread is stopped by them; the others are
+  // dropped. Empty: it delivers all.
   virtual void ProgramSignals(std::span<const int> signals) = 0;
 
   // Lets a process go: its breakpoints, watchpoints and catches are gone, it runs on undisturbed,

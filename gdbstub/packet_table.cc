@@ -14,6 +14,7 @@
 #include "gdbstub/handlers/resume.h"
 #include "gdbstub/handlers/symbols.h"
 #include "gdbstub/handlers/threads.h"
+#include "gdbstub/handlers/tracing.h"
 #include "gdbstub/handlers/xfer.h"
 #include "gdbstub/session.h"
 
@@ -131,6 +132,35 @@ constexpr PacketRow kPackets[] = {
      "qXfer:exec-file:read+"},
     {"qXfer:osdata:read:", kPrefix, "annex:offset,len", OnReadOsData, Needs::kOsInfo,
      "qXfer:osdata:read+"},
+
+    // tracepoints
+    {"QTinit", kExact, "", OnTraceInit, Needs::kBreakpoints},
+    {"QTDP:", kPrefix, "rest", OnTracepoint, Needs::kBreakpoints,
+     "ConditionalTracepoints+;InstallInTrace+;FastTracepoints+;tracenz+", kTextError},
+    {"QTDPsrc:", kPrefix, "rest", OnTraceSource, Needs::kBreakpoints, "TracepointSource+"},
+    {"QTDV:", kPrefix, "number:offset:bit:hex", OnTraceVariable, Needs::kBreakpoints},
+    {"QTEnable:", kPrefix, "number:addr", OnEnableTracepoint, Needs::kBreakpoints,
+     "EnableDisableTracepoints+"},
+    {"QTDisable:", kPrefix, "number:addr", OnDisableTracepoint, Needs::kBreakpoints},
+    {"QTro:", kPrefix, "rest", OnTraceReadOnly, Needs::kBreakpoints},
+    {"QTStart", kExact, "", OnTraceStart, Needs::kBreakpoints},
+    {"QTStop", kExact, "", OnTraceStop, Needs::kBreakpoints},
+    {"QTBuffer:circular:", kPrefix, "bit", OnTraceCircular, Needs::kBreakpoints},
+    {"QTBuffer:size:", kPrefix, "rest", OnTraceBufferSize, Needs::kBreakpoints, "QTBuffer:size+"},
+    {"QTNotes:", kPrefix, "rest", OnTraceNotes, Needs::kBreakpoints},
+    {"QTDisconnected:", kPrefix, "bit", OnTraceDisconnected, Needs::kBreakpoints},
+    {"QTFrame:", kPrefix, "rest", OnSelectFrame, Needs::kBreakpoints},
+    {"qTStatus", kExact, "", OnTraceStatus, Needs::kBreakpoints},
+    {"qTP:", kPrefix, "number:addr", OnTracepointStatus, Needs::kBreakpoints},
+    {"qTV:", kPrefix, "number", OnReadTraceVariable, Needs::kBreakpoints},
+    {"qTfP", kExact, "", OnFirstTracepoints, Needs::kBreakpoints},
+    {"qTsP", kExact, "", OnMoreOfTrace, Needs::kBreakpoints},
+    {"qTfV", kExact, "", OnFirstTraceVariables, Needs::kBreakpoints},
+    {"qTsV", kExact, "", OnMoreOfTrace, Needs::kBreakpoints},
+    {"qTBuffer:", kPrefix, "offset,len", OnReadTraceBuffer, Needs::kBreakpoints},
+    {"qTMinFTPILen", kExact, "", OnFastTracepointLength, Needs::kBreakpoints},
+    {"qXfer:traceframe-info:read:", kPrefix, "annex:offset,len", OnReadTraceframeInfo,
+     Needs::kBreakpoints, "qXfer:traceframe-info:read+"},
 
     // files
     {"vFile:setfs:", kPrefix, "pid", OnSetFilesystem, Needs::kFiles},

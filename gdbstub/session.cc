@@ -13,6 +13,7 @@ namespace {
 // A peer that takes no packet however often it is sent is none.
 constexpr int kMaxResends = 8;
 constexpr std::size_t kFrameBytes = 4;  // $ and #xx
+constexpr std::size_t kMostHeldBytes = std::size_t{1} << 18;
 }  // namespace
 
 class Session::Impl : public Listener, public Console {
@@ -91,7 +92,15 @@ class Session::Impl : public Listener, public Console {
 
   // Only while a stop reply is owed may output come: anywhere else it would be taken for a reply.
   void Say(std::string_view text) override {
-    if (!conversation_.non_stop) SayBeforeReply(text);
+    if (!conversation_.non_stop) return SayBeforeReply(text);
+    held_ += text;
+    if (held_.size() > kMostHeldBytes) held_.erase(0, held_.size() - kMostHeldBytes);
+  }
+  void TellHeld() override {
+    const std::string held = std::exchange(held_, {});
+    constexpr std::size_t kPiece = kPacketSize / 4;
+    for (std::size_t at = 0; at < held.size(); at += kPiece)
+      SayBeforeReply(std::string_view(held).substr(at, kPiece));
   }
   void SayBeforeReply(std::string_view text) override { SendText("O" + HexOf(text)); }
 
@@ -180,6 +189,7 @@ class Session::Impl : public Listener, public Console {
   Conversation conversation_;
   Deframer deframer_;
   std::string last_;
+  std::string held_;  // Say
   int resends_ = 0;
 };
 

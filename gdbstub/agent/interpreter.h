@@ -20,6 +20,8 @@ class Environment {
   virtual void SetVariable(std::uint16_t number, std::uint64_t value) {}
   // Guest memory to be recorded, as far as it is readable.
   virtual void Collect(HitView& view, GuestAddr address, std::uint64_t length_bytes) {}
+  // The variable itself, to be recorded.
+  virtual void CollectVariable(std::uint16_t number) {}
   virtual void Print(std::string_view text) {}
 };
 

@@ -131,7 +131,9 @@ bool GetV(Machine& m, Word number) {
 bool SetV(Machine& m, Word number) {
   return m.environment().SetVariable(static_cast<std::uint16_t>(number), m.Peek(0)), true;
 }
-bool TraceV(Machine&, Word) { return true; }  // variables are recorded with each frame anyway
+bool TraceV(Machine& m, Word number) {
+  return m.environment().CollectVariable(static_cast<std::uint16_t>(number)), true;
+}
 
 bool Trace(Machine& m, Word) {
   const Word length = m.Pop();

@@ -10,8 +10,11 @@ namespace {
 constexpr std::size_t kMaxPoints = 65536;
 
 BreakpointKind KindOf(char type) {
-  return type == '0' ? BreakpointKind::kSoftware : BreakpointKind::kHardware;
+  return type == '0'               ? BreakpointKind::kSoftware
+         : type == kTracepointType ? BreakpointKind::kTrace
+                                   : BreakpointKind::kHardware;
 }
+bool IsWatch(char type) { return type >= '2' && type <= '4'; }
 WatchKind WatchKindOf(char type) {
   return type == '2' ? WatchKind::kWrite : type == '3' ? WatchKind::kRead : WatchKind::kAccess;
 }
@@ -55,12 +58,30 @@ Reply InsertWatchpoint(Conversation& c, const Arguments& arguments, char type) {
               c.debuggee.watchpoints()->Insert(process->pid, WatchKindOf(type), address, length));
 }
 
+Answer<void> InsertTracepoint(Conversation& c, std::uint32_t pid, GuestAddr address) {
+  const InsertedPoint point{kTracepointType, pid, address, 0};
+  if (std::ranges::find(c.points, point) != c.points.end()) return {};
+  if (c.points.size() >= kMaxPoints) return Refuse(engine::kENOSPC);
+  const auto done = c.debuggee.breakpoints()->Insert(pid, BreakpointKind::kTrace, address,
+                                                     c.trace.tracer.ActionAt(address));
+  if (done) c.points.push_back(point);
+  return done;
+}
+
+void RemoveTracepoints(Conversation& c) {
+  std::erase_if(c.points, [&](const InsertedPoint& point) {
+    if (point.type != kTracepointType) return false;
+    static_cast<void>(RemovePoint(c.debuggee, point));
+    return true;
+  });
+}
+
 Answer<void> RemovePoint(Debuggee& debuggee, const InsertedPoint& point) {
-  const bool watch = point.type >= '2';
   const auto removed =
-      watch ? debuggee.watchpoints()->Remove(point.pid, WatchKindOf(point.type), point.address,
-                                             point.length)
-            : debuggee.breakpoints()->Remove(point.pid, KindOf(point.type), point.address);
+      IsWatch(point.type)
+          ? debuggee.watchpoints()->Remove(point.pid, WatchKindOf(point.type), point.address,
+                                           point.length)
+          : debuggee.breakpoints()->Remove(point.pid, KindOf(point.type), point.address);
   if (!removed && removed.error().error == engine::kENOENT) return {};
   return removed;
 }
@@ -68,9 +89,8 @@ Answer<void> RemovePoint(Debuggee& debuggee, const InsertedPoint& point) {
 Reply RemovePointOf(Conversation& c, const Arguments& arguments, char type) {
   const auto process = c.CurrentProcess();
   if (!process) return Reply::Refused(process.error());
-  const bool watch = type >= '2';
   const InsertedPoint point{type, process->pid, arguments.number(0),
-                            watch ? arguments.number(1) : 0};
+                            IsWatch(type) ? arguments.number(1) : 0};
   std::erase(c.points, point);
   return Reply::Of(RemovePoint(c.debuggee, point));
 }

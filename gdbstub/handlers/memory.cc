@@ -4,6 +4,7 @@
 
 #include "gdbstub/crc.h"
 #include "gdbstub/framing.h"
+#include "gdbstub/handlers/tracing.h"
 #include "gdbstub/hex.h"
 #include "gdbstub/session.h"
 
@@ -17,9 +18,13 @@ constexpr std::size_t kChunk = std::size_t{1} << 16;
 // Up to `length` bytes at `address`, as many as are there, fewer than asked for where a reply has
 // no room: the manual allows that, and gdb asks for the rest.
 Answer<Bytes> ReadSome(Conversation& c, GuestAddr address, std::uint64_t length, std::size_t most) {
+  if (length == 0) return Refuse(engine::kEINVAL);
+  if (c.trace.selected() != nullptr) {
+    return ReadFrameMemory(c, address,
+                           static_cast<std::size_t>(std::min<std::uint64_t>(length, most)));
+  }
   const auto thread = c.Current();
   if (!thread) return std::unexpected(thread.error());
-  if (length == 0) return Refuse(engine::kEINVAL);
   Bytes bytes(static_cast<std::size_t>(std::min<std::uint64_t>(length, most)));
   const auto read = c.debuggee.ReadMemory(thread->pid, address, bytes);
   if (!read) return std::unexpected(read.error());
@@ -50,6 +55,8 @@ Reply OnReadBinary(Conversation& c, const Arguments& arguments) {
 }
 
 Reply OnWriteMemory(Conversation& c, const Arguments& arguments) {
+  if (c.trace.selected() != nullptr)
+    return Reply::Error(engine::kEPERM, "a trace frame cannot be changed: see 'tfind none'");
   const auto thread = c.Current();
   if (!thread) return Reply::Refused(thread.error());
   const std::string& data = arguments.text(0);

@@ -65,7 +65,7 @@ Reply OnAttached(Conversation& c, const Arguments& arguments) {
   return Reply::Text(c.launched.contains(process->pid) ? "0" : "1");
 }
 
-// "FILE;ARG;ARG", each in hexadecimal digits. An empty file: the last one again.
+// "FILE;ARG;ARG", each in hexadecimal digits. An empty file: the job's own.
 Reply OnRun(Conversation& c, const Arguments& arguments) {
   LaunchRequest request = c.launch.request;
   std::vector<std::string> words;
@@ -79,7 +79,7 @@ Reply OnRun(Conversation& c, const Arguments& arguments) {
     if (end == rest.size()) break;
     rest.remove_prefix(end + 1);
   }
-  if (!words[0].empty()) request.program = words[0];
+  request.program = words[0];
   request.arguments.assign(words.begin() + 1, words.end());
   request.environment_set.assign(c.launch.set.begin(), c.launch.set.end());
   request.environment_unset.assign(c.launch.unset.begin(), c.launch.unset.end());
@@ -104,10 +104,9 @@ Reply OnDisableRandomization(Conversation& c, const Arguments& arguments) {
   return Reply::Ok();
 }
 
-// There is no shell on our side of the box: gdb may ask for none, and is told so otherwise.
-Reply OnStartupWithShell(Conversation&, const Arguments& arguments) {
-  return arguments.number(0) == 0 ? Reply::Ok() : Reply::Unsupported();
-}
+// Words come one by one, and there is no shell that would do anything about them; gdb asks for one
+// by default, and would not run anything if it were refused.
+Reply OnStartupWithShell(Conversation&, const Arguments&) { return Reply::Ok(); }
 
 Reply OnEnvironmentSet(Conversation& c, const Arguments& arguments) {
   const std::string& text = arguments.text(0);

@@ -54,6 +54,7 @@ Reply OnMustReplyEmpty(Conversation&, const Arguments&) { return Reply::Unsuppor
 
 Reply OnExtendedMode(Conversation& c, const Arguments&) {
   c.extended = true;
+  if (ProcessControl* const power = c.debuggee.process_control()) power->Extend();
   return Reply::Ok();
 }
 
@@ -68,6 +69,8 @@ Reply OnNonStop(Conversation& c, const Arguments& arguments) {
 // The text is the whole reply, in hexadecimal digits; longer ones than fit are told first, piece by
 // piece.
 Reply OnMonitor(Conversation& c, const Arguments& arguments) {
+  c.console.TellHeld();
+  if (arguments.text(0) == "output") return Reply::Ok();  // that was all
   const auto thread = c.Current();
   const auto said =
       c.debuggee.monitor()->Command(arguments.text(0), thread ? *thread : ThreadRef{});

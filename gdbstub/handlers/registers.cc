@@ -1,10 +1,21 @@
 #include "gdbstub/handlers/registers.h"
 
+#include "gdbstub/handlers/tracing.h"
 #include "gdbstub/hex.h"
 
 namespace glovebox::gdbstub {
 
+namespace {
+
+// What a trace frame holds has happened.
+Reply RefuseFrame() {
+  return Reply::Error(engine::kEPERM, "a trace frame cannot be changed: see 'tfind none'");
+}
+
+}  // namespace
+
 Reply OnReadRegisters(Conversation& c, const Arguments&) {
+  if (c.trace.selected() != nullptr) return Reply::Text(FrameRegisters(c));
   const auto thread = c.Current();
   if (!thread) return Reply::Refused(thread.error());
   const auto file = c.Registers(*thread);
@@ -16,6 +27,7 @@ Reply OnReadRegisters(Conversation& c, const Arguments&) {
 
 // Only what differs is written: each register is an input of its own to the journal.
 Reply OnWriteRegisters(Conversation& c, const Arguments& arguments) {
+  if (c.trace.selected() != nullptr) return RefuseFrame();
   const auto thread = c.Current();
   if (!thread) return Reply::Refused(thread.error());
   const auto file = c.Registers(*thread);
@@ -33,6 +45,12 @@ Reply OnWriteRegisters(Conversation& c, const Arguments& arguments) {
 }
 
 Reply OnReadRegister(Conversation& c, const Arguments& arguments) {
+  if (c.trace.selected() != nullptr) {
+    const RegisterLayout& layout = LayoutOf(c.trace.architecture);
+    if (arguments.number(0) >= layout.rows.size()) return Reply::Error(engine::kEINVAL);
+    const RegisterRow& row = layout.rows[arguments.number(0)];
+    return Reply::Text(FrameRegisters(c).substr(2 * row.offset, 2 * row.size_bytes()));
+  }
   const auto thread = c.Current();
   if (!thread) return Reply::Refused(thread.error());
   const auto file = c.Registers(*thread);
@@ -44,6 +62,7 @@ Reply OnReadRegister(Conversation& c, const Arguments& arguments) {
 }
 
 Reply OnWriteRegister(Conversation& c, const Arguments& arguments) {
+  if (c.trace.selected() != nullptr) return RefuseFrame();
   const auto thread = c.Current();
   if (!thread) return Reply::Refused(thread.error());
   const auto process = c.Process(thread->pid);

@@ -183,6 +183,19 @@ Reply OnReadExecFile(Conversation& c, const Arguments& arguments) {
   });
 }
 
+// What the selected trace frame holds.
+Reply OnReadTraceframeInfo(Conversation& c, const Arguments& arguments) {
+  const tracing::Frame* const frame = c.trace.selected();
+  if (frame == nullptr || !NoAnnex(arguments)) return Reply::Error(engine::kENOENT);
+  return Piece(c, fmt::format("traceframe-info {}", *c.trace.frame), arguments,
+               [&]() -> Answer<std::string> {
+                 return "<?xml version=\"1.0\"?>\n"
+                        "<!DOCTYPE traceframe-info SYSTEM \"traceframe-info.dtd\">\n"
+                        "<traceframe-info>\n" +
+                        frame->Describe() + "</traceframe-info>\n";
+               });
+}
+
 Reply OnReadOsData(Conversation& c, const Arguments& arguments) {
   const std::string& annex = arguments.text(0);
   if (!annex.empty() && annex != "types" && annex != "processes" && annex != "threads") {

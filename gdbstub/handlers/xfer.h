@@ -13,6 +13,7 @@ Reply OnReadMemoryMap(Conversation& conversation, const Arguments& arguments);
 Reply OnReadSiginfo(Conversation& conversation, const Arguments& arguments);
 Reply OnWriteSiginfo(Conversation& conversation, const Arguments& arguments);
 Reply OnReadExecFile(Conversation& conversation, const Arguments& arguments);
+Reply OnReadTraceframeInfo(Conversation& conversation, const Arguments& arguments);
 Reply OnReadOsData(Conversation& conversation, const Arguments& arguments);
 
 }  // namespace glovebox::gdbstub

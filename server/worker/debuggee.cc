@@ -72,18 +72,26 @@ engine::WatchKind KindOf(gdbstub::WatchKind kind) {
 // The state at a hit, as conditions and commands ask for it.
 class View final : public gdbstub::HitView {
  public:
-  explicit View(const engine::DebugHit& hit) : hit_(hit) {}
+  View(const engine::DebugHit& hit, BoxDebuggee& debuggee) : hit_(hit), debuggee_(debuggee) {}
   gdbstub::ThreadRef thread() const override { return RefOf(hit_.thread); }
   std::uint64_t Register(gdbstub::RegisterNumber number) override {
-    const bool is_64bit = hit_.cpu.mode() == engine::x86::CpuMode::kLong64;
-    return RegisterOf(is_64bit ? Architecture::kAmd64 : Architecture::kI386, number, hit_.cpu);
+    return RegisterOf(architecture(), number, hit_.cpu);
   }
+  Architecture architecture() const override {
+    const bool is_64bit = hit_.cpu.mode() == engine::x86::CpuMode::kLong64;
+    return is_64bit ? Architecture::kAmd64 : Architecture::kI386;
+  }
+  bool ReadRegisters(std::span<std::byte> out) override {
+    return debuggee_.ReadRegisters(thread(), out).has_value();
+  }
+  std::uint64_t Nanoseconds() const override { return hit_.now; }
   bool Read(engine::GuestAddr address, std::span<std::byte> out) override {
     return hit_.memory.Inspect(out, address) == out.size();
   }
 
  private:
   const engine::DebugHit& hit_;
+  BoxDebuggee& debuggee_;
 };
 
 }  // namespace
@@ -107,12 +115,20 @@ void BoxDebuggee::Pump() {
   while (listener_ != nullptr) {
     const auto event = debugger_.TakeEvent();
     if (!event) return;
-    listener_->OnStop(Translate(*event));
+    if (event->kind == DebugEvent::Kind::kNotStarted) {
+      launching_ = false;
+      listener_->OnLaunchRefused(
+          {static_cast<Errno>(event->code), fmt::format("cannot run: {}", event->path)});
+    } else {
+      listener_->OnStop(Translate(*event));
+    }
   }
 }
 
 void BoxDebuggee::LetGo() {
   listener_ = nullptr;
+  debugger_.HoldEnd(false);
+  stepping_.clear();
   for (const auto& row : debugger_.Processes()) {
     if (row.debugged) static_cast<void>(Detach(row.pid, 0));
   }
@@ -134,6 +150,7 @@ gdbstub::StopEvent BoxDebuggee::Translate(const DebugEvent& event) {
       break;
     case DebugEvent::Kind::kInterrupted:
       out.signal = std::exchange(interrupted_, false) ? kInterrupt : 0;
+      if (std::exchange(launching_, false)) out.signal = kTrap;
       break;
     case DebugEvent::Kind::kBreakpoint:
       if (processes_[event.thread.pid].breakpoints[event.address].told ==
@@ -159,16 +176,29 @@ gdbstub::StopEvent BoxDebuggee::Translate(const DebugEvent& event) {
   return out;
 }
 
-bool BoxDebuggee::OnBreakpoint(const engine::DebugHit& hit) {
+engine::DebugVerdict BoxDebuggee::OnBreakpoint(const engine::DebugHit& hit) {
   Here& here = processes_[hit.thread.pid].breakpoints[hit.address];
-  View view(hit);
-  bool stops = false;
+  View view(hit, *this);
+  engine::DebugVerdict verdict;
   for (const auto& [kind, action] : here.kinds) {
-    if (action && !action->OnHit(view)) continue;
+    const gdbstub::HitVerdict one =
+        action ? action->OnHit(view) : gdbstub::HitVerdict{.stops = true};
+    if (one.steps > 0) stepping_[view.thread()] = action;
+    verdict.steps = std::max(verdict.steps, one.steps);
+    if (!one.stops) continue;
     here.told = kind;
-    stops = true;
+    verdict.stops = true;
   }
-  return stops;
+  return verdict;
+}
+
+bool BoxDebuggee::OnStep(const engine::DebugHit& hit) {
+  View view(hit, *this);
+  const auto action = stepping_.find(view.thread());
+  if (action == stepping_.end()) return false;
+  if (action->second->OnStep(view)) return true;
+  stepping_.erase(action);
+  return false;
 }
 
 void BoxDebuggee::OnChange(const engine::DebugChange& change) { ++changes_[change.kind]; }
@@ -289,6 +319,12 @@ void BoxDebuggee::PassSignals(std::span<const int> signals) {
   debugger_.SetPassed({signals.begin(), signals.end()});
 }
 
+void BoxDebuggee::ProgramSignals(std::span<const int> signals) {
+  std::optional<std::set<int>> delivered;
+  if (!signals.empty()) delivered.emplace(signals.begin(), signals.end());
+  debugger_.SetDelivered(std::move(delivered));
+}
+
 gdbstub::Answer<void> BoxDebuggee::Detach(std::uint32_t pid, int signal) {
   processes_.erase(pid);
   return AnswerOf(debugger_.Detach(pid, signal));
@@ -339,8 +375,8 @@ gdbstub::Answer<void> BoxDebuggee::Remove(std::uint32_t pid, gdbstub::WatchKind 
 
 namespace {
 
-constexpr std::uint32_t kAccessMode = 3;
 constexpr std::size_t kMaxOpenFiles = 256;
+constexpr int kNoFollow = 0400000;  // open(2)
 
 Result<gdbstub::FileStatus, Errno> StatusFrom(const Result<engine::abi::x86_64::Stat, Errno>& got) {
   if (!got) return std::unexpected(got.error());
@@ -364,11 +400,10 @@ Result<gdbstub::FileStatus, Errno> StatusFrom(const Result<engine::abi::x86_64::
 
 }  // namespace
 
-Result<int, Errno> BoxDebuggee::Open(std::uint32_t, std::string_view path, std::uint32_t flags,
-                                     std::uint32_t) {
-  if ((flags & kAccessMode) != 0) return std::unexpected(engine::kEROFS);
+Result<int, Errno> BoxDebuggee::Open(std::uint32_t filesystem_pid, std::string_view path,
+                                     std::uint32_t flags, std::uint32_t mode) {
   if (files_.size() >= kMaxOpenFiles) return std::unexpected(engine::kEMFILE);
-  auto file = debugger_.OpenFile(std::string(path), /*follow_last=*/true);
+  auto file = debugger_.OpenFile(filesystem_pid, std::string(path), static_cast<int>(flags), mode);
   if (!file) return std::unexpected(file.error());
   files_[next_file_] = std::move(*file);
   return next_file_++;
@@ -386,8 +421,11 @@ Result<std::size_t, Errno> BoxDebuggee::Read(int handle, std::uint64_t offset,
   return file->second->Read(offset, out);
 }
 
-Result<std::size_t, Errno> BoxDebuggee::Write(int, std::uint64_t, std::span<const std::byte>) {
-  return std::unexpected(engine::kEBADF);
+Result<std::size_t, Errno> BoxDebuggee::Write(int handle, std::uint64_t offset,
+                                              std::span<const std::byte> in) {
+  const auto file = files_.find(handle);
+  if (file == files_.end()) return std::unexpected(engine::kEBADF);
+  return file->second->Write(offset, in);
 }
 
 Result<gdbstub::FileStatus, Errno> BoxDebuggee::Status(int handle) {
@@ -396,25 +434,73 @@ Result<gdbstub::FileStatus, Errno> BoxDebuggee::Status(int handle) {
   return StatusFrom(file->second->Status());
 }
 
-Result<gdbstub::FileStatus, Errno> BoxDebuggee::StatusOf(std::uint32_t, std::string_view path,
+Result<gdbstub::FileStatus, Errno> BoxDebuggee::StatusOf(std::uint32_t filesystem_pid,
+                                                         std::string_view path,
                                                          bool follow_last_link) {
-  auto file = debugger_.OpenFile(std::string(path), follow_last_link);
+  auto file =
+      debugger_.OpenFile(filesystem_pid, std::string(path), follow_last_link ? 0 : kNoFollow, 0);
   if (!file) return std::unexpected(file.error());
   return StatusFrom((*file)->Status());
 }
 
-Result<std::string, Errno> BoxDebuggee::ReadLink(std::uint32_t, std::string_view path) {
-  auto file = debugger_.OpenFile(std::string(path), /*follow_last=*/false);
+Result<std::string, Errno> BoxDebuggee::ReadLink(std::uint32_t filesystem_pid,
+                                                 std::string_view path) {
+  auto file = debugger_.OpenFile(filesystem_pid, std::string(path), kNoFollow, 0);
   if (!file) return std::unexpected(file.error());
   return (*file)->Target();
 }
 
-Result<void, Errno> BoxDebuggee::Unlink(std::uint32_t, std::string_view) {
-  return std::unexpected(engine::kEROFS);
+Result<void, Errno> BoxDebuggee::Unlink(std::uint32_t filesystem_pid, std::string_view path) {
+  return debugger_.Unlink(filesystem_pid, std::string(path));
 }
 
-gdbstub::Answer<void> BoxDebuggee::Launch(const gdbstub::LaunchRequest&) {
-  return Refuse(engine::kENOSYS, "a job is started with 'glovebox run --gdb', not by gdb's 'run'");
+// --- running again ---
+
+namespace {
+
+std::string_view NameOf(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+// Names to be unset, and then those to be set, where they are or at the end.
+void Edit(std::vector<std::string>& env, const gdbstub::LaunchRequest& request) {
+  for (const std::string& name : request.environment_unset)
+    std::erase_if(env, [&](const std::string& variable) { return NameOf(variable) == name; });
+  for (const auto& [name, value] : request.environment_set) {
+    const auto at = std::ranges::find_if(
+        env, [&](const std::string& variable) { return NameOf(variable) == name; });
+    const std::string variable = name + "=" + value;
+    if (at == env.end()) {
+      env.push_back(variable);
+    } else {
+      *at = variable;
+    }
+  }
+}
+
+}  // namespace
+
+gdbstub::Answer<void> BoxDebuggee::Launch(const gdbstub::LaunchRequest& request) {
+  engine::DebugLaunch launch = debugger_.OwnLaunch();
+  if (!request.program.empty()) {
+    launch.program = request.program;
+    launch.argv = {request.program};
+  } else if (!request.arguments.empty()) {
+    launch.argv.resize(1);
+  }
+  launch.argv.insert(launch.argv.end(), request.arguments.begin(), request.arguments.end());
+  Edit(launch.env, request);
+  if (!request.working_directory.empty()) launch.working_directory = request.working_directory;
+  if (!launch.working_directory.starts_with('/'))
+    return Refuse(engine::kEINVAL, "the working directory is not an absolute path of the box");
+  launch.randomize = request.randomize_addresses;
+  const auto launched = debugger_.Launch(launch);
+  if (!launched) {
+    return Refuse(launched.error(),
+                  "the job's limits leave nothing to run with: instructions, or tasks");
+  }
+  launching_ = true;
+  return {};
 }
 
 gdbstub::Answer<void> BoxDebuggee::Attach(std::uint32_t pid) {
@@ -517,7 +603,11 @@ std::string TellChanges(const Facts& facts) {
                            {engine::DebugChange::Kind::kSignal, "signals sent, changed or dropped"},
                            {engine::DebugChange::Kind::kSiginfo, "writes to a siginfo"},
                            {engine::DebugChange::Kind::kSchedule, "threads run out of turn"},
-                           {engine::DebugChange::Kind::kKill, "processes killed"}};
+                           {engine::DebugChange::Kind::kKill, "processes killed"},
+                           {engine::DebugChange::Kind::kLaunch, "programs run"},
+                           {engine::DebugChange::Kind::kFileOpen, "files opened for writing"},
+                           {engine::DebugChange::Kind::kFileWrite, "writes to files"},
+                           {engine::DebugChange::Kind::kFileUnlink, "files removed"}};
   std::string text;
   for (const Row& row : kRows) {
     const auto count = facts.changes.find(row.kind);

@@ -73,8 +73,7 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   Answer<void> Halt(ThreadRef thread) override;
   Answer<void> SetNonStop(bool on) override;
   void PassSignals(std::span<const int> signals) override;
-  // Detach takes no signal away: one that is pending is the guest's own.
-  void ProgramSignals(std::span<const int>) override {}
+  void ProgramSignals(std::span<const int> signals) override;
   Answer<void> Detach(std::uint32_t pid, int signal) override;
   Answer<void> Kill(std::uint32_t pid) override;
 
@@ -109,7 +108,6 @@ class BoxDebuggee final : public gdbstub::Debuggee,
                       std::uint64_t length) override;
   Answer<void> Remove(std::uint32_t pid, gdbstub::WatchKind kind, GuestAddr address,
                       std::uint64_t length) override;
-  // Files are for reading. `filesystem_pid` makes no difference: there is one root.
   Result<int, Errno> Open(std::uint32_t filesystem_pid, std::string_view path, std::uint32_t flags,
                           std::uint32_t mode) override;
   Result<void, Errno> Close(int handle) override;
@@ -122,6 +120,7 @@ class BoxDebuggee final : public gdbstub::Debuggee,
                                               bool follow_last_link) override;
   Result<std::string, Errno> ReadLink(std::uint32_t filesystem_pid, std::string_view path) override;
   Result<void, Errno> Unlink(std::uint32_t filesystem_pid, std::string_view path) override;
+  void Extend() override { debugger_.HoldEnd(true); }
   Answer<void> Launch(const gdbstub::LaunchRequest& request) override;
   Answer<void> Attach(std::uint32_t pid) override;
   Answer<void> Report(const gdbstub::EventSet& events) override;
@@ -134,7 +133,8 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   Answer<gdbstub::MemoryRegion> Find(std::uint32_t pid, GuestAddr address) override;
   std::vector<gdbstub::OsProcess> AllProcesses() override;
   Answer<std::string> Command(std::string_view text, ThreadRef current) override;
-  bool OnBreakpoint(const engine::DebugHit& hit) override;
+  engine::DebugVerdict OnBreakpoint(const engine::DebugHit& hit) override;
+  bool OnStep(const engine::DebugHit& hit) override;
   void OnChange(const engine::DebugChange& change) override;
 
   gdbstub::StopEvent Translate(const engine::DebugEvent& event);
@@ -145,7 +145,9 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   engine::BoxDebugger& debugger_;
   gdbstub::Listener* listener_ = nullptr;
   std::optional<gdbstub::StopEvent> initial_stop_;
-  bool interrupted_ = false;  // the next kInterrupted is a ^C
+  bool interrupted_ = false;              // the next kInterrupted is a ^C
+  bool launching_ = false;                // and then that of a new program
+  std::map<ThreadRef, Action> stepping_;  // whose OnStep is to be called
   std::map<std::uint32_t, Process> processes_;
   std::map<int, std::shared_ptr<engine::DebugFile>> files_;
   int next_file_ = 1;

@@ -30,6 +30,7 @@ class View : public HitView {
   ThreadRef thread() const override { return {1, 1}; }
   std::uint64_t Register(RegisterNumber number) override { return number; }
   bool Read(GuestAddr address, std::span<std::byte> out) override { return address % 3 != 0; }
+  bool ReadRegisters(std::span<std::byte> out) override { return true; }
 };
 
 StopEvent EventOf(std::uint8_t seed) {
@@ -78,7 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else {
       SendFramed(session, line);
     }
-    if (debuggee.action) static_cast<void>(debuggee.action->OnHit(view));
+    if (debuggee.action && debuggee.action->OnHit(view).steps > 0)
+      static_cast<void>(debuggee.action->OnStep(view));
     at = end + 1;
   }
   return 0;

@@ -83,6 +83,46 @@ class FakeDebuggee : public Debuggee,
     if (listener != nullptr) listener->OnStop(event);
   }
 
+  // A thread at the address of an action, or behind a step.
+  class Hit : public HitView {
+   public:
+    Hit(FakeDebuggee& debuggee, ThreadRef thread) : debuggee_(debuggee), thread_(thread) {}
+    ThreadRef thread() const override { return thread_; }
+    std::uint64_t Register(RegisterNumber number) override {
+      const RegisterRow& row = LayoutOf(architecture()).rows[number];
+      std::uint64_t value = 0;
+      std::memcpy(&value, debuggee_.threads.at(thread_).registers.data() + row.offset,
+                  std::min(row.size_bytes(), sizeof value));
+      return value;
+    }
+    bool Read(GuestAddr address, std::span<std::byte> out) override {
+      const auto read = debuggee_.ReadMemory(thread_.pid, address, out);
+      return read && *read == out.size();
+    }
+    Architecture architecture() const override {
+      return debuggee_.processes.at(thread_.pid).architecture;
+    }
+    bool ReadRegisters(std::span<std::byte> out) override {
+      return debuggee_.ReadRegisters(thread_, out).has_value();
+    }
+    std::uint64_t Nanoseconds() const override { return 7'000'000; }
+
+   private:
+    FakeDebuggee& debuggee_;
+    const ThreadRef thread_;
+  };
+  void Reach(ThreadRef thread, GuestAddr address) {
+    Hit hit(*this, thread);
+    stepping = actions.at(address);
+    const HitVerdict verdict = stepping->OnHit(hit);
+    if (verdict.stops) did.emplace_back("stop");
+    if (verdict.steps > 0) Did("steps {}", verdict.steps);
+  }
+  void Step(ThreadRef thread) {
+    Hit hit(*this, thread);
+    did.emplace_back(stepping->OnStep(hit) ? "step on" : "last step");
+  }
+
   // Debuggee
   void Listen(Listener* to) override { listener = to; }
   std::vector<ProcessInfo> Processes() override {
@@ -191,14 +231,13 @@ class FakeDebuggee : public Debuggee,
 
   Answer<void> Insert(std::uint32_t pid, BreakpointKind kind, GuestAddr address,
                       std::shared_ptr<HitAction> with) override {
-    Did("insert {} {} {:x}{}", pid, kind == BreakpointKind::kSoftware ? "software" : "hardware",
-        address, with ? " action" : "");
+    Did("insert {} {} {:x}{}", pid, NameOf(kind), address, with ? " action" : "");
+    actions[address] = with;
     action = std::move(with);
     return {};
   }
   Answer<void> Remove(std::uint32_t pid, BreakpointKind kind, GuestAddr address) override {
-    Did("remove {} {} {:x}", pid, kind == BreakpointKind::kSoftware ? "software" : "hardware",
-        address);
+    Did("remove {} {} {:x}", pid, NameOf(kind), address);
     return {};
   }
   Answer<void> Insert(std::uint32_t pid, WatchKind kind, GuestAddr address,
@@ -333,7 +372,9 @@ class FakeDebuggee : public Debuggee,
   std::map<ThreadRef, Thread> threads;
   std::vector<std::byte> memory;
   std::deque<std::string> did;
-  std::shared_ptr<HitAction> action;
+  std::shared_ptr<HitAction> action;  // of the last one that was put in
+  std::map<GuestAddr, std::shared_ptr<HitAction>> actions;
+  std::shared_ptr<HitAction> stepping;
   std::map<std::string, std::string> file_bytes{{"/etc/hosts", "127.0.0.1 #$}* localhost\n"}};
   std::map<int, std::string> handles;
   int last_handle = 4;
@@ -341,6 +382,11 @@ class FakeDebuggee : public Debuggee,
   std::vector<int> passed, programmed;
 
  private:
+  static std::string_view NameOf(BreakpointKind kind) {
+    return kind == BreakpointKind::kSoftware   ? "software"
+           : kind == BreakpointKind::kHardware ? "hardware"
+                                               : "trace";
+  }
   Answer<void> Drop(std::uint32_t pid, std::string_view how) {
     if (processes.erase(pid) == 0) return Refuse(engine::kESRCH);
     std::erase_if(threads, [&](const auto& one) { return one.first.pid == pid; });

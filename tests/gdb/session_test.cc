@@ -133,7 +133,7 @@ TEST_F(SessionTest, OutputOfCommandsComesBeforeTheStop) {
     bool Read(GuestAddr, std::span<std::byte>) override { return false; }
   } view;
   peer_.SendPacket("c");
-  EXPECT_FALSE(debuggee_.action->OnHit(view));  // commands run instead of a stop
+  EXPECT_FALSE(debuggee_.action->OnHit(view).stops);  // commands run instead of a stop
   EXPECT_EQ(peer_.TakeReply(), "O6e3d370a");
 }
 

@@ -335,7 +335,7 @@ class Toy : public Debuggee,
     const auto breakpoint = breakpoints_.find(cpu_->rip());
     if (breakpoint != breakpoints_.end()) {
       View view(*this, Ref(current_));
-      if (!breakpoint->second || breakpoint->second->OnHit(view)) {
+      if (!breakpoint->second || breakpoint->second->OnHit(view).stops) {
         StopAll({.thread = Ref(current_), .reason = StopReason::kSoftwareBreakpoint});
         return false;
       }

@@ -86,6 +86,15 @@ std::vector<Case> LoadCases() {
   return cases;
 }
 
+ThreadRef ParseThread(const std::string& id) {
+  ThreadRef ref;
+  const std::size_t dot = id.find('.');
+  ref.pid = static_cast<std::uint32_t>(std::stoul(id));
+  ref.tid = dot == std::string::npos ? ref.pid
+                                     : static_cast<std::uint32_t>(std::stoul(id.substr(dot + 1)));
+  return ref;
+}
+
 // "breakpoint 1.2", "exited 1 code=3", "fork 1.1 other=5.5": what the guest does next.
 StopEvent ParseEvent(const std::string& text) {
   static const std::map<std::string, StopReason> kReasons{
@@ -107,20 +116,12 @@ StopEvent ParseEvent(const std::string& text) {
       {"exited", StopReason::kProcessExited},
       {"signaled", StopReason::kProcessSignaled},
       {"none", StopReason::kNoneResumed}};
-  const auto thread = [](const std::string& id) {
-    ThreadRef ref;
-    const std::size_t dot = id.find('.');
-    ref.pid = static_cast<std::uint32_t>(std::stoul(id));
-    ref.tid = dot == std::string::npos ? ref.pid
-                                       : static_cast<std::uint32_t>(std::stoul(id.substr(dot + 1)));
-    return ref;
-  };
   std::istringstream words(text);
   std::string reason;
   std::string who;
   std::string word;
   words >> reason >> who;
-  StopEvent event{.thread = thread(who)};
+  StopEvent event{.thread = ParseThread(who)};
   event.reason = kReasons.at(reason);
   while (words >> word) {
     const std::string key = word.substr(0, word.find('='));
@@ -129,7 +130,7 @@ StopEvent ParseEvent(const std::string& text) {
     if (key == "code") event.code = std::stoi(value);
     if (key == "address") event.address = std::stoull(value, nullptr, 16);
     if (key == "syscall") event.syscall = std::stoull(value);
-    if (key == "other") event.other = thread(value);
+    if (key == "other") event.other = ParseThread(value);
     if (key == "path") event.path = value;
   }
   return event;
@@ -161,6 +162,14 @@ class TranscriptTest : public testing::TestWithParam<Case> {
       EXPECT_EQ(Shown(peer_.TakeRaw()), line.rest);
     } else if (line.verb == "event") {
       debuggee_.Happen(ParseEvent(line.rest));
+    } else if (line.verb == "hit") {
+      std::istringstream words(line.rest);
+      std::string who;
+      std::string where;
+      words >> who >> where;
+      debuggee_.Reach(ParseThread(who), std::stoull(where, nullptr, 16));
+    } else if (line.verb == "step") {
+      debuggee_.Step(ParseThread(line.rest));
     } else if (line.verb == "refused") {
       debuggee_.listener->OnLaunchRefused({engine::kENOENT, line.rest});
     } else if (line.verb == "did") {
