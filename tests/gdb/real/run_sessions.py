@@ -183,4 +183,5 @@ def main():
     sys.exit(1 if failed or not sessions else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
