@@ -106,6 +106,32 @@ class Debugging(CliTest):
         self.assertIn(b"square (n=17)", done.stdout)
         self.assertIn(b"New value = 1785", done.stdout)
 
+    def gdb_from_the_start(self, script):
+        """A job at its first instruction under gdb, which carries out the script; what both say."""
+        process = self.start("run", "--gdb=:0", self.program)
+        address = re.search(rb"at (127\.0\.0\.1:\d+)", self.read_line(process.stderr)).group(1).decode()
+        commands = pathlib.Path(self.program).with_suffix(".gdb")
+        commands.write_text(f"target extended-remote {address}\n{script}", encoding="ascii")
+        done = subprocess.run(["gdb", *QUIET, self.program, "-x", str(commands)], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=cli_harness.PATIENCE_S, check=False)
+        out, _ = process.communicate(timeout=cli_harness.PATIENCE_S)
+        return done.stdout.decode(), out, process.returncode
+
+    def test_a_program_runs_again_and_the_last_run_counts(self):
+        said, out, status = self.gdb_from_the_start(
+            "break square if n == 3\ncontinue\nkill\nrun\ndelete\ncontinue\nstart\nset var counter = 5\ncontinue\n")
+        self.assertIn("exited with code 0106", said)  # 2470 % 100
+        self.assertIn("exited with code 0113", said)
+        self.assertEqual(out, b"ready\nready\ncounter 2470\nready\ncounter 2475\n")
+        self.assertEqual(status, 75)
+
+    def test_tracepoints_collect_in_the_box(self):
+        said, out, status = self.gdb_from_the_start(
+            "trace square if n > 16\nactions\ncollect n\nend\nbreak 12\ntstart\ncontinue\ntstop\ntstatus\ntfind start\n"
+            "print n\ntfind\nprint n\ntfind none\ncontinue\n")
+        self.assertRegex(said, r"Collected 3 trace frames(.|\n)*\$1 = 17(.|\n)*\$2 = 18")
+        self.assertEqual((out, status), (b"ready\ncounter 2470\n", 70))
+
     def test_one_debugger_at_a_time(self):
         process, job = self.spinning_job()
         first = self.home.start("gdb-pipe", job, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
