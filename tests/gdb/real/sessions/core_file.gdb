@@ -4,7 +4,7 @@
 # expect: Saved corefile
 # expect: worker \(argument
 # expect: threads 3
-# expect: shared is 0
+# expect: shared is 2000
 # expect: vectors True
 # expect: exited normally
 break 19

@@ -2,10 +2,7 @@
 # arguments: read /tmp/told
 # altered
 # expect: Breakpoint 1, main
-# expect: Successfully sent file
-# expect: Successfully fetched file
 # expect: the same True
-# expect: Successfully deleted
 # expect: No such file
 # expect: exited with code 03
 # expect: runs: b'\.'

@@ -5,7 +5,7 @@
 # expect: step frames 9
 # expect: seen 3
 # expect: \$seen +0 +3
-# expect: saved b'.x7fTRACE0' True
+# expect: saved b'.x7fTRACE0.n' True
 # expect: exited normally
 tvariable $seen = 0
 trace collect_here
