@@ -36,6 +36,7 @@ class Deframer {
  private:
   enum class State : std::uint8_t { kBetween, kPayload, kChecksumHigh, kChecksumLow };
   FrameKind EndOfPacket(char low);
+  void TakePlain(std::span<const std::byte>& bytes);
 
   const std::size_t max_payload_bytes_;
   State state_ = State::kBetween;

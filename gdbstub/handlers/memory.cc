@@ -39,7 +39,7 @@ Reply OnReadMemory(Conversation& c, const Arguments& arguments) {
   if (!bytes) return Reply::Refused(bytes.error());
   std::string out;
   AppendHex(out, *bytes);
-  return Reply::Text(std::move(out));
+  return Reply::Escaped(std::move(out));  // digits need no escape
 }
 
 Reply OnReadBinary(Conversation& c, const Arguments& arguments) {
@@ -50,6 +50,7 @@ Reply OnReadBinary(Conversation& c, const Arguments& arguments) {
   const auto bytes = ReadSome(c, arguments.number(0), arguments.number(1), kPacketSize);
   if (!bytes) return Reply::Refused(bytes.error());
   std::string out = c.bare_binary_reads ? "" : "b";
+  out.reserve(bytes->size() + bytes->size() / 8);
   AppendEscaped(out, AsText(*bytes), kPacketSize - 1);
   return Reply::Escaped(std::move(out));
 }

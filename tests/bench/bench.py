@@ -124,6 +124,11 @@ def parse_time(text):
     return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (fraction or "0"))
 
 
+def host_cpu():
+    with open("/proc/cpuinfo", encoding="ascii") as info:
+        return re.search(r"model name\s*: (.*)", info.read())[1]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binaries", type=pathlib.Path)
@@ -134,8 +139,7 @@ def main():
     if not shutil.which("qemu-x86_64"):
         sys.exit("bench: qemu-x86_64 is missing; run ./dev setup")
     options.binaries = options.binaries.resolve()
-    with open("/proc/cpuinfo", encoding="ascii") as info:
-        cpu = re.search(r"model name\s*: (.*)", info.read())[1]
+    cpu = host_cpu()
     print(f"{cpu}; median CPU time of {options.rounds} rounds; MIPS are guest instructions\n")
     print(f"{'program':20} {'guest':>11} {'glovebox':>8} {'qemu':>8} {'vs':>8} {'vs':>8}")
     print(f"{'':20} {'insns':>11} {'MIPS':>8} {'MIPS':>8} {'native':>8} {'qemu':>8}   half spread")
