@@ -182,6 +182,8 @@ class BoxDebugger {
     std::vector<std::uint32_t> threads;  // in the order of their making
   };
   virtual std::vector<ProcessRow> Processes() const = 0;
+  // Of a debugged process; without all that a row costs. ESRCH.
+  virtual Result<bool, Errno> IsI386(std::uint32_t pid) const = 0;
   struct ThreadRow {
     ThreadId thread;
     std::string name;

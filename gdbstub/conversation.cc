@@ -61,9 +61,9 @@ std::uint64_t Conversation::RegisterFile::value(RegisterNumber number) const {
 }
 
 Answer<Conversation::RegisterFile> Conversation::Registers(ThreadRef thread) {
-  const auto process = Process(thread.pid);
-  if (!process) return std::unexpected(process.error());
-  RegisterFile file{thread, process->architecture, {}};
+  const auto architecture = debuggee.ArchitectureOf(thread.pid);
+  if (!architecture) return std::unexpected(architecture.error());
+  RegisterFile file{thread, *architecture, {}};
   file.bytes.resize(file.layout().size_bytes);
   if (const auto read = debuggee.ReadRegisters(thread, file.bytes); !read) {
     return std::unexpected(read.error());

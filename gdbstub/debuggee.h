@@ -358,6 +358,13 @@ class Debuggee {
 
   // Debugged processes by rising pid. Empty: the job has ended or has not begun.
   virtual std::vector<ProcessInfo> Processes() = 0;
+  // Of one of them; asked for at each stop. kESRCH.
+  virtual Answer<Architecture> ArchitectureOf(std::uint32_t pid) {
+    for (const ProcessInfo& info : Processes()) {
+      if (info.pid == pid) return info.architecture;
+    }
+    return Refuse(engine::kESRCH);
+  }
   // Their threads, by rising pid and, within one, in the order in which they were made.
   virtual std::vector<ThreadInfo> Threads() = 0;
   // Why they stood still when the session began ('?'). Empty: SIGTRAP of the first thread.

@@ -45,23 +45,57 @@ void Aside::Study(const Uop* uop, Site& site) const {
   } else if (!is_last) {
     put(Kind::kPlain, handlers_.behind, uop + units);
   } else if (has_jump_at(first + units + 1)) {
-    // The block runs on. What counts its own instructions is a REP, whose iterations are judged one
-    // by one.
-    if (uop[units].d != 0) put(Kind::kPlain, handlers_.behind, uop + units);
+    // The block runs on. What counts its own instructions is a REP.
+    const bool repeats = uop[units].d == 0;
+    put(repeats ? Kind::kRepeat : Kind::kPlain, repeats ? handlers_.repeated : handlers_.behind,
+        uop + units);
   } else {
     put(Kind::kComputed, handlers_.behind, uop + units);
   }
 }
 
-const Uop* Aside::Begin(const Uop* uop) {
+void Aside::SetWatches(const std::vector<Watch>& watches) {
+  if (watches == watches_) return;
+  watches_ = watches;
+  begin_ = ~GuestAddr{0};
+  end_ = 0;
+  for (const Watch& watch : watches_) {
+    begin_ = std::min(begin_, watch.address);
+    end_ = std::max(end_, watch.address + watch.size_bytes);
+  }
+  is_dense_ = watches_.size() < 2;
+}
+
+bool Aside::IsInOne(GuestAddr address, GuestAddr end) const {
+  return std::ranges::any_of(watches_, [&](const Watch& watch) {
+    return watch.address < end && address < watch.address + watch.size_bytes;
+  });
+}
+
+Aside::Site& Aside::Find(const Uop* uop) {
   if (sites_ == nullptr) sites_ = std::make_unique<std::array<Site, kSites>>();
   Site& site = (*sites_)[IndexOf(uop)];
   if (site.uop != uop || site.generation != cache_.generation()) Study(uop, site);
-  return site.kind != Kind::kNever ? Enter(site) : nullptr;
+  return site;
+}
+
+// It takes so many elements at most: no more remain of its instructions, and it leaves behind them.
+const Uop* Aside::EnterRepeat(const Site& site, std::uint64_t elements) {
+  if (elements == 0) return nullptr;
+  core_.budget -= kWorkOfRepeat;
+  core_.penalty += kWorkOfRepeat;
+  const std::int64_t remaining = core_.budget + core_.penalty + core_.reserve;
+  original_ = site.uop;
+  copy_ = site.units.data();
+  TakeBudget();
+  const auto most = std::min(elements, static_cast<std::uint64_t>(remaining));
+  core_.reserve = static_cast<std::int64_t>(most) - core_.budget - core_.penalty;
+  return copy_;
 }
 
 void Aside::TakeBudget() {
   budget_ = core_.budget;
+  reserve_ = core_.reserve;
   core_.budget = kNoBudget;
   leave_ = core_.leave.handler;
   core_.leave.handler = handlers_.left;
@@ -76,6 +110,7 @@ void Aside::End() {
   if (!has_budget_) return;
   has_budget_ = false;
   core_.budget = budget_ - (kNoBudget - core_.budget);
+  core_.reserve = reserve_;
   core_.leave.handler = leave_;
 }
 

@@ -1,6 +1,7 @@
 // How an instruction runs that touches a watched page but nothing that is watched: from a copy of
 // its units, with the page accessible for it alone, and a uop behind it that takes that back and
-// goes on. Dispatch is not left, so what lies beside a watched variable stays usable.
+// goes on. Dispatch is not left, so what lies beside a watched variable stays usable. A repeated
+// string instruction runs so for as many elements as come before the next one that is watched.
 #pragma once
 
 #include <array>
@@ -8,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "engine/base/types.h"
 #include "engine/cpu/block_cache.h"
@@ -49,18 +51,16 @@ class Aside {
  public:
   // Of the uops that come behind a copy: each goes on where its function says.
   struct Handlers {
-    Handler behind;  // Behind
-    Handler jumped;  // Jumped
-    Handler left;    // Left
+    Handler behind;    // Behind
+    Handler jumped;    // Jumped
+    Handler left;      // Left
+    Handler repeated;  // Repeated
   };
   Aside(const BlockCache& cache, CoreState& core, std::uint8_t* flags, const Handlers& handlers)
       : cache_(cache), core_(core), handlers_(handlers), loans_(flags) {}
 
-  // What is watched lies in here; before each run, since it changes between runs.
-  void SetWatched(GuestAddr begin, GuestAddr end) {
-    begin_ = begin;
-    end_ = end;
-  }
+  // Before each run, since they change between runs.
+  void SetWatches(const std::vector<Watch>& watches);
   // The copy to go on with, where nothing has to be found out any more. Null: look closer.
   [[gnu::always_inline]] const Uop* TryAgain() {
     const CoreState::Miss& miss = core_.miss;
@@ -72,18 +72,23 @@ class Aside {
     const std::uint64_t page = miss.address >> kPageShift;
     const GuestAddr end = miss.address + miss.size_bytes;
     const bool is_held = (core_.flags[page] & (writes ? kHeldPlain : kHeldReadable)) != 0;
-    if (!is_held || (end - 1) >> kPageShift != page || (miss.address < end_ && end > begin_))
-      return nullptr;
+    if (!is_held || (end - 1) >> kPageShift != page || IsWatched(miss.address, end)) return nullptr;
     Site& site = (*sites_)[IndexOf(miss.uop)];
     if (site.uop != miss.uop || site.generation != cache_.generation() ||
-        site.kind == Kind::kNever) {
+        site.kind <= Kind::kRepeat) {
       return nullptr;
     }
     loans_.LendFirst(page, writes ? kPlain : kReadable);
     return Enter(site);
   }
-  // Likewise, of a uop that may be met for the first time. Null: it must not run so.
-  const Uop* Begin(const Uop* uop);
+  // Likewise, of a uop that may be met for the first time. `elements()`: of how many a string
+  // instruction is known that nobody watches them. Null: it must not run so.
+  template <typename Elements>
+  const Uop* Begin(const Uop* uop, Elements elements) {
+    const Site& site = Find(uop);
+    if (site.kind == Kind::kNever) return nullptr;
+    return site.kind == Kind::kRepeat ? EnterRepeat(site, elements()) : Enter(site);
+  }
   FlagLoans& loans() { return loans_; }
   // Null: nothing runs aside.
   const Uop* original() const { return original_; }
@@ -99,14 +104,22 @@ class Aside {
   [[gnu::always_inline]] const Uop* Jumped(const Uop* jump) {
     return Behind(std::bit_cast<Jump>(*jump).target);
   }
-  // An exit that computes its target had no budget, so it has left.
+  // An exit that computes its target, or a string instruction that goes on, had no budget, so it
+  // has left.
   const Uop* Left();
+  // A string instruction has come to its end.
+  const Uop* Repeated(const Uop* next) {
+    End();
+    return next;
+  }
 
  private:
   // Host work, in units of a simple instruction.
   static constexpr std::int64_t kWork = 8;
+  static constexpr std::int64_t kWorkOfRepeat = 64;
   enum class Kind : std::uint8_t {
     kNever,
+    kRepeat,    // a block of its own, which counts what it retires itself
     kPlain,     // what comes next lies behind it
     kJump,      // its second unit is a Jump
     kComputed,  // an exit that computes its target
@@ -121,8 +134,14 @@ class Aside {
   static std::size_t IndexOf(const Uop* uop) {
     return (reinterpret_cast<std::uintptr_t>(uop) / sizeof(Uop)) % kSites;
   }
+  [[gnu::always_inline]] bool IsWatched(GuestAddr address, GuestAddr end) const {
+    return address < end_ && end > begin_ && (is_dense_ || IsInOne(address, end));
+  }
+  bool IsInOne(GuestAddr address, GuestAddr end) const;
+  Site& Find(const Uop* uop);
   void Study(const Uop* uop, Site& site) const;
-  [[gnu::always_inline]] const Uop* Enter(Site& site) {
+  const Uop* EnterRepeat(const Site& site, std::uint64_t elements);
+  [[gnu::always_inline]] const Uop* Enter(const Site& site) {
     original_ = site.uop;
     copy_ = site.units.data();
     core_.budget -= kWork;
@@ -138,12 +157,16 @@ class Aside {
   CoreState& core_;
   const Handlers handlers_;
   FlagLoans loans_;
+  // All that is watched lies in here.
   GuestAddr begin_ = 0;
   GuestAddr end_ = 0;
+  bool is_dense_ = true;  // one watch has it all
+  std::vector<Watch> watches_;
   const Uop* original_ = nullptr;
   const Uop* copy_ = nullptr;
   bool has_budget_ = false;  // the budget is kept here
   std::int64_t budget_ = 0;
+  std::int64_t reserve_ = 0;
   Handler leave_ = nullptr;
   std::unique_ptr<std::array<Site, kSites>> sites_;  // once something is watched
 };

@@ -76,6 +76,11 @@ struct AsideJumpBody {
     return c.cpu.runner->aside().Jumped(AsideBody::OperandOf(c));
   }
 };
+struct AsideRepeatBody {
+  [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
+    return c.cpu.runner->aside().Repeated(AsideBody::OperandOf(c));
+  }
+};
 struct AsideLeaveBody {
   [[gnu::always_inline]] static const Uop* Run(BasicContext<CoreState>& c) {
     return c.cpu.runner->aside().Left();
@@ -109,7 +114,8 @@ Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, Di
       aside_(cache_, core, memory.flags(),
              {.behind = &RunHandler<CoreState, AsideBody>,
               .jumped = &RunHandler<CoreState, AsideJumpBody>,
-              .left = &RunHandler<CoreState, AsideLeaveBody>}) {
+              .left = &RunHandler<CoreState, AsideLeaveBody>,
+              .repeated = &RunHandler<CoreState, AsideRepeatBody>}) {
   core_.memory = memory.base();
   core_.flags = memory.flags();
   core_.window_bytes = memory.address_end();
@@ -150,14 +156,20 @@ void Runner::ClearBreakpoint(GuestAddr address) {
   cache_.Invalidate(address, 1);
 }
 
-void Runner::NoteWatches() {
-  GuestAddr begin = ~GuestAddr{0};
-  GuestAddr end = 0;
-  for (const Watch& watch : memory_.watches()) {
-    begin = std::min(begin, watch.address);
-    end = std::max(end, watch.address + watch.size_bytes);
+// How many elements a string instruction may take before it comes to one that is watched, whichever
+// way it goes.
+std::uint64_t Runner::UnwatchedElements(const CoreState::Miss& miss) const {
+  std::uint64_t most = ~std::uint64_t{0};
+  for (const GuestAddr at : hooks_.StringPointers(*miss.uop)) {
+    for (const Watch& watch : memory_.watches()) {
+      const GuestAddr end = watch.address + watch.size_bytes;
+      const std::uint64_t elements = at >= end            ? (at - end) / miss.size_bytes + 1
+                                     : at < watch.address ? (watch.address - at) / miss.size_bytes
+                                                          : 0;
+      most = std::min(most, elements);
+    }
   }
-  aside_.SetWatched(begin, end);
+  return most;
 }
 
 const Uop* Runner::StopAtBreakpoint(GuestAddr rip) {
@@ -222,7 +234,7 @@ const Uop* Runner::RunAside(const CoreState::Miss& miss) {
   if ((core_.flags[first] & allowed) == 0 || (core_.flags[last] & allowed) == 0) return nullptr;
   const Uop* next = miss.uop;
   if (core_.out_of_place.original == nullptr && aside_.original() == nullptr) {
-    next = aside_.Begin(miss.uop);
+    next = aside_.Begin(miss.uop, [&] { return UnwatchedElements(miss); });
     if (next == nullptr) return nullptr;
   }
   aside_.loans().Lend(first, lent);
@@ -425,7 +437,7 @@ Stop Runner::Run(std::uint64_t budget) {
   std::int64_t work = kWorkPerRun;
   bool passes = std::exchange(passes_, false);
   if (!memory_.watches().empty()) [[unlikely]]
-    NoteWatches();
+    aside_.SetWatches(memory_.watches());
   while (true) {
     cache_.Purge();
     if (remaining == 0) return stop;

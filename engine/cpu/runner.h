@@ -1,6 +1,7 @@
 // The run loop: finds or decodes blocks, enters dispatch, and serves what leaves the fast paths.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -17,12 +18,17 @@
 
 namespace glovebox::engine {
 
-// What an ISA has to do around dispatch (loading the guest's floating point environment).
+// What an ISA has to do around dispatch (loading the guest's floating point environment), and what
+// it knows of its instructions.
 class DispatchHooks {
  public:
   virtual ~DispatchHooks() = default;
   virtual void BeforeDispatch() = 0;
   virtual void AfterDispatch() = 0;
+  // Where the next elements of a string instruction lie; among other addresses, where that depends
+  // on more than the uop shows.
+  using Pointers = std::array<GuestAddr, 4>;
+  virtual Pointers StringPointers(const Uop& uop) const = 0;
 };
 
 // Threads: one at a time, except Nudge.
@@ -72,7 +78,7 @@ class Runner final : public CodeObserver {
   const Uop* LeaveBefore(const Uop* uop);
   const Uop* RunOutOfPlace(const Uop* uop);
   const Uop* RunAside(const CoreState::Miss& miss);
-  void NoteWatches();
+  std::uint64_t UnwatchedElements(const CoreState::Miss& miss) const;
   void EndOutOfPlace();
   bool AfterLeave(std::int64_t& retired, Stop& stop);
   bool NoteHit(Stop& stop);

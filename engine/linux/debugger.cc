@@ -98,6 +98,12 @@ std::vector<BoxDebugger::ProcessRow> Debugger::Processes() const {
   return rows;
 }
 
+Result<bool, Errno> Debugger::IsI386(std::uint32_t pid) const {
+  const Task* const task = AnyOf(pid);
+  if (task == nullptr) return std::unexpected(kESRCH);
+  return task->program->abi == abi::AbiId::kI386;
+}
+
 std::vector<BoxDebugger::ThreadRow> Debugger::Threads() const {
   std::vector<ThreadRow> rows;
   if (kernel_.ended() || held_) return rows;
@@ -287,22 +293,12 @@ void Debugger::Sync(Program& program, GuestAddr address) {
   }
 }
 
-void Debugger::SyncWatches(Program& program) {
-  std::vector<Watch> wanted;
-  for (const auto& [pid, marks] : processes_) {
-    const Task* const task = AnyOf(pid);
-    if (task == nullptr || task->program.get() != &program) continue;
-    wanted.insert(wanted.end(), marks.watches.begin(), marks.watches.end());
-  }
-  if (program.space->watches() != wanted) program.space->SetWatches(std::move(wanted));
-}
-
 void Debugger::ForgetMarks(std::uint32_t pid, Program& program) {
   Marks& marks = processes_[pid];
   const auto breakpoints = std::exchange(marks.breakpoints, {});
   marks.watches.clear();
   for (const GuestAddr address : breakpoints) Sync(program, address);
-  SyncWatches(program);
+  SyncWatches();
 }
 
 Result<void, Errno> Debugger::SetBreakpoint(std::uint32_t pid, GuestAddr address) {
@@ -318,14 +314,6 @@ Result<void, Errno> Debugger::ClearBreakpoint(std::uint32_t pid, GuestAddr addre
   if (task == nullptr) return std::unexpected(kESRCH);
   if (processes_[pid].breakpoints.erase(address) == 0) return std::unexpected(kENOENT);
   Sync(*task->program, address);
-  return {};
-}
-
-Result<void, Errno> Debugger::SetWatches(std::uint32_t pid, std::vector<Watch> watches) {
-  Task* const task = AnyOf(pid);
-  if (task == nullptr) return std::unexpected(kESRCH);
-  processes_[pid].watches = std::move(watches);
-  SyncWatches(*task->program);
   return {};
 }
 
@@ -515,6 +503,7 @@ bool Debugger::GoesOn(Task& task) {
 }
 
 Stop Debugger::RunCpu(Task& task, std::uint64_t budget) {
+  if (watching_ && !WatchOn(task)) return Stop{.kind = StopKind::kYield};
   x86::Vcpu& cpu = task.cpu();
   Debugged* const debug = task.debug.get();
   if (debug != nullptr && debug->traced_step_over) TellStep(task);
@@ -539,9 +528,8 @@ Stop Debugger::RunCpu(Task& task, std::uint64_t budget) {
     const auto met = cpu.TakeDebugStop();
     if (!met) break;
     if (met->kind == DebugStop::Kind::kWatchpoint) {
-      if (debug == nullptr) continue;
-      Tell(task, {.kind = Kind::kWatchpoint, .address = met->hit.address, .watch = met->hit.kind});
-      break;
+      if (TellHit(task, met->hit)) break;
+      continue;
     }
     const GuestAddr at = cpu.rip();
     DebugVerdict verdict;
@@ -647,7 +635,11 @@ bool Debugger::StopsAtEntry(Task& task, SyscallEntry entry, std::uint64_t number
 void Debugger::NoteReturn(Task& task) {
   if (HasEnded(task) || !task.program || task.debug->released) return;
   const auto caught = std::exchange(task.debug->catches, std::nullopt);
-  const auto hit = task.space().TakeCopyHit();
+  auto hit = task.space().TakeCopyHit();
+  if (hit && hit->home_pid != 0 && hit->home_pid != task.process.pid) {
+    TellHit(task, *hit);
+    hit.reset();
+  }
   if (caught && processes_[task.process.pid].calls) {
     task.debug->stepped = false;
     Tell(task, {.kind = Kind::kSyscallReturn, .syscall = *caught});
@@ -674,7 +666,7 @@ void Debugger::NoteClone(Task& task, Task& child, DebugEvent::Kind kind) {
   marks.breakpoints = parents.breakpoints;
   marks.watches = parents.watches;
   for (const GuestAddr address : marks.breakpoints) Sync(*child.program, address);
-  SyncWatches(*child.program);
+  SyncWatches();
   resumed_.insert(IdOf(child));
   Tell(task, {.kind = kind, .other = IdOf(child)});
 }

@@ -54,6 +54,7 @@ class Debugger final : public BoxDebugger {
   Debugger(Kernel& kernel, TreeSource& tree, DebugHost& host, Launcher& launcher);
 
   std::vector<ProcessRow> Processes() const override;
+  Result<bool, Errno> IsI386(std::uint32_t pid) const override;
   std::vector<ThreadRow> Threads() const override;
   Result<void, Errno> Attach(std::uint32_t pid) override;
   Result<void, Errno> Detach(std::uint32_t pid, int signal) override;
@@ -164,7 +165,14 @@ class Debugger final : public BoxDebugger {
   void TellStep(Task& task);
   // Lets the address space stop where any of its processes wants it to.
   void Sync(Program& program, GuestAddr address);
-  void SyncWatches(Program& program);
+  void SyncWatches();
+  // What identifies the mappings of all programs, as far as anybody watches.
+  std::uint64_t StateOfMappings() const;
+  // Before a task runs, while anything is watched. False: something was met, and it does not run.
+  bool WatchOn(Task& task);
+  // The thread that is to be told what `task` has touched. Null: nobody is there.
+  Task* WatcherOf(Task& task, std::uint32_t home_pid) const;
+  bool TellHit(Task& task, const WatchHit& hit);
   void ForgetMarks(std::uint32_t pid, Program& program);
   void Changed(DebugChange change);
 
@@ -187,6 +195,8 @@ class Debugger final : public BoxDebugger {
   std::set<int> passed_;
   std::optional<std::set<int>> delivered_;
   std::map<std::uint32_t, Marks> processes_;
+  bool watching_ = false;             // some address space has watches
+  std::uint64_t mappings_state_ = 0;  // that SyncWatches has seen
   std::deque<DebugEvent> events_;
   std::set<ThreadId> resumed_;  // all-stop: whose events may be told
 };

@@ -229,6 +229,19 @@ class AddressSpace final : public SharedObject::Window {
   bool IsWatchedPage(std::uint64_t page) const;
   // Does a watchpoint wait for that access? `access` is kRead or kWrite.
   std::optional<WatchHit> Judge(GuestAddr address, std::uint64_t size_bytes, Access access) const;
+  // Shared memory within a range: pieces of objects, and where they lie here.
+  struct SharedPiece {
+    const SharedObject* object;
+    std::uint64_t offset_bytes;
+    GuestAddr address;
+    std::uint64_t size_bytes;
+  };
+  std::vector<SharedPiece> SharedPieces(GuestAddr address, std::uint64_t size_bytes) const;
+  // Every place at which those bytes of an object lie here.
+  std::vector<SharedPiece> PlacesOf(const SharedObject& object, std::uint64_t offset_bytes,
+                                    std::uint64_t size_bytes) const;
+  // Another number after each change of what is mapped.
+  std::uint64_t mapping_changes() const;
   // What copies have met since the last call: accesses of system calls, and of signal frames.
   std::optional<WatchHit> TakeCopyHit() { return std::exchange(copy_hit_, std::nullopt); }
 
@@ -246,6 +259,8 @@ class AddressSpace final : public SharedObject::Window {
   void ObjectWatched(const SharedObject& object, std::uint64_t offset) override;
   void ObjectForgotten(const SharedObject& object, std::uint64_t offset,
                        std::uint64_t size_bytes) override;
+  void ObjectWritten(const SharedObject& object, std::uint64_t offset,
+                     std::uint64_t size_bytes) override;
   bool ObjectMoved(SharedObject& object) override;
   bool MayWriteObject(const SharedObject& object) const override;
 

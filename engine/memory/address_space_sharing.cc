@@ -59,6 +59,45 @@ void AddressSpace::ObjectForgotten(const SharedObject& object, std::uint64_t off
   });
 }
 
+void AddressSpace::ObjectWritten(const SharedObject& object, std::uint64_t offset,
+                                 std::uint64_t size_bytes) {
+  if (watches_.empty()) return;
+  ForEachAlias(object, offset, size_bytes, [&](GuestAddr start, GuestAddr end) {
+    NoteCopy(start, end - start, Access::kWrite);
+  });
+}
+
+std::vector<AddressSpace::SharedPiece> AddressSpace::SharedPieces(GuestAddr address,
+                                                                  std::uint64_t size_bytes) const {
+  std::vector<SharedPiece> pieces;
+  const GuestAddr end = address + size_bytes;
+  for (const Region& region : tables_->mappings.Within(PageFloor(address), PageCeil(end))) {
+    if (!region.IsSharedMemory()) continue;
+    const GuestAddr from = std::max(address, region.mapping.start);
+    pieces.push_back({region.file->shared.get(),
+                      region.mapping.file_offset_bytes + (from - region.mapping.start), from,
+                      std::min(end, region.mapping.end) - from});
+  }
+  return pieces;
+}
+
+std::vector<AddressSpace::SharedPiece> AddressSpace::PlacesOf(const SharedObject& object,
+                                                              std::uint64_t offset_bytes,
+                                                              std::uint64_t size_bytes) const {
+  std::vector<SharedPiece> pieces;
+  for (const auto& [start, region] : tables_->mappings.rows()) {
+    if (!region.IsSharedMemory() || region.file->shared.get() != &object) continue;
+    const std::uint64_t first = region.mapping.file_offset_bytes;
+    const std::uint64_t from = std::max(first, offset_bytes);
+    const std::uint64_t end =
+        std::min(first + (region.mapping.end - start), offset_bytes + size_bytes);
+    if (from < end) pieces.push_back({&object, from, start + (from - first), end - from});
+  }
+  return pieces;
+}
+
+std::uint64_t AddressSpace::mapping_changes() const { return tables_->mappings.changes(); }
+
 bool AddressSpace::ObjectMoved(SharedObject& object) {
   bool shown = true;
   ForEachAlias(object, 0, ~std::uint64_t{0}, [&](GuestAddr start, GuestAddr end) {

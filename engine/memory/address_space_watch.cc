@@ -72,7 +72,10 @@ std::optional<WatchHit> AddressSpace::Judge(GuestAddr address, std::uint64_t siz
     if (watch.kind == WatchKind::kWrite && access == Access::kRead) continue;
     const bool if_it_reads = watch.kind == WatchKind::kRead && access == Access::kWrite;
     if (!found || found->if_it_reads) {
-      found = WatchHit{watch.kind, std::max(address, watch.address), if_it_reads};
+      const GuestAddr first = std::max(address, watch.address);
+      const GuestAddr at_home =
+          watch.home_pid != 0 ? first - watch.address + watch.home_address : first;
+      found = WatchHit{watch.kind, at_home, if_it_reads, watch.home_pid};
     }
     if (!if_it_reads) break;
   }

@@ -120,6 +120,7 @@ std::size_t MappingTable::GrowthOf(GuestAddr start, GuestAddr end) const {
 }
 
 void MappingTable::Insert(Region region) {
+  ++changes_;
   const GuestAddr start = region.mapping.start;
   const GuestAddr end = region.mapping.end;
   regions_.emplace(start, std::move(region));
@@ -128,6 +129,7 @@ void MappingTable::Insert(Region region) {
 }
 
 void MappingTable::Erase(GuestAddr start, GuestAddr end) {
+  ++changes_;
   SplitAt(start);
   SplitAt(end);
   regions_.erase(regions_.lower_bound(start), regions_.lower_bound(end));
@@ -157,6 +159,7 @@ void MappingTable::SetTraits(GuestAddr start, GuestAddr end, std::uint8_t set, s
 }
 
 void MappingTable::LowerStart(GuestAddr start, GuestAddr new_start) {
+  ++changes_;
   auto node = regions_.extract(start);
   node.key() = node.mapped().mapping.start = new_start;
   regions_.insert(std::move(node));

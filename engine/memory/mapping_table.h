@@ -79,6 +79,8 @@ class MappingTable {
 
   using ByStart = std::map<GuestAddr, Region>;
   const ByStart& rows() const { return regions_; }
+  // How often anything was mapped or unmapped.
+  std::uint64_t changes() const { return changes_; }
 
  private:
   template <typename Change>
@@ -89,6 +91,7 @@ class MappingTable {
   void MergeAt(GuestAddr at);
 
   ByStart regions_;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace glovebox::engine

@@ -112,7 +112,9 @@ void SharedObject::Stored(std::uint64_t offset, const Window& by, GuestAddr at, 
 }
 
 void SharedObject::Changed(std::uint64_t offset, std::uint64_t size_bytes) {
-  if (code_pages_.empty() || size_bytes == 0) return;
+  if (size_bytes == 0) return;
+  for (Window* const window : windows_) window->ObjectWritten(*this, offset, size_bytes);
+  if (code_pages_.empty()) return;
   const std::uint64_t last = (offset + size_bytes - 1) / kPageSize;
   for (auto it = code_pages_.lower_bound(offset / kPageSize);
        it != code_pages_.end() && *it <= last;) {

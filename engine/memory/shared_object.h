@@ -35,6 +35,9 @@ class SharedObject {
     // The pages hold something else now, or lie beyond the end: each access is to ask again.
     virtual void ObjectForgotten(const SharedObject& object, std::uint64_t offset,
                                  std::uint64_t size_bytes) = 0;
+    // Bytes change without a window: write(2) of a file.
+    virtual void ObjectWritten(const SharedObject& object, std::uint64_t offset,
+                               std::uint64_t size_bytes) = 0;
     // The object lies elsewhere: it is to be shown again. False: the host refused.
     virtual bool ObjectMoved(SharedObject& object) = 0;
     // Is it mapped so that it may be written, now or after mprotect(2)?

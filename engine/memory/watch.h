@@ -13,6 +13,10 @@ struct Watch {
   WatchKind kind = WatchKind::kWrite;
   GuestAddr address = 0;
   std::uint64_t size_bytes = 0;
+  // Where it was set, and whose it is, if that is another mapping of the same memory. 0: it is
+  // this.
+  std::uint32_t home_pid = 0;
+  GuestAddr home_address = 0;
   friend bool operator==(const Watch&, const Watch&) = default;
 };
 
@@ -26,10 +30,11 @@ enum HeldFlag : std::uint8_t {
 // An access that a watchpoint was waiting for.
 struct WatchHit {
   WatchKind kind = WatchKind::kWrite;
-  GuestAddr address = 0;  // the first byte of the access that it covers
+  GuestAddr address = 0;  // the first byte of the access that it covers, as its home has it
   // It writes, and the watchpoint wants to hear of what reads: it counts where the instruction
   // does both.
   bool if_it_reads = false;
+  std::uint32_t home_pid = 0;  // as in Watch
 };
 
 }  // namespace glovebox::engine

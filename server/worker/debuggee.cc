@@ -205,11 +205,10 @@ void BoxDebuggee::OnChange(const engine::DebugChange& change) { ++changes_[chang
 
 // --- who is there ---
 
-std::optional<Architecture> BoxDebuggee::ArchitectureOf(std::uint32_t pid) const {
-  for (const auto& row : debugger_.Processes()) {
-    if (row.pid == pid) return row.is_i386 ? Architecture::kI386 : Architecture::kAmd64;
-  }
-  return std::nullopt;
+gdbstub::Answer<Architecture> BoxDebuggee::ArchitectureOf(std::uint32_t pid) {
+  const auto is_i386 = debugger_.IsI386(pid);
+  if (!is_i386) return Refuse(is_i386.error());
+  return *is_i386 ? Architecture::kI386 : Architecture::kAmd64;
 }
 
 std::vector<gdbstub::ProcessInfo> BoxDebuggee::Processes() {

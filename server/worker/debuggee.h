@@ -58,6 +58,7 @@ class BoxDebuggee final : public gdbstub::Debuggee,
 
   void Listen(gdbstub::Listener* listener) override { listener_ = listener; }
   std::vector<gdbstub::ProcessInfo> Processes() override;
+  Answer<gdbstub::Architecture> ArchitectureOf(std::uint32_t pid) override;
   std::vector<gdbstub::ThreadInfo> Threads() override;
   std::optional<gdbstub::StopEvent> InitialStop() override { return initial_stop_; }
   Answer<std::size_t> ReadMemory(std::uint32_t pid, GuestAddr address,
@@ -138,7 +139,6 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   void OnChange(const engine::DebugChange& change) override;
 
   gdbstub::StopEvent Translate(const engine::DebugEvent& event);
-  std::optional<gdbstub::Architecture> ArchitectureOf(std::uint32_t pid) const;
 
   engine::Box& box_;
   const engine::LimitValues& limits_;

@@ -497,9 +497,12 @@ def measure(options, folder):
     return table
 
 
-def markdown(table, stubs):
+def markdown(table, stubs, cpu, rounds):
     names = [name for name in STUBS if name in stubs]
-    lines = ["| what | unit | " + " | ".join(STUBS[name].label for name in names) + " |", "|---|---|" + "---|" * len(names)]
+    lines = ["# Debugging, measured", "",
+             f"Made by `tests/bench/debugger.py BIN_DIRECTORY --table FILE` ({cpu}; the best of {rounds} rounds). Two figures in a cell: per "
+             "CPU second of gdb, stub and program together / of the stub and the program alone. What they mean: [debugging.md](debugging.md).", "",
+             "| what | unit | " + " | ".join(STUBS[name].label for name in names) + " |", "|---|---|" + "---|" * len(names)]
     for row in table:
         cells = [" / ".join(map(shown, row["figures"][name])) if name in row["figures"] else "-" for name in names]
         lines.append(f"| {row['name']} | {row['unit']} | " + " | ".join(cells) + " |")
@@ -524,7 +527,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         table = measure(options, pathlib.Path(name))
     if options.table:
-        options.table.write_text(markdown(table, options.stubs), encoding="utf-8")
+        options.table.write_text(markdown(table, options.stubs, cpu, options.rounds), encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps({"cpu": cpu, "rows": table}, indent=1), encoding="utf-8")
     return 0

@@ -47,6 +47,42 @@ TEST(FramingTest, WhatIsEscapedComesBack) {
   EXPECT_EQ(Unescape("a}"), "a");
 }
 
+// Long texts are taken by blocks; what is rare in them may lie at each place of one.
+TEST(FramingTest, LongTextsAreTheirBytes) {
+  std::mt19937 random(2);
+  for (std::size_t at = 0; at < 300; ++at) {
+    std::string text(300 + random() % 300, '\0');
+    for (char& c : text) c = static_cast<char>('A' + random() % 26);
+    text[at] = "#$}*"[at % 4];
+    std::string escaped;
+    ASSERT_EQ(AppendEscaped(escaped, text, 1000), text.size());
+    EXPECT_EQ(escaped.size(), text.size() + 1);
+    EXPECT_EQ(Unescape(escaped), text);
+    std::string cut;
+    EXPECT_EQ(AppendEscaped(cut, text, at + 1), at);  // no room for the escape
+    text.replace(at, 5, 5, 'a');
+    const std::string frame = Frame(text);
+    EXPECT_EQ(Expand(frame.substr(1, frame.size() - 4)), text);
+    EXPECT_LT(frame.size(), text.size() + 4);
+    Deframer deframer(1000);
+    const std::size_t middle = random() % frame.size();
+    std::span<const std::byte> bytes = AsBytes(frame).first(middle);
+    EXPECT_EQ(deframer.Next(bytes), FrameKind::kNone);
+    bytes = AsBytes(frame).subspan(middle);
+    EXPECT_EQ(deframer.Next(bytes), FrameKind::kPacket);
+    EXPECT_EQ(deframer.payload(), frame.substr(1, frame.size() - 4));
+  }
+}
+
+TEST(FramingTest, DigitsOfEachByte) {
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  const std::string digits = HexOf(all);
+  ASSERT_EQ(digits.size(), 512U);
+  EXPECT_EQ(digits.substr(0x9e * 2, 8), "9e9fa0a1");
+  EXPECT_EQ(ParseHexText(digits), all);
+}
+
 TEST(FramingTest, EscapingStopsWhereThereIsNoRoom) {
   std::string out;
   EXPECT_EQ(AppendEscaped(out, "a}b", 2), 1U);

@@ -197,6 +197,73 @@ TEST(Watchpoint, StopsARepeatedStoreAtItsIteration) {
   EXPECT_EQ(machine.cpu->icount(), 101u);
 }
 
+// What runs beside a watched byte at full speed stops at each element that touches it, and nowhere
+// else, whichever way it goes and wherever its other pointer is.
+TEST(Watchpoint, StopsRepeatedInstructionsAtEachElementThatTouchesIt) {
+  struct Case {
+    std::vector<std::uint8_t> code;
+    std::uint64_t width;
+    bool loads, stores;
+  };
+  const Case cases[] = {
+      {{0xf3, 0xa4}, 1, true, true},        {{0xf3, 0x48, 0xa5}, 8, true, true},
+      {{0xf3, 0xaa}, 1, false, true},       {{0xf3, 0xab}, 4, false, true},
+      {{0xf3, 0x48, 0xad}, 8, true, false}, {{0x67, 0xf3, 0xa4}, 1, true, true},
+  };
+  constexpr std::uint64_t kCount = 120;
+  constexpr GuestAddr kWatched = kData + 2001;
+  constexpr std::uint64_t kWatchedBytes = 3;
+  for (const Case& row : cases) {
+    for (const bool down : {false, true}) {
+      for (const std::uint64_t slice : {1, 7, 1'000'000}) {
+        Machine machine;
+        std::vector<std::uint8_t> code{static_cast<std::uint8_t>(down ? 0xfd : 0xfc)};
+        code.insert(code.end(), row.code.begin(), row.code.end());
+        code.insert(code.end(), {0x0f, 0x05});
+        machine.Code(code);
+        // The source passes it early, the destination late.
+        const std::uint64_t way = down ? ~std::uint64_t{0} : 1;
+        const GuestAddr source = kWatched - way * 21 * row.width - 1;
+        const GuestAddr destination = kWatched - way * 99 * row.width + 2;
+        machine.cpu->SetGpr(kRsi, source);
+        machine.cpu->SetGpr(kRdi, destination);
+        machine.cpu->SetGpr(kRcx, kCount);
+        Watch(machine, WatchKind::kAccess, kWatched, kWatchedBytes);
+        std::vector<std::uint64_t> wanted, found;
+        for (std::uint64_t i = 0; i < kCount; ++i) {
+          const auto touches = [&](GuestAddr first) {
+            const GuestAddr at = first + way * i * row.width;
+            return at < kWatched + kWatchedBytes && kWatched < at + row.width;
+          };
+          if ((row.loads && touches(source)) || (row.stores && touches(destination)))
+            wanted.push_back(i + 2);  // with the instruction before it
+        }
+        while (RunOn(machine, slice)) found.push_back(machine.cpu->icount());
+        EXPECT_FALSE(wanted.empty());
+        EXPECT_EQ(found, wanted) << row.width << row.loads << row.stores << down << slice;
+        EXPECT_EQ(machine.cpu->icount(), kCount + 2);
+        EXPECT_EQ(machine[kRcx], 0u);
+      }
+    }
+  }
+}
+
+TEST(Watchpoint, OfReadsLetsAComparisonRunUpToIt) {
+  Machine machine;
+  machine.Code({0xf2, 0xae, 0x0f, 0x05});  // repne scasb
+  machine.cpu->SetGpr(kRdi, kData);
+  machine.cpu->SetGpr(kRcx, 3000);
+  machine.cpu->SetGpr(kRax, 1);
+  machine.Poke(kData + 2500, std::vector<std::uint8_t>{1});
+  Watch(machine, WatchKind::kRead, kData + 1000, 1);
+  ASSERT_TRUE(RunOn(machine));
+  EXPECT_EQ(machine[kRdi], kData + 1001);
+  EXPECT_FALSE(RunOn(machine));
+  EXPECT_EQ(machine[kRdi], kData + 2501);
+  EXPECT_EQ(machine[kRcx], 3000u - 2501);
+  EXPECT_EQ(machine.cpu->icount(), 2502u);
+}
+
 TEST(Watchpoint, SeesWhatCallsPush) {
   Machine machine;
   machine.Code({0xe8, 0x00, 0x00, 0x00, 0x00, 0x0f, 0x05});  // call to the next instruction
