@@ -19,6 +19,11 @@ void FlagLoans::Lend(std::uint64_t page, PageFlag flag) {
   flags_[page] |= flag;
 }
 
+void FlagLoans::TakeAllBack() {
+  for (std::size_t i = 0; i < count_; ++i) flags_[loans_[i].page] &= loans_[i].keeps;
+  count_ = 0;
+}
+
 void Aside::Study(const Uop* uop, Site& site) const {
   site = {.uop = uop, .generation = cache_.generation()};
   const Block& block = cache_.Holding(uop);
@@ -54,8 +59,8 @@ void Aside::Study(const Uop* uop, Site& site) const {
   }
 }
 
-void Aside::SetWatches(const std::vector<Watch>& watches) {
-  if (watches == watches_) return;
+bool Aside::SetWatches(const std::vector<Watch>& watches) {
+  if (watches == watches_) return false;
   watches_ = watches;
   begin_ = ~GuestAddr{0};
   end_ = 0;
@@ -64,6 +69,47 @@ void Aside::SetWatches(const std::vector<Watch>& watches) {
     end_ = std::max(end_, watch.address + watch.size_bytes);
   }
   is_dense_ = watches_.size() < 2;
+  const bool had_guards = !guards_.empty();
+  guards_.clear();
+  return had_guards;
+}
+
+// The miss that brought us here shows whether what is known of the instruction is right.
+void Aside::PutGuard(const Site& site) {
+  if (guards_.size() == kMaxGuards || end_ <= begin_) return;
+  Block& block = cache_.Holding(site.uop);
+  const std::size_t index = block.IndexOf(site.uop);
+  const std::uint32_t at = block.marks[index].uop;
+  // Fused with the one before it?
+  if (block.dead || (index > 0 && block.marks[index - 1].uop == at)) return;
+  const auto access = facts_.SoleAccessAt(block.RipOf(index));
+  const CoreState::Miss& miss = core_.miss;
+  if (!access || access->size_bytes != miss.size_bytes ||
+      facts_.AddressOf(*access) != miss.address) {
+    return;
+  }
+  Guard& guard = guards_.emplace_back();
+  guard.access = *access;
+  guard.low = begin_ - (access->size_bytes - 1);
+  guard.span = end_ - guard.low;
+  guard.site = site;
+  if (site.kind == Kind::kJump) {  // which leads to the uop behind it, and that has moved
+    auto jump = std::bit_cast<Jump>(guard.site.units[1]);
+    jump.target = &guard.site.units[2];
+    guard.site.units[1] = std::bit_cast<Uop>(jump);
+  }
+  guard.place = &block.uops[at];
+  guard.original = *guard.place;
+  *guard.place = std::bit_cast<Uop>(GuardUnit{handlers_.guard, &guard});
+}
+
+const Uop* Aside::Unguard(Guard& guard) {
+  *guard.place = guard.original;
+  return guard.place;
+}
+
+void Aside::RestoreAt(const Uop* uop) {
+  if (uop->handler == handlers_.guard) Unguard(*std::bit_cast<GuardUnit>(*uop).guard);
 }
 
 bool Aside::IsInOne(GuestAddr address, GuestAddr end) const {

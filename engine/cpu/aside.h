@@ -8,7 +8,9 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/base/types.h"
@@ -20,23 +22,53 @@
 
 namespace glovebox::engine {
 
+// The one access of an instruction, as long as that is all there is to know of it: at base + (index
+// << shift) + displacement, where the registers are the ISA's.
+struct SoleAccess {
+  std::uint8_t base = 0;
+  std::uint8_t index = 0;
+  std::uint8_t shift = 0;
+  std::uint8_t needs = 0;  // PageFlags
+  std::uint32_t size_bytes = 0;
+  std::uint64_t displacement = 0;
+};
+
+// What an ISA knows of its instructions.
+class InstructionFacts {
+ public:
+  virtual ~InstructionFacts() = default;
+  // Where the next elements of a string instruction lie; among other addresses, where that depends
+  // on more than the uop shows.
+  using Pointers = std::array<GuestAddr, 4>;
+  virtual Pointers StringPointers(const Uop& uop) const = 0;
+  // Empty: it has none or several, or computes its address in another way.
+  virtual std::optional<SoleAccess> SoleAccessAt(GuestAddr rip) = 0;
+  virtual GuestAddr AddressOf(const SoleAccess& access) const = 0;
+};
+
 // Flags that pages have for a moment only.
 class FlagLoans {
  public:
   explicit FlagLoans(std::uint8_t* flags) : flags_(flags) {}
   void Lend(std::uint64_t page, PageFlag flag);
-  // The first one.
-  [[gnu::always_inline]] void LendFirst(std::uint64_t page, PageFlag flag) {
-    loans_[0] = {page, static_cast<std::uint8_t>(~flag)};
+  // The first one; `flags`: PageFlags.
+  [[gnu::always_inline]] void LendFirst(std::uint64_t page, std::uint8_t flags) {
+    loans_[0] = {page, static_cast<std::uint8_t>(~flags)};
     count_ = 1;
-    flags_[page] |= flag;
+    flags_[page] |= flags;
   }
   [[gnu::always_inline]] void TakeBack() {
-    for (std::size_t i = 0; i < count_; ++i) flags_[loans_[i].page] &= loans_[i].keeps;
-    count_ = 0;
+    if (count_ == 1) [[likely]] {
+      flags_[loans_[0].page] &= loans_[0].keeps;
+      count_ = 0;
+    } else if (count_ != 0) {
+      TakeAllBack();
+    }
   }
 
  private:
+  void TakeAllBack();
+
   struct Loan {
     std::uint64_t page = 0;
     std::uint8_t keeps = 0;
@@ -48,19 +80,92 @@ class FlagLoans {
 };
 
 class Aside {
+  // Host work, in units of a simple instruction.
+  static constexpr std::int64_t kWork = 8;
+  static constexpr std::int64_t kWorkOfRepeat = 64;
+  enum class Kind : std::uint8_t {
+    kNever,
+    kRepeat,    // a block of its own, which counts what it retires itself
+    kPlain,     // what comes next lies behind it
+    kJump,      // its second unit is a Jump
+    kComputed,  // an exit that computes its target
+  };
+  // What was found out about a uop that touches watched pages: true as long as no block goes.
+  struct Site {
+    const Uop* uop = nullptr;
+    std::uint64_t generation = 0;
+    Kind kind = Kind::kNever;
+    std::uint8_t misses = 0;
+    std::array<Uop, 4> units{};
+  };
+  // Misses of a site until it gets a guard; again behind 256 more, where that was taken away.
+  static constexpr std::uint8_t kOften = 32;
+  // Runs of a guard beside every watched page until it goes.
+  static constexpr std::uint32_t kIdleGuard = 64;
+  static constexpr std::size_t kMaxGuards = 8192;
+  static constexpr unsigned kHeldShift = 5;
+  static_assert(kHeldReadable == kReadable << kHeldShift && kHeldPlain == kPlain << kHeldShift);
+
  public:
+  // Stands in a block in place of an instruction that is often found to touch a watched page: it
+  // judges the address before the instruction runs, which then need not fail first.
+  struct Guard {
+    SoleAccess access;
+    // An access that begins in here touches what is watched, or what lies between two of them.
+    GuestAddr low = 0;
+    std::uint64_t span = 0;
+    std::uint32_t idle = 0;
+    Site site;
+    Uop* place = nullptr;
+    Uop original;
+  };
+  struct GuardUnit {
+    Handler handler = nullptr;
+    Guard* guard = nullptr;
+  };
+  static_assert(sizeof(GuardUnit) == sizeof(Uop));
+
   // Of the uops that come behind a copy: each goes on where its function says.
   struct Handlers {
     Handler behind;    // Behind
     Handler jumped;    // Jumped
     Handler left;      // Left
     Handler repeated;  // Repeated
+    Handler guard;     // Guarded; the ISA's
   };
-  Aside(const BlockCache& cache, CoreState& core, std::uint8_t* flags, const Handlers& handlers)
-      : cache_(cache), core_(core), handlers_(handlers), loans_(flags) {}
+  Aside(BlockCache& cache, CoreState& core, std::uint8_t* flags, InstructionFacts& facts,
+        const Handlers& handlers)
+      : cache_(cache), core_(core), facts_(facts), handlers_(handlers), loans_(flags) {}
 
-  // Before each run, since they change between runs.
-  void SetWatches(const std::vector<Watch>& watches);
+  // Before each run in which anything is watched or guarded, since watches change between runs.
+  // True: there were guards, which know of the old ones, and every block has to go.
+  bool SetWatches(const std::vector<Watch>& watches);
+  bool has_guards() const { return !guards_.empty(); }
+
+  static const Guard& GuardOf(const Uop& uop) { return *std::bit_cast<GuardUnit>(uop).guard; }
+  // Goes on from a guard, with the address of its access.
+  [[gnu::always_inline]] const Uop* Guarded(const Guard& found, GuestAddr address) {
+    Guard& guard = const_cast<Guard&>(found);
+    const std::uint32_t last = guard.access.size_bytes - 1;
+    if (address - guard.low < guard.span || address >= core_.window_bytes ||
+        (address & (kPageSize - 1)) + last >= kPageSize) [[unlikely]] {
+      return Unguard(guard);
+    }
+    const std::uint64_t page = address >> kPageShift;
+    const std::uint8_t flags = core_.flags[page];
+    const auto held = static_cast<std::uint8_t>(flags >> kHeldShift & (kReadable | kPlain));
+    if (((flags | held) & guard.access.needs) != guard.access.needs) [[unlikely]]
+      return Unguard(guard);
+    if (held != 0) [[likely]] {
+      guard.idle = 0;
+      loans_.LendFirst(page, held);
+    } else if (++guard.idle == kIdleGuard) {
+      return Unguard(guard);
+    }
+    return Enter(guard.site);
+  }
+  // The instruction at `uop` is there itself.
+  void RestoreAt(const Uop* uop);
   // The copy to go on with, where nothing has to be found out any more. Null: look closer.
   [[gnu::always_inline]] const Uop* TryAgain() {
     const CoreState::Miss& miss = core_.miss;
@@ -78,6 +183,8 @@ class Aside {
         site.kind <= Kind::kRepeat) {
       return nullptr;
     }
+    if (++site.misses == kOften) [[unlikely]]
+      PutGuard(site);
     loans_.LendFirst(page, writes ? kPlain : kReadable);
     return Enter(site);
   }
@@ -114,23 +221,8 @@ class Aside {
   }
 
  private:
-  // Host work, in units of a simple instruction.
-  static constexpr std::int64_t kWork = 8;
-  static constexpr std::int64_t kWorkOfRepeat = 64;
-  enum class Kind : std::uint8_t {
-    kNever,
-    kRepeat,    // a block of its own, which counts what it retires itself
-    kPlain,     // what comes next lies behind it
-    kJump,      // its second unit is a Jump
-    kComputed,  // an exit that computes its target
-  };
-  // What was found out about a uop that touches watched pages: true as long as no block goes.
-  struct Site {
-    const Uop* uop = nullptr;
-    std::uint64_t generation = 0;
-    Kind kind = Kind::kNever;
-    std::array<Uop, 4> units{};
-  };
+  void PutGuard(const Site& site);
+  const Uop* Unguard(Guard& guard);
   static std::size_t IndexOf(const Uop* uop) {
     return (reinterpret_cast<std::uintptr_t>(uop) / sizeof(Uop)) % kSites;
   }
@@ -153,8 +245,9 @@ class Aside {
   void TakeBudget();
 
   static constexpr std::size_t kSites = 256;
-  const BlockCache& cache_;
+  BlockCache& cache_;
   CoreState& core_;
+  InstructionFacts& facts_;
   const Handlers handlers_;
   FlagLoans loans_;
   // All that is watched lies in here.
@@ -169,6 +262,8 @@ class Aside {
   std::int64_t reserve_ = 0;
   Handler leave_ = nullptr;
   std::unique_ptr<std::array<Site, kSites>> sites_;  // once something is watched
+  // Of blocks that may be gone; until the watches change.
+  std::deque<Guard> guards_;
 };
 
 }  // namespace glovebox::engine

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/base/types.h"
@@ -65,6 +66,7 @@ class BlockCache {
 
   // The block, dead or alive, that holds a uop.
   const Block& Holding(const Uop* uop) const;
+  Block& Holding(const Uop* uop) { return const_cast<Block&>(std::as_const(*this).Holding(uop)); }
 
   // Must a block that starts here check itself?
   bool ChecksItself(GuestAddr rip) const;

@@ -102,20 +102,23 @@ bool HasHappened(LeaveKind kind) {
 
 }  // namespace
 
-Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks)
+Runner::Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks,
+               InstructionFacts& facts, Handler guard)
     : memory_(memory),
       core_(core),
       translator_(translator),
       hooks_(hooks),
+      facts_(facts),
       cache_(memory, core,
              {.link = &RunHandler<CoreState, LinkBody>,
               .check = &RunHandler<CoreState, CheckBody>,
               .stop = &RunHandler<CoreState, BreakBody>}),
-      aside_(cache_, core, memory.flags(),
+      aside_(cache_, core, memory.flags(), facts,
              {.behind = &RunHandler<CoreState, AsideBody>,
               .jumped = &RunHandler<CoreState, AsideJumpBody>,
               .left = &RunHandler<CoreState, AsideLeaveBody>,
-              .repeated = &RunHandler<CoreState, AsideRepeatBody>}) {
+              .repeated = &RunHandler<CoreState, AsideRepeatBody>,
+              .guard = guard}) {
   core_.memory = memory.base();
   core_.flags = memory.flags();
   core_.window_bytes = memory.address_end();
@@ -160,7 +163,7 @@ void Runner::ClearBreakpoint(GuestAddr address) {
 // way it goes.
 std::uint64_t Runner::UnwatchedElements(const CoreState::Miss& miss) const {
   std::uint64_t most = ~std::uint64_t{0};
-  for (const GuestAddr at : hooks_.StringPointers(*miss.uop)) {
+  for (const GuestAddr at : facts_.StringPointers(*miss.uop)) {
     for (const Watch& watch : memory_.watches()) {
       const GuestAddr end = watch.address + watch.size_bytes;
       const std::uint64_t elements = at >= end            ? (at - end) / miss.size_bytes + 1
@@ -253,6 +256,7 @@ const Uop* Runner::ResolveMiss() {
       // Once more from its start, out of place if need be.
       core_.miss.uop = aside_.original();
       aside_.End();
+      aside_.RestoreAt(core_.miss.uop);
     }
   }
   const HostFloatScope host_float;
@@ -436,8 +440,9 @@ Stop Runner::Run(std::uint64_t budget) {
   std::uint64_t remaining = budget;
   std::int64_t work = kWorkPerRun;
   bool passes = std::exchange(passes_, false);
-  if (!memory_.watches().empty()) [[unlikely]]
-    aside_.SetWatches(memory_.watches());
+  if (!memory_.watches().empty() || aside_.has_guards()) [[unlikely]] {
+    if (aside_.SetWatches(memory_.watches())) cache_.InvalidateAll();
+  }
   while (true) {
     cache_.Purge();
     if (remaining == 0) return stop;

@@ -1,7 +1,6 @@
 // The run loop: finds or decodes blocks, enters dispatch, and serves what leaves the fast paths.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -18,23 +17,20 @@
 
 namespace glovebox::engine {
 
-// What an ISA has to do around dispatch (loading the guest's floating point environment), and what
-// it knows of its instructions.
+// What an ISA has to do around dispatch (loading the guest's floating point environment).
 class DispatchHooks {
  public:
   virtual ~DispatchHooks() = default;
   virtual void BeforeDispatch() = 0;
   virtual void AfterDispatch() = 0;
-  // Where the next elements of a string instruction lie; among other addresses, where that depends
-  // on more than the uop shows.
-  using Pointers = std::array<GuestAddr, 4>;
-  virtual Pointers StringPointers(const Uop& uop) const = 0;
 };
 
 // Threads: one at a time, except Nudge.
 class Runner final : public CodeObserver {
  public:
-  Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks);
+  // `guard`: see Aside::Handlers.
+  Runner(AddressSpace& memory, CoreState& core, Translator& translator, DispatchHooks& hooks,
+         InstructionFacts& facts, Handler guard);
   ~Runner() override;
 
   // See Vcpu::Run. The guest goes on at core.rip. Stops do not name instructions yet.
@@ -87,6 +83,7 @@ class Runner final : public CodeObserver {
   CoreState& core_;
   Translator& translator_;
   DispatchHooks& hooks_;
+  InstructionFacts& facts_;
   BlockCache cache_;
   Translation translation_;  // the last one: what is kept of it is the memory
   Icount icount_ = 0;

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/linux/debugger.h"
+#include "engine/linux/kernel.h"
+#include "engine/linux/process_table.h"
 
 namespace glovebox::engine {
 namespace {
@@ -19,7 +21,7 @@ bool HasMemory(const Task& task) {
 }
 
 // The programs of the box, each once, in the order of their tasks.
-std::vector<Program*> ProgramsOf(const Kernel& kernel) {
+std::vector<Program*> ProgramsOf(Kernel& kernel) {
   std::vector<Program*> programs;
   for (const auto& [id, task] : kernel.processes().tasks()) {
     if (!HasMemory(*task)) continue;
@@ -102,7 +104,16 @@ bool Debugger::WatchOn(Task& task) {
 }
 
 Task* Debugger::WatcherOf(Task& task, std::uint32_t home_pid) const {
-  if (home_pid != 0 && home_pid != task.process.pid) return AnyOf(home_pid);
+  if (home_pid != 0 && home_pid != task.process.pid) {
+    // One that stands still already has nothing to tell, unless it is to be told when it goes on.
+    Task* const any = AnyOf(home_pid);
+    if (any == nullptr) return nullptr;
+    for (Task* const thread : any->process.threads) {
+      const Debugged* const debug = thread->debug.get();
+      if (debug != nullptr && !debug->released && !debug->stopped && thread->program) return thread;
+    }
+    return non_stop_ ? nullptr : any;
+  }
   return task.debug && !task.debug->released ? &task : nullptr;
 }
 

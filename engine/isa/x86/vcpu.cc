@@ -14,6 +14,7 @@
 #include "engine/isa/x86/decoder.h"
 #include "engine/isa/x86/emitter.h"
 #include "engine/isa/x86/fx_state.h"
+#include "engine/isa/x86/instruction_facts.h"
 #include "engine/isa/x86/memory_access.h"
 #include "engine/isa/x86/mxcsr.h"
 #include "engine/isa/x86/repeat.h"
@@ -24,24 +25,15 @@
 namespace glovebox::engine::x86 {
 namespace {
 
-class Hooks final : public DispatchHooks {
+// Guest arithmetic runs on the host's SSE unit under the guest's MXCSR; sticky flags come back.
+class FloatEnvironment final : public DispatchHooks {
  public:
-  explicit Hooks(Cpu& cpu) : cpu_(cpu) {}
-  // Guest arithmetic runs on the host's SSE unit under the guest's MXCSR; sticky flags come back.
+  explicit FloatEnvironment(Cpu& cpu) : cpu_(cpu) {}
   void BeforeDispatch() override { Load(_mm_getcsr(), HostMxcsr(cpu_.mxcsr)); }
   void AfterDispatch() override {
     const std::uint32_t found = _mm_getcsr();
     cpu_.mxcsr |= found & kMxcsrFlags;
     Load(found, kHostMxcsr);
-  }
-  // With addresses of 64 bits, and of 32. `a` is the source's segment: string.h.
-  Pointers StringPointers(const Uop& uop) const override {
-    const Segment& segment = cpu_.segment[uop.a % cpu_.segment.size()];
-    const std::uint64_t rsi = cpu_.gpr[kRsi];
-    const std::uint64_t rdi = cpu_.gpr[kRdi];
-    constexpr std::uint64_t kLow = 0xffff'ffff;
-    return {rdi, rdi & kLow, (rsi + segment.base) & segment.mask,
-            ((rsi & kLow) + segment.base) & segment.mask};
   }
 
  private:
@@ -94,8 +86,9 @@ struct Vcpu::State {
   State(AddressSpace& guest_memory, CpuMode mode, TranslationMemo* memo)
       : memory(guest_memory),
         decoder(memory, mode, memo),
-        hooks(cpu),
-        runner(memory, cpu, decoder, hooks),
+        float_environment(cpu),
+        facts(cpu, decoder),
+        runner(memory, cpu, decoder, float_environment, facts, GuardHandler()),
         width_mask(mode == CpuMode::kLong64 ? ~std::uint64_t{0} : 0xffff'ffff) {
     cpu.mode = mode;
     ResetSegments(cpu);
@@ -115,7 +108,8 @@ struct Vcpu::State {
   AddressSpace& memory;
   Cpu cpu;
   Decoder decoder;
-  Hooks hooks;
+  FloatEnvironment float_environment;
+  Facts facts;
   Runner runner;
   const std::uint64_t width_mask;  // of the general registers
   bool traps_in_part = false;      // the single step that is about to be told left its instruction
