@@ -34,16 +34,16 @@ int main(int argc, char **argv) {
   if (!strcmp(where, "text")) place = (struct Row *)(text + 8192);
   Ready();
   long sum = 0;
-  if (!strcmp(where, "stack")) sum = Nested(27);
+  if (!strcmp(where, "stack")) sum = Nested(32);
   if (!strcmp(where, "text")) {
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 16000; i++) {
       char *to = text + 8192 + sizeof local;
       size_t size = 4096 - sizeof local;
       __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(i) : "memory");
       sum += text[8192 + 4000];
     }
   } else if (!sum) {
-    Work(place, 3000000);
+    Work(place, 12000000);
   }
   Done();
   printf("%ld %ld\n", sum, place->before[1] + place->behind[2]);
