@@ -44,7 +44,7 @@ int Complain(const std::string& message) {
 struct Options {
   std::vector<std::string> files, env, world, command;
   std::string root, report, input, output, directory = "/";
-  bool host_environment = false, terminal = false, real_clock = false;
+  bool host_environment = false, terminal = false, real_clock = false, multi = false;
   int port = -1;
 };
 
@@ -272,6 +272,21 @@ Result<void, Error> Converse(Box& box, RunState state, worker::BoxDebuggee& debu
   return {};
 }
 
+// The program that the box was made with goes before it has begun: a debugger says what is to run.
+Result<RunState, Error> EmptyBox(Box& box, worker::BoxDebuggee& debuggee) {
+  debuggee.process_control()->Extend();
+  for (const gdbstub::ProcessInfo& process : debuggee.Processes())
+    static_cast<void>(debuggee.Kill(process.pid));
+  RunState state = RunState::kRunning;
+  while (state == RunState::kRunning) {
+    const auto ran = box.Run(kNoLimit);
+    if (!ran) return std::unexpected(ran.error());
+    state = *ran;
+  }
+  debuggee.TakeInitialStop();
+  return state;
+}
+
 int Run(const Options& options) {
   tests::MemoryTree tree;
   if (options.root.empty()) {
@@ -333,6 +348,8 @@ int Run(const Options& options) {
   auto state = (*box)->Run(kNoLimit);
   if (!state) return Complain(state.error().message);
   debuggee.TakeInitialStop();
+  if (options.multi) state = EmptyBox(**box, debuggee);
+  if (!state) return Complain(state.error().message);
 
   int in = STDIN_FILENO, out = STDOUT_FILENO;
   if (options.port >= 0) {
@@ -367,6 +384,8 @@ int main(int argc, char** argv) {
   app.add_flag("--terminal", options.terminal,
                "our stdin, and stdout with --listen, are the guest's terminal");
   app.add_flag("--real-clock", options.real_clock, "sleeps last as long as they say");
+  app.add_flag("--multi", options.multi,
+               "nothing runs until a debugger says what; CMD is what it runs if it does not");
   app.add_option("--world", options.world, "NAME=VALUE: overrides a row of the guest's world")
       ->take_all();
   app.add_option("--report", options.report, "file for a JSON object that says how it went");
@@ -381,6 +400,7 @@ int main(int argc, char** argv) {
   options.command = app.remaining();
   if (!options.command.empty() && options.command.front() == "--")
     options.command.erase(options.command.begin());
+  if (options.command.empty() && options.multi) options.command = {"/bin/true"};
   if (options.command.empty()) return Complain("no command");
   return Run(options);
 }
