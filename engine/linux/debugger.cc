@@ -251,7 +251,10 @@ Result<void, Errno> Debugger::Launch(const DebugLaunch& launch) {
     first_pid_ = (*task)->process.pid;
     before_ = std::exchange(held_, std::nullopt);
   }
-  return Attach((*task)->process.pid);
+  const auto attached = Attach((*task)->process.pid);
+  // It is the answer, whatever else has happened and was not told yet.
+  if (attached) std::ranges::rotate(events_, std::prev(events_.end()));
+  return attached;
 }
 
 void Debugger::HoldEnd(bool on) {
@@ -274,7 +277,7 @@ void Debugger::TellNotStarted(Task& task, Errno error, const std::string& why) {
   std::erase_if(events_, [&](const DebugEvent& event) { return event.thread == id; });
   task.debug.reset();
   if (id.pid == first_pid_) held_ = before_;
-  events_.push_back({.kind = Kind::kNotStarted, .thread = id, .code = error, .path = why});
+  events_.push_front({.kind = Kind::kNotStarted, .thread = id, .code = error, .path = why});
   told_ = false;
 }
 
