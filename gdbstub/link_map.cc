@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "gdbstub/xml.h"
@@ -11,7 +12,7 @@ namespace {
 
 // elf(5), getauxval(3).
 enum AuxType : std::uint64_t { kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5 };
-enum SegmentType : std::uint32_t { kPtDynamic = 2, kPtPhdr = 6 };
+enum SegmentType : std::uint32_t { kPtDynamic = 2, kPtPhdr = 6, kPtTls = 7 };
 constexpr std::uint64_t kDtDebug = 21;
 
 // A list may be a ring in a broken guest.
@@ -100,6 +101,25 @@ GuestAddr FindDebugPointer(const Reader& memory, const ProgramHeaders& headers) 
 }
 
 }  // namespace
+
+Answer<GuestAddr> ProgramTlsBlock(Conversation& c, const ProcessInfo& process,
+                                  GuestAddr thread_pointer) {
+  const auto auxv = c.debuggee.auxv()->Read(process.pid);
+  if (!auxv) return std::unexpected(auxv.error());
+  const Reader memory(c, process);
+  const bool is_64bit = memory.word() == 8;
+  const ProgramHeaders headers = FindHeaders(*auxv, memory.word());
+  for (std::uint64_t i = 0; i < headers.count; ++i) {
+    const GuestAddr header = headers.address + i * headers.size;
+    if (memory.Number(header, 4) != kPtTls) continue;
+    const std::uint64_t size = memory.Word(header + (is_64bit ? 40 : 20));  // p_memsz
+    const std::uint64_t align =
+        std::max<std::uint64_t>(memory.Word(header + (is_64bit ? 48 : 28)), 1);  // p_align
+    const GuestAddr block = thread_pointer - (size + align - 1) / align * align;
+    return is_64bit ? block : block & UINT32_MAX;
+  }
+  return Refuse(engine::kENODATA, "the program has no thread-local variables");
+}
 
 Answer<GuestAddr> LibraryDebugPointer(Conversation& c, const ProcessInfo& process) {
   const auto auxv = c.debuggee.auxv()->Read(process.pid);

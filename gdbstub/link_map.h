@@ -14,6 +14,12 @@ namespace glovebox::gdbstub {
 Answer<std::string> LibraryListXml(Conversation& conversation, const ProcessInfo& process,
                                    GuestAddr start, GuestAddr previous);
 
+// The program's own block of thread-local variables, whichever C library it has: on x86 it ends
+// where the thread pointer points. Source: U. Drepper, "ELF Handling For Thread-Local Storage",
+// variant II. Errors: kENODATA: it has none.
+Answer<GuestAddr> ProgramTlsBlock(Conversation& conversation, const ProcessInfo& process,
+                                  GuestAddr thread_pointer);
+
 // Where the program says where the list is: what lldb starts from.
 // Errors: kENOENT: a static program.
 Answer<GuestAddr> LibraryDebugPointer(Conversation& conversation, const ProcessInfo& process);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "gdbstub/conversation.h"
 #include "gdbstub/framing.h"
 #include "gdbstub/hex.h"
@@ -41,7 +43,12 @@ class Session::Impl : public Listener, public Console {
           SendAgain();
           break;
         case FrameKind::kInterrupt:
-          if (conversation_.running && !conversation_.non_stop) conversation_.debuggee.Interrupt();
+          if (conversation_.non_stop) break;
+          if (conversation_.running) {
+            conversation_.debuggee.Interrupt();
+          } else {
+            interrupts_next_ = true;
+          }
           break;
         case FrameKind::kBadChecksum:
           if (conversation_.no_ack) {
@@ -113,7 +120,10 @@ class Session::Impl : public Listener, public Console {
     const PacketRow* row = nullptr;
     const Reply reply = Dispatch(conversation_, payload, &row);
     Send(reply, row);
-    if (reply.kind() == Reply::Kind::kLater) TellStop();
+    if (reply.kind() != Reply::Kind::kLater) return;
+    TellStop();
+    const bool runs = conversation_.running && !conversation_.launching;
+    if (runs && std::exchange(interrupts_next_, false)) conversation_.debuggee.Interrupt();
   }
 
   // All-stop: what has happened, as the reply to what set it going.
@@ -191,6 +201,8 @@ class Session::Impl : public Listener, public Console {
   std::string last_;
   std::string held_;  // Say
   int resends_ = 0;
+  // A ^C that crossed a stop on its way: who steps all the time would never get it through.
+  bool interrupts_next_ = false;
 };
 
 Session::Session(Debuggee& debuggee, Sink& sink) : impl_(std::make_unique<Impl>(debuggee, sink)) {}

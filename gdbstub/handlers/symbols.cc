@@ -1,6 +1,7 @@
 #include "gdbstub/handlers/symbols.h"
 
 #include "gdbstub/hex.h"
+#include "gdbstub/link_map.h"
 
 namespace glovebox::gdbstub {
 namespace {
@@ -33,6 +34,14 @@ Answer<Field> FieldOf(Conversation& c, std::uint32_t pid, Wanted which) {
   return Field{*bits / 8, *offset};
 }
 
+// gdb names no link map where there is none: in a static program. The list begins with the
+// program's.
+bool IsProgram(Conversation& c, const ProcessInfo& process, GuestAddr link_map) {
+  const std::size_t word = LayoutOf(process.architecture).word_bytes;
+  return link_map == 0 ||
+         c.ReadWord(process.pid, link_map + 4 * word, word).value_or(1) == 0;  // l_prev
+}
+
 Answer<GuestAddr> TlsBlock(Conversation& c, ThreadRef thread, GuestAddr link_map) {
   const auto process = c.Process(thread.pid);
   if (!process) return std::unexpected(process.error());
@@ -42,7 +51,11 @@ Answer<GuestAddr> TlsBlock(Conversation& c, ThreadRef thread, GuestAddr link_map
   Field fields[std::size(kWanted)];
   for (std::size_t i = 0; i < std::size(kWanted); ++i) {
     const auto field = FieldOf(c, thread.pid, static_cast<Wanted>(i));
-    if (!field) return std::unexpected(field.error());
+    if (!field) {
+      const bool unknown = field.error().error == engine::kENOSYS && c.debuggee.auxv() != nullptr;
+      return unknown && IsProgram(c, *process, link_map) ? ProgramTlsBlock(c, *process, *pointer)
+                                                         : std::unexpected(field.error());
+    }
     fields[i] = *field;
   }
   const auto read = [&](GuestAddr at, std::size_t bytes) {

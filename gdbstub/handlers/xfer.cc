@@ -115,13 +115,26 @@ Reply OnReadAuxv(Conversation& c, const Arguments& arguments) {
   });
 }
 
+// The C library's pthread_t of a thread, in the order of its bytes: for GNU's and musl the thread
+// pointer. Empty: it runs, or has none yet.
+std::string HandleOf(Conversation& c, ThreadRef thread) {
+  const auto process = c.Process(thread.pid);
+  const auto pointer = c.debuggee.ThreadPointer(thread);
+  if (!process || !pointer || *pointer == 0) return {};
+  std::string out = " handle=\"";
+  AppendHex(
+      out,
+      std::as_bytes(std::span(&*pointer, 1)).first(LayoutOf(process->architecture).word_bytes));
+  return out + '"';
+}
+
 Reply OnReadThreads(Conversation& c, const Arguments& arguments) {
   if (!NoAnnex(arguments)) return Reply::Error(engine::kEINVAL);
   return Piece(c, "threads", arguments, [&]() -> Answer<std::string> {
     std::string out = "<threads>";
     for (const ThreadInfo& info : c.debuggee.Threads()) {
-      out += fmt::format("<thread id=\"{}\" core=\"0\" name=\"{}\"/>", c.IdOf(info.thread),
-                         XmlText(info.name));
+      out += fmt::format("<thread id=\"{}\" core=\"0\" name=\"{}\"{}/>", c.IdOf(info.thread),
+                         XmlText(info.name), HandleOf(c, info.thread));
     }
     return out + "</threads>";
   });

@@ -14,4 +14,8 @@ while :; do
 done
 port=${1##*:}
 shift
+case $1 in
+  /*|"") ;;
+  *) if [ -e "$1" ]; then program=$PWD/$1; shift; set -- "$program" "$@"; fi ;;
+esac
 exec "$BOXGDB" --root / --directory "$PWD" --host-environment --terminal --real-clock $multi --listen "$port" -- "$@"
