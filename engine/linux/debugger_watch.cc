@@ -31,6 +31,9 @@ std::vector<Program*> ProgramsOf(Kernel& kernel) {
   return programs;
 }
 
+// A guest may map a page as often as it likes; what is looked for has an end.
+constexpr std::size_t kMostPlaces = 1024;
+
 // `watch` of `home` as `program` is to look for it where it shows the same memory.
 void AddElsewhere(const Watch& watch, std::uint32_t pid, const Program& home,
                   const Program& program, std::vector<Watch>& wanted) {
@@ -39,6 +42,7 @@ void AddElsewhere(const Watch& watch, std::uint32_t pid, const Program& home,
          program.space->PlacesOf(*piece.object, piece.offset_bytes, piece.size_bytes)) {
       const GuestAddr at_home = piece.address + (place.offset_bytes - piece.offset_bytes);
       if (&program == &home && place.address == at_home) continue;
+      if (wanted.size() >= kMostPlaces) return;
       wanted.push_back({watch.kind, place.address, place.size_bytes, pid, at_home});
     }
   }

@@ -70,7 +70,8 @@ void AddressSpace::ObjectWritten(const SharedObject& object, std::uint64_t offse
 std::vector<AddressSpace::SharedPiece> AddressSpace::SharedPieces(GuestAddr address,
                                                                   std::uint64_t size_bytes) const {
   std::vector<SharedPiece> pieces;
-  const GuestAddr end = address + size_bytes;
+  if (address >= address_end_) return pieces;
+  const GuestAddr end = address + std::min(size_bytes, address_end_ - address);
   for (const Region& region : tables_->mappings.Within(PageFloor(address), PageCeil(end))) {
     if (!region.IsSharedMemory()) continue;
     const GuestAddr from = std::max(address, region.mapping.start);
