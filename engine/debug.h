@@ -22,6 +22,7 @@
 #include "engine/linux/abi/x86_64.h"
 #include "engine/memory/address_space.h"
 #include "engine/memory/watch.h"
+#include "engine/process.h"
 
 namespace glovebox::engine {
 
@@ -62,6 +63,7 @@ struct DebugEvent {
   ThreadId other{};
   std::uint64_t syscall = 0;
   std::string path{};
+  bool fatal = false;  // kSignal: its delivery ends the process
 };
 
 // Which events stop a thread and are told.
@@ -148,6 +150,16 @@ class DebugHost {
 enum class DebugRegisterSet : std::uint8_t {
   kGeneral,  // user_regs_struct of the thread's ABI
   kXstate,   // the XSAVE area, in the standard format: kXsaveBytes
+  kFloat,    // NT_PRFPREG: the FXSAVE area; of i386 what FSAVE has
+  kFxsave,   // of i386: the FXSAVE area; empty of x86-64
+};
+
+// A point in a box' life that is finer than a moment: with `thread`, its moment alone and only with
+// that thread at `rip`; without, the moment or whatever comes next after it.
+struct DebugPlace {
+  Moment moment = 0;
+  std::optional<ThreadId> thread{};
+  GuestAddr rip = 0;
 };
 
 // A file of the box. May outlive neither the box nor its debugger.
@@ -174,7 +186,7 @@ class BoxDebugger {
 
   // The processes of the box, by number; zombies are not among them.
   struct ProcessRow {
-    std::uint32_t pid = 0, parent = 0, uid = 0, gid = 0;
+    std::uint32_t pid = 0, parent = 0, group = 0, session = 0, uid = 0, gid = 0;
     bool debugged = false;
     bool is_i386 = false;
     std::string executable;
@@ -214,6 +226,9 @@ class BoxDebugger {
   // All-stop (the default): the first event halts every debugged thread, and with them the box.
   virtual void SetNonStop(bool on) = 0;
   virtual Result<void, Errno> Resume(std::span<const DebugResume> actions) = 0;
+  // The box stands still at that place, without an event and whoever is debugged, or, where it
+  // never gets there, behind it. Resume lets it go on.
+  virtual void StandAt(const DebugPlace& place) = 0;
   // Stands everything still now. False: nothing runs.
   virtual bool Interrupt() = 0;
   virtual Result<void, Errno> Halt(ThreadId thread) = 0;
@@ -256,6 +271,9 @@ class BoxDebugger {
   virtual Result<void, Errno> WriteMemory(std::uint32_t pid, GuestAddr address,
                                           std::span<const std::byte> bytes) = 0;
   virtual Result<std::vector<Mapping>, Errno> Mappings(std::uint32_t pid) = 0;
+  // Of private memory in [start, end): what was ever written.
+  virtual Result<std::uint64_t, Errno> WrittenBytes(std::uint32_t pid, GuestAddr start,
+                                                    GuestAddr end) = 0;
   virtual Result<GuestAddr, Errno> AddressEnd(std::uint32_t pid) = 0;
   virtual Result<std::vector<std::byte>, Errno> AuxiliaryVector(std::uint32_t pid) = 0;
 

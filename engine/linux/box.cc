@@ -133,7 +133,10 @@ class LinuxBox final : public Box, private Launcher {
     for (; !launches_.empty(); launches_.pop_front()) Start(launches_.front());
     Scheduler& scheduler = kernel_.scheduler;
     while (!kernel_.ended() && !kernel_.failure()) {
-      if (debugger_ && debugger_->halted()) return RunState::kStopped;
+      if (debugger_) {
+        debugger_->NoteMoment(At());
+        if (debugger_->halted()) return RunState::kStopped;
+      }
       kernel_.processes().Bury();
       scheduler.WakeDue(kernel_.Now());
       FireTimers();

@@ -82,6 +82,8 @@ std::vector<BoxDebugger::ProcessRow> Debugger::Processes() const {
     ProcessRow row;
     row.pid = id;
     row.parent = process.parent != nullptr ? process.parent->pid : 0;
+    row.group = process.group;
+    row.session = process.session;
     row.uid = task->credentials.uid;
     row.gid = task->credentials.gid;
     row.debugged = processes_.contains(id);
@@ -311,6 +313,17 @@ bool Debugger::Runs() const {
   return std::ranges::any_of(Threads(), [](const ThreadRow& row) { return !row.stopped; });
 }
 
+void Debugger::LookForPlace(const Moment& now) {
+  if (place_->thread && now == place_->moment) {
+    Task* const task = kernel_.processes().FindTask(static_cast<int>(place_->thread->tid));
+    if (task == nullptr || !task->program || HasEnded(*task)) return;
+    task->TakeCpu();
+    if (task->cpu().rip() != place_->rip) return;
+  }
+  place_.reset();
+  halted_ = true;
+}
+
 bool Debugger::Interrupt() {
   if (!Runs()) return false;
   Task* task = kernel_.scheduler.current();
@@ -514,7 +527,10 @@ bool Debugger::StopsForSignal(Task& task) {
   debug.asked = signal;
   debug.moved = false;
   debug.stepped = false;
-  Tell(task, {.kind = Kind::kSignal, .signal = signal});
+  const DefaultAction action = DefaultActionOf(signal);
+  const bool fatal = task.signals.action(signal).handler == kHandlerDefault &&
+                     (action == DefaultAction::kTerminate || action == DefaultAction::kCore);
+  Tell(task, {.kind = Kind::kSignal, .signal = signal, .fatal = fatal});
   return true;
 }
 
@@ -552,7 +568,7 @@ bool Debugger::StopsAtEntry(Task& task, SyscallEntry entry, std::uint64_t number
 }
 
 void Debugger::NoteReturn(Task& task) {
-  if (HasEnded(task) || !task.program || task.debug->released) return;
+  if (kernel_.ended() || HasEnded(task) || !task.program || task.debug->released) return;
   const auto caught = std::exchange(task.debug->catches, std::nullopt);
   auto hit = task.space().TakeCopyHit();
   if (hit && hit->home_pid != 0 && hit->home_pid != task.process.pid) {

@@ -64,6 +64,7 @@ class Debugger final : public BoxDebugger {
   void HoldEnd(bool on) override;
   void SetNonStop(bool on) override { non_stop_ = on; }
   Result<void, Errno> Resume(std::span<const DebugResume> actions) override;
+  void StandAt(const DebugPlace& place) override { place_ = place; }
   bool Interrupt() override;
   Result<void, Errno> Halt(ThreadId thread) override;
   std::optional<DebugEvent> TakeEvent() override;
@@ -90,6 +91,8 @@ class Debugger final : public BoxDebugger {
   Result<void, Errno> WriteMemory(std::uint32_t pid, GuestAddr address,
                                   std::span<const std::byte> bytes) override;
   Result<std::vector<Mapping>, Errno> Mappings(std::uint32_t pid) override;
+  Result<std::uint64_t, Errno> WrittenBytes(std::uint32_t pid, GuestAddr start,
+                                            GuestAddr end) override;
   Result<GuestAddr, Errno> AddressEnd(std::uint32_t pid) override;
   Result<std::vector<std::byte>, Errno> AuxiliaryVector(std::uint32_t pid) override;
   Result<std::shared_ptr<DebugFile>, Errno> OpenFile(std::uint32_t pid, const std::string& path,
@@ -99,6 +102,10 @@ class Debugger final : public BoxDebugger {
 
   // --- for the run loop (box.cc) ---
 
+  // Between any two things that happen.
+  void NoteMoment(const Moment& now) {
+    if (place_ && now >= place_->moment) LookForPlace(now);
+  }
   // Nothing of the box moves.
   bool halted() const { return halted_ || held_; }
   // Of Launch: before the process that has no program is ended.
@@ -175,6 +182,7 @@ class Debugger final : public BoxDebugger {
   bool TellHit(Task& task, const WatchHit& hit);
   void ForgetMarks(std::uint32_t pid, Program& program);
   void Changed(DebugChange change);
+  void LookForPlace(const Moment& now);
 
   Kernel& kernel_;
   DebugHost& host_;
@@ -197,6 +205,7 @@ class Debugger final : public BoxDebugger {
   std::map<std::uint32_t, Marks> processes_;
   bool watching_ = false;             // some address space has watches
   std::uint64_t mappings_state_ = 0;  // that SyncWatches has seen
+  std::optional<DebugPlace> place_;
   std::deque<DebugEvent> events_;
   std::set<ThreadId> resumed_;  // all-stop: whose events may be told
 };

@@ -12,8 +12,10 @@ namespace glovebox::engine {
 namespace {
 
 ptrace::RegisterSet SetOfRegisters(DebugRegisterSet set) {
-  return set == DebugRegisterSet::kGeneral ? ptrace::RegisterSet::kGeneral
-                                           : ptrace::RegisterSet::kXstate;
+  constexpr ptrace::RegisterSet kSets[] = {
+      ptrace::RegisterSet::kGeneral, ptrace::RegisterSet::kXstate, ptrace::RegisterSet::kFloat,
+      ptrace::RegisterSet::kFxsave};
+  return kSets[static_cast<std::size_t>(set)];
 }
 
 // Where user_regs_struct of the ABI has the two that say what becomes of a call: in words.
@@ -165,6 +167,13 @@ Result<std::vector<Mapping>, Errno> Debugger::Mappings(std::uint32_t pid) {
   const Task* const task = AnyOf(pid);
   if (task == nullptr) return std::unexpected(kESRCH);
   return task->program->space->Mappings();
+}
+
+Result<std::uint64_t, Errno> Debugger::WrittenBytes(std::uint32_t pid, GuestAddr start,
+                                                    GuestAddr end) {
+  const Task* const task = AnyOf(pid);
+  if (task == nullptr) return std::unexpected(kESRCH);
+  return task->program->space->ChargedBytes(start, end);
 }
 
 Result<GuestAddr, Errno> Debugger::AddressEnd(std::uint32_t pid) {

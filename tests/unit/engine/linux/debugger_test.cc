@@ -255,6 +255,40 @@ TEST_F(DebuggerTest, CaughtCallsStopBeforeAndBehind) {
   EXPECT_EQ(Go().kind, Kind::kProcessExited);
 }
 
+TEST_F(DebuggerTest, ACaughtExitIsAnExit) {
+  StartDebugged(Counting(), "hello");
+  ASSERT_TRUE(debugger->CatchCalls(main.pid, std::set<std::uint64_t>{kExitGroup}));
+  EXPECT_EQ(Go().kind, Kind::kSyscallEntry);
+  const DebugEvent end = Go();
+  EXPECT_EQ(end.kind, Kind::kProcessExited);
+  EXPECT_EQ(end.code, 7);
+}
+
+TEST_F(DebuggerTest, AFatalSignalSaysSo) {
+  StartDebugged(Code().Bytes({0x0f, 0x0b}));  // ud2
+  const DebugEvent fault = Go();
+  EXPECT_EQ(fault.signal, 4);
+  EXPECT_TRUE(fault.fatal);
+  StartDebugged(Code().Syscall(kKill, {0, 17}).Syscall(kExitGroup, {3}));  // SIGCHLD: ignored
+  EXPECT_EQ(Go().kind, Kind::kProcessExited);
+}
+
+TEST_F(DebuggerTest, TheBoxStandsAtAPlace) {
+  Start(Counting(), "hello");
+  debugger = &box->AttachDebugger(changes);
+  debugger->StandAt({.moment = 500});
+  const auto until = Moment(500, ~std::uint64_t{0});
+  RunState state = RunState::kRunning;
+  while (state == RunState::kRunning) state = box->Run(until).value();
+  EXPECT_EQ(state, RunState::kStopped);
+  EXPECT_EQ(box->At(), Moment(500));
+  EXPECT_TRUE(debugger->Threads().empty());
+  ASSERT_TRUE(debugger->Resume({}));
+  EXPECT_EQ(RunOn(), RunState::kEnded);
+  EXPECT_EQ(doors.out, "hello");
+  EXPECT_FALSE(debugger->altered());
+}
+
 TEST_F(DebuggerTest, AForksChildStandsStillAndHasItsParentsBreakpoints) {
   // fork; the child too goes on to exit.
   StartDebugged(Code().Syscall(kFork).Syscall(kExitGroup, {3}));
