@@ -45,6 +45,7 @@ Action DeclareJobCancel(CLI::App& app);
 Action DeclareJobRm(CLI::App& app);
 Action DeclareGdb(CLI::App& app);
 Action DeclareGdbPipe(CLI::App& app);
+Action DeclareCore(CLI::App& app);
 Action DeclareLogs(CLI::App& app);
 Action DeclareTrace(CLI::App& app);
 Action DeclareRootfsImport(CLI::App& app);

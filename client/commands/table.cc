@@ -11,6 +11,7 @@ constexpr std::array kCommands{
                kExitService},
     CommandRow{"", "gdb", "Debug a job with gdb", DeclareGdb, true, 1, "JOB [GDB-ARGS...]"},
     CommandRow{"", "gdb-pipe", "Carry a debugger's bytes to a job (gdb starts it)", DeclareGdbPipe},
+    CommandRow{"", "core", "Write a core of a job", DeclareCore},
     CommandRow{"", "logs", "Print the output of a job", DeclareLogs},
     CommandRow{"", "trace", "Print the system calls of a job", DeclareTrace},
     CommandRow{"", "world", "Print what guests find: the table of their world", DeclareWorld},

@@ -33,15 +33,16 @@ std::string ShellLine(std::span<const std::string> words) {
 }
 
 std::vector<std::string> GdbCommand(const std::string& gdb, const std::string& glovebox,
-                                    const std::string& server, const std::string& job,
-                                    std::span<const std::string> more) {
+                                    const GdbTarget& target, std::span<const std::string> more) {
   std::vector<std::string> pipe{glovebox};
-  if (!server.empty()) pipe.insert(pipe.end(), {"--server", server});
-  pipe.insert(pipe.end(), {"gdb-pipe", job});
-  std::vector<std::string> words{gdb,    "-q",
-                                 "-iex", "set sysroot target:",
-                                 "-ex",  "target extended-remote | " + ShellLine(pipe),
-                                 "-ex",  "set breakpoint always-inserted on"};
+  if (!target.server.empty()) pipe.insert(pipe.end(), {"--server", target.server});
+  pipe.insert(pipe.end(), {"gdb-pipe", target.job});
+  if (target.at_icount) pipe.insert(pipe.end(), {"--at", std::to_string(*target.at_icount)});
+  std::vector<std::string> words{gdb, "-q", "-iex", "set sysroot target:"};
+  // Else it gives up after some seconds. Its ^C works all the same.
+  if (target.waits) words.insert(words.end(), {"-iex", "set remotetimeout 604800"});
+  words.insert(words.end(), {"-ex", "target extended-remote | " + ShellLine(pipe), "-ex",
+                             "set breakpoint always-inserted on"});
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }

@@ -50,7 +50,7 @@ Result<std::unique_ptr<JobDebugger>, Error> JobDebugger::Start(const Connection&
                                                                const std::string& listen) {
   std::unique_ptr<JobDebugger> debugger(new JobDebugger());
   if (listen.empty()) {
-    const auto spawned = Spawn(GdbCommand("gdb", OwnPath(), connection.address(), job, {}));
+    const auto spawned = Spawn(GdbCommand("gdb", OwnPath(), {connection.address(), job}, {}));
     if (!spawned) return std::unexpected(spawned.error());
     debugger->gdb_ = *spawned;
     return debugger;

@@ -78,21 +78,44 @@ Result<DebugListener, Error> DebugListener::Open(const std::string& address) {
   return listener;
 }
 
+HostFd DebugListener::Accept(int stop, bool* stopped) {
+  std::array<pollfd, 2> polls{{{socket_.get(), POLLIN, 0}, {stop, POLLIN, 0}}};
+  if (::poll(polls.data(), polls.size(), -1) < 0) return {};
+  *stopped = polls[1].revents != 0;
+  if (*stopped) return {};
+  HostFd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const int one = 1;
+  if (peer) ::setsockopt(peer.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  return peer;
+}
+
 Result<void, Error> DebugListener::Serve(v1::SessionService::StubInterface& service,
                                          const std::string& job, int stop) {
-  while (true) {
-    std::array<pollfd, 2> polls{{{socket_.get(), POLLIN, 0}, {stop, POLLIN, 0}}};
-    if (::poll(polls.data(), polls.size(), -1) < 0) continue;
-    if (polls[1].revents != 0) return {};
-    const HostFd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  for (bool stopped = false; !stopped;) {
+    const HostFd peer = Accept(stop, &stopped);
     if (!peer) continue;
-    const int one = 1;
-    ::setsockopt(peer.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    const auto relayed = RelayDebugger(service, job, peer.get(), peer.get(), stop);
+    const auto relayed = RelayDebugger(service, job, std::nullopt, peer.get(), peer.get(), stop);
     if (relayed) continue;
-    if (relayed.error().reason == "JOB_NOT_RUNNING") return {};
-    if (relayed.error().reason != "DEBUGGER_BUSY") return relayed;
+    const std::string& reason = relayed.error().reason;
+    if (reason != "DEBUGGER_BUSY" && reason != "JOB_NOT_RUNNING") return relayed;
     Warn(Describe(relayed.error()));
+  }
+  return {};
+}
+
+Result<void, Error> DebugListener::ServeReplays(v1::SessionService::StubInterface& service,
+                                                const std::string& job,
+                                                std::optional<std::uint64_t> at_icount,
+                                                const std::function<void()>& ready) {
+  while (true) {
+    DebugCall call(service, job, at_icount);
+    const bool stands = call.AwaitAttached();
+    if (stands) ready();
+    HostFd peer;
+    for (bool stopped = false; stands && !peer;) peer = Accept(-1, &stopped);
+    // Without it the call says why.
+    if (const auto relayed = call.Relay(peer.get(), peer.get()); !relayed) return relayed;
+    if (!stands) return {};
   }
 }
 

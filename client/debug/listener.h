@@ -1,7 +1,10 @@
 // A port on the loopback for debuggers that know no pipes: IDEs, lldb.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/base/host_fd.h"
@@ -20,12 +23,21 @@ class DebugListener {
   // "127.0.0.1:1234"
   const std::string& address() const { return address_; }
 
-  // One debugger after the other joins the job, until that has ended or `stop` is readable.
-  // Errors: what SessionService.Debug says, but for DEBUGGER_BUSY and a job that has ended.
+  // One debugger after the other joins the job, or a replay once it has ended, until `stop` is
+  // readable.
+  // Errors: what SessionService.Debug says, but for DEBUGGER_BUSY.
   Result<void, Error> Serve(v1::SessionService::StubInterface& service, const std::string& job,
                             int stop = -1);
+  // Of a job that has ended: each has a replay of its own, which stands where it is to before the
+  // debugger comes; `ready` is called when it does. Errors: what SessionService.Debug says.
+  Result<void, Error> ServeReplays(v1::SessionService::StubInterface& service,
+                                   const std::string& job, std::optional<std::uint64_t> at_icount,
+                                   const std::function<void()>& ready);
 
  private:
+  // Waits for the next one. Empty: none came, or `stop`, which is noted.
+  HostFd Accept(int stop, bool* stopped);
+
   HostFd socket_;
   std::string address_;
 };

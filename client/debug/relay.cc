@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <thread>
 
+#include "client/notice.h"
 #include "client/rpc/status.h"
 #include "client/stream/byte_sink.h"
 #include "engine/base/host_fd.h"
@@ -19,10 +20,10 @@ namespace {
 
 constexpr std::size_t kMaxChunk = 64 << 10;  // of a DebugRequest
 
-using Stream = grpc::ClientReaderWriterInterface<v1::DebugRequest, v1::DebugResponse>;
+}  // namespace
 
 // The way from the debugger to the box, on a thread of its own.
-class Upstream {
+class DebugCall::Upstream {
  public:
   Upstream(grpc::ClientContext& context, Stream& stream, int in, int stop)
       : context_(context),
@@ -83,32 +84,61 @@ class Upstream {
   std::thread thread_;
 };
 
-}  // namespace
-
-Result<void, Error> RelayDebugger(v1::SessionService::StubInterface& service,
-                                  const std::string& job, int in, int out, int stop) {
-  grpc::ClientContext context;
-  const auto stream = service.Debug(&context);
+DebugCall::DebugCall(v1::SessionService::StubInterface& service, const std::string& job,
+                     std::optional<std::uint64_t> at_icount)
+    : stream_(service.Debug(&context_)) {
   v1::DebugRequest request;
   request.set_name(job);
-  stream->Write(request);
+  if (at_icount) request.set_at_icount(*at_icount);
+  stream_->Write(request);
+}
+
+DebugCall::~DebugCall() {
+  if (finished_) return;
+  context_.TryCancel();
+  static_cast<void>(stream_->Finish());
+}
+
+bool DebugCall::AwaitAttached() {
+  v1::DebugResponse response;
+  while (!attached_ && stream_->Read(&response)) {
+    if (!response.notice().empty()) Warn(response.notice());
+    attached_ = response.attached();
+  }
+  return attached_;
+}
+
+Result<void, Error> DebugCall::Relay(int in, int out, int stop) {
   Result<WriteOutcome, Error> written = WriteOutcome::kDone;
   {
-    Upstream upstream(context, *stream, in, stop);
+    Upstream upstream(context_, *stream_, in, stop);
+    if (AwaitAttached()) upstream.Begin();
     v1::DebugResponse response;
-    while (stream->Read(&response)) {
-      if (response.attached()) upstream.Begin();
+    while (attached_ && stream_->Read(&response)) {
+      if (!response.notice().empty()) Warn(response.notice());
       written = WriteAll(out, response.data());
       if (!written || *written == WriteOutcome::kReaderGone) {
-        context.TryCancel();
+        context_.TryCancel();
         break;
       }
     }
   }
-  const grpc::Status status = stream->Finish();
+  const Result<void, Error> finished = Finish();
   if (!written) return std::unexpected(written.error());
+  return finished;
+}
+
+Result<void, Error> DebugCall::Finish() {
+  finished_ = true;
+  const grpc::Status status = stream_->Finish();
   if (status.ok() || status.error_code() == grpc::StatusCode::CANCELLED) return {};
   return std::unexpected(ErrorOf(status));
+}
+
+Result<void, Error> RelayDebugger(v1::SessionService::StubInterface& service,
+                                  const std::string& job, std::optional<std::uint64_t> at_icount,
+                                  int in, int out, int stop) {
+  return DebugCall(service, job, at_icount).Relay(in, out, stop);
 }
 
 }  // namespace glovebox::client

@@ -195,6 +195,7 @@ std::string JobDetails(const v1::Job& job) {
   lines.clear();
   for (const auto& [key, value] : Sorted(spec.labels())) lines.push_back(key + "=" + value);
   add_list("labels", lines);
+  if (job.altered()) facts.emplace_back("altered", "a debugger has changed its course");
   if (spec.trace_syscalls()) facts.emplace_back("trace events", CountText(job.trace_events()));
   if (job.has_result() || job.has_failure()) {
     AddResult(facts, job);

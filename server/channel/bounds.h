@@ -16,7 +16,12 @@ inline constexpr std::size_t kMaxInputBytes = std::size_t{64} << 10;   // of one
 
 inline constexpr std::size_t kMaxLiveBytes = std::size_t{64} << 10;  // on their way to a worker
 inline constexpr std::size_t kMaxDebugBytes = std::size_t{64}
-                                              << 10;      // of one DebugInput or DebugOutput
+                                              << 10;  // of one DebugInput or DebugOutput
+inline constexpr std::size_t kMaxCoreBytes = std::size_t{256} << 10;  // of one CorePiece
+inline constexpr std::uint64_t kMaxCoreFileBytes = std::uint64_t{1} << 62;
+// Of a job's journal, what debuggers changed: one record, and all of them.
+inline constexpr std::size_t kMaxChangeBytes = std::size_t{80} << 10;
+inline constexpr std::size_t kMaxChangesBytes = std::size_t{16} << 20;
 inline constexpr std::uint32_t kMaxTerminalSide = 65535;  // struct winsize
 
 // Of one job: a guest that sleeps for a millisecond at a time gets a quarter of an hour.

@@ -171,7 +171,7 @@ void JobManager::TakeIn(const CreateRequest& request, const std::string& body,
   job->closure = closure;
   job->next.spec = spec;
   job->next.cancel_if_unwatched_s = request.cancel_if_unwatched_s;
-  job->wait_for_debugger = request.wait_for_debugger;
+  job->outcome.waits_for_debugger = request.wait_for_debugger;
 
   AfterUnlock after;
   absl::MutexLock lock(&mu_);
@@ -202,7 +202,7 @@ void JobManager::TakeIn(const CreateRequest& request, const std::string& body,
   }
   if (spec->input_is_written()) {
     // Nothing is opened before the first byte, so this cannot fail.
-    job->input = InputFile::Open(parts_.directory->input(id), 0, false).value();
+    job->input.stream = InputFile::Open(parts_.directory->input(id), 0, false).value();
   }
   LiveJob& taken = *jobs_.emplace(id, std::move(job)).first->second;
   ++arriving_;

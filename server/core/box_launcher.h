@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,8 +27,8 @@ struct TerminalSize {
   friend bool operator==(const TerminalSize&, const TerminalSize&) = default;
 };
 
-// One input from outside: a signal, bytes that came live, another size of the terminal, or nothing
-// but the time.
+// One input from outside: a signal, bytes that came live, another size of the terminal, what a
+// debugger changed, or nothing but the time.
 struct JournalRecord {
   std::uint64_t icount = 0;
   int signal = 0;  // 0: none
@@ -38,50 +39,10 @@ struct JournalRecord {
   bool input_end = false;
   std::optional<TerminalSize> resize = {};
   std::uint64_t time_ns =
-      0;  // of a real clock: guest nanoseconds since the start, moved on to first
+      0;                    // of a real clock: guest nanoseconds since the start, moved on to first
+  std::string change = {};  // of a debugger: the worker knows what it means
 
   friend bool operator==(const JournalRecord&, const JournalRecord&) = default;
-};
-
-// Everything that one attempt of a job needs. Mirrors worker.v1.RunJob.
-struct RunRequest {
-  std::string job_name;
-  std::vector<std::string> argv;
-  std::vector<std::string> env;
-  std::string program;
-  std::string working_directory;
-  Digest root;
-  std::uint64_t seed = 0;
-  std::map<std::string, std::uint64_t> limits;  // complete, by name of the limit table
-  bool trace_syscalls = false;
-  std::map<std::string, std::string> world;
-  std::vector<JournalRecord> journal;
-  bool has_stdin = false;
-  bool live_input = false;
-  std::optional<TerminalSize> terminal;
-  bool real_clock = false;
-  bool waits_for_debugger = false;  // stands at its first instruction until one has come
-  // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the
-  // launcher's thread.
-  std::function<Result<HostFd, Error>(const Digest&)> open_blob;
-};
-
-struct SandboxLayer {
-  std::string name;
-  bool in_force = false;
-  std::string detail;
-};
-
-struct TraceRecord {
-  std::uint64_t icount = 0;
-  std::uint64_t virtual_time_ns = 0;
-  std::uint32_t pid = 0;
-  std::uint32_t tid = 0;
-  std::string name;
-  bool is_signal = false;
-  std::vector<std::string> arguments;
-  std::string result;
-  std::uint64_t output_offset_bytes = 0;
 };
 
 // How a box ended. Mirrors worker.v1.Ended.
@@ -105,6 +66,63 @@ struct BoxEnd {
   std::string unimplemented_code;
   std::uint64_t unimplemented_address = 0;
   std::uint64_t host_cpu_time_ns = 0;
+  std::optional<std::uint64_t> step;  // with `icount`: the moment, engine::Moment
+};
+
+// Everything that one attempt of a job needs. Mirrors worker.v1.RunJob.
+struct RunRequest {
+  std::string job_name;
+  std::vector<std::string> argv;
+  std::vector<std::string> env;
+  std::string program;
+  std::string working_directory;
+  Digest root;
+  std::uint64_t seed = 0;
+  std::map<std::string, std::uint64_t> limits;  // complete, by name of the limit table
+  bool trace_syscalls = false;
+  std::map<std::string, std::string> world;
+  std::vector<JournalRecord> journal;
+  bool has_stdin = false;
+  bool live_input = false;
+  std::optional<TerminalSize> terminal;
+  bool real_clock = false;
+  bool waits_for_debugger = false;  // stands at its first instruction until one has come
+  // Set: the job has ended, and runs again to stand still for a debugger or a core (`core`). The
+  // box then tells of its debugger, and of its end, alone.
+  struct Replay {
+    std::optional<BoxEnd> end;            // as it was told then, where that is known
+    std::optional<std::uint64_t> icount;  // stand there; empty: at the end
+    std::optional<std::uint32_t> core;    // of that process; 0: the first one
+  };
+  std::optional<Replay> replay;
+  // Opens a blob of this job's own tree, read-only; NOT_FOUND for every other digest. Called on the
+  // launcher's thread.
+  std::function<Result<HostFd, Error>(const Digest&)> open_blob;
+};
+
+struct SandboxLayer {
+  std::string name;
+  bool in_force = false;
+  std::string detail;
+};
+
+struct TraceRecord {
+  std::uint64_t icount = 0;
+  std::uint64_t virtual_time_ns = 0;
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  std::string name;
+  bool is_signal = false;
+  std::vector<std::string> arguments;
+  std::string result;
+  std::uint64_t output_offset_bytes = 0;
+};
+
+// A piece of a core file. What lies between two pieces is zero.
+struct CorePiece {
+  std::uint64_t offset_bytes = 0;
+  std::span<const std::byte> bytes;
+  bool end = false;  // the last one, with which the file ends
 };
 
 // What a box says of its debugger.
@@ -113,6 +131,8 @@ struct DebugNews {
   std::optional<bool> stopped = {};       // from now on the box stands still for it, or goes on
   bool closed = false;                    // behind `bytes`: the debugger has taken its leave
   bool altered = false;                   // the box is no longer what its spec and journal say
+  std::string_view notice = {};           // for the person at the debugger
+  std::optional<CorePiece> core = {};
 };
 
 // What a box tells. Called in order on the launcher's thread. Each launch gets exactly one OnEnded
@@ -158,6 +178,10 @@ class BoxHandle {
   // `sent` is called once the worker has room for more; not at all where it is gone.
   virtual void TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent) = 0;
   virtual void CloseDebugger() = 0;
+  // In place of a debugger: the box stands still for its core, of a process of the guest (0: the
+  // first one). Each MoreCore is answered by one DebugNews with a piece. CloseDebugger ends it.
+  virtual void OpenCore(std::uint32_t pid) = 0;
+  virtual void MoreCore() = 0;
   virtual void Kill() = 0;
   // Host process id of the worker, for the log and for tests; 0 while it has none.
   virtual int pid() const = 0;

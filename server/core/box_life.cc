@@ -18,7 +18,7 @@
 namespace glovebox::server {
 namespace {
 
-constexpr std::size_t kMaxInputReply = 64 << 10;
+constexpr std::uint32_t kMaxInputReply = 64 << 10;
 
 // What a box' report makes of its job.
 struct VerdictRow {
@@ -86,7 +86,7 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
     job->typed_end =
         !job->journal.empty() && std::ranges::any_of(job->journal, &JournalRecord::input_end);
     events = std::make_shared<BoxSession>(*this, id, job->feed);
-    waits_for_debugger = job->wait_for_debugger || job->debugger;
+    waits_for_debugger = job->outcome.waits_for_debugger || job->debugger;
   }
   if (!closure) {
     bool is_new = false;
@@ -99,28 +99,35 @@ Result<RunRequest, Error> JobManager::PrepareRun(const std::string& id,
     if (!blob) return std::unexpected(blob.error());
     absl::MutexLock lock(&mu_);
     if (LiveJob* const job = Find(id)) {
-      job->stdin_blob = std::make_shared<const HostFd>(std::move(*blob));
+      job->input.blob = std::make_shared<const HostFd>(std::move(*blob));
+      job->input.blob_bytes = spec->stdin_blob->size_bytes;
     }
   }
-  run.job_name = std::string(kJobNamePrefix) + id;
-  run.argv = spec->argv;
-  run.env = spec->env;
-  run.program = spec->program.empty() ? spec->argv.front() : spec->program;
-  run.working_directory = spec->working_directory.empty() ? "/" : spec->working_directory;
-  run.root = spec->root;
-  run.seed = spec->seed;
-  run.limits = CompleteLimits(*spec);
-  run.trace_syscalls = spec->trace_syscalls;
-  run.world = spec->world;
-  run.has_stdin = spec->stdin_blob.has_value() || spec->stdin_stream;
-  run.live_input = spec->stdin_live;
-  run.terminal = spec->terminal;
-  run.real_clock = spec->real_clock;
   run.waits_for_debugger = waits_for_debugger;
-  run.open_blob = [blobs = parts_.blobs, closure](const Digest& digest) {
+  FillRun(id, *spec, std::move(closure), run);
+  return run;
+}
+
+void JobManager::FillRun(const std::string& id, const JobSpec& spec,
+                         std::shared_ptr<const std::vector<Digest>> closure,
+                         RunRequest& run) const {
+  run.job_name = std::string(kJobNamePrefix) + id;
+  run.argv = spec.argv;
+  run.env = spec.env;
+  run.program = spec.program.empty() ? spec.argv.front() : spec.program;
+  run.working_directory = spec.working_directory.empty() ? "/" : spec.working_directory;
+  run.root = spec.root;
+  run.seed = spec.seed;
+  run.limits = CompleteLimits(spec);
+  run.trace_syscalls = spec.trace_syscalls;
+  run.world = spec.world;
+  run.has_stdin = spec.stdin_blob.has_value() || spec.stdin_stream;
+  run.live_input = spec.stdin_live;
+  run.terminal = spec.terminal;
+  run.real_clock = spec.real_clock;
+  run.open_blob = [blobs = parts_.blobs, closure = std::move(closure)](const Digest& digest) {
     return OpenOfJob(*blobs, *closure, digest);
   };
-  return run;
 }
 
 void JobManager::Launch(const std::string& id) {
@@ -266,43 +273,22 @@ void JobManager::OnInputWanted(const std::string& id, std::uint64_t offset, std:
 void JobManager::SupplyInput(const std::string& id) {
   if (IsLive(id)) return SupplyLive(id);
   std::shared_ptr<BoxHandle> handle;
-  std::shared_ptr<InputFile> input;
-  std::shared_ptr<const HostFd> blob;
-  std::uint64_t available = 0;
-  bool last = false;
+  InputSource source;
   LiveJob::InputWanted wanted;
   {
     absl::MutexLock lock(&mu_);
     LiveJob* const job = Find(id);
     if (!job || job->box_gone || !job->handle || !job->input_wanted) return;
     wanted = *job->input_wanted;
-    wanted.size = std::min<std::uint32_t>(wanted.size, kMaxInputReply);
-    blob = job->stdin_blob;
-    input = job->input;
-    InputFile::State state{0, true};
-    if (input) state = input->state();
-    if (blob) state = {job->next.spec->stdin_blob->size_bytes, true};
-    available = state.size - std::min(state.size, wanted.offset);
-    if (available == 0 && !state.ended) return;  // WriteInput comes by when there is something
-    last = state.ended && available <= wanted.size;
+    source = job->input;
+    if (!source.Has(wanted.offset)) return;  // WriteInput comes by when there is something
     handle = job->handle;
     job->input_wanted.reset();
   }
-  std::string bytes(std::min<std::uint64_t>(available, wanted.size), '\0');
-  Result<void, Error> filled;
-  if (blob) {
-    const auto read =
-        ReadAt(blob->get(), wanted.offset, std::as_writable_bytes(std::span(bytes)), "stdin blob");
-    if (!read) filled = std::unexpected(read.error());
-    if (read && *read != bytes.size())
-      filled = Fail(ErrorCode::kDataLoss, "BLOB_DAMAGED", "stdin ends early");
-  } else if (input) {
-    auto read = input->Read(wanted.offset, bytes.size());
-    if (read) bytes = std::move(*read);
-    if (!read) filled = std::unexpected(read.error());
-  }
-  if (!filled) return OnStoreFailed(id, filled.error());
-  handle->SupplyInput(BytesOf(bytes), last);
+  const auto piece =
+      source.Read(wanted.offset, std::min<std::uint32_t>(wanted.size, kMaxInputReply));
+  if (!piece) return OnStoreFailed(id, piece.error());
+  if (*piece) handle->SupplyInput(BytesOf((*piece)->bytes), (*piece)->last);
 }
 
 void JobManager::OnBoxGone(const std::string& id, std::optional<BoxEnd> end,
@@ -336,7 +322,7 @@ void JobManager::OnBoxGone(const std::string& id, std::optional<BoxEnd> end,
               });
     } else {
       Persist(*job, Durability::kCrash, nullptr, nullptr);
-      wait = job->input || job->feed->output->spilled() ||
+      wait = job->input.stream || job->feed->output->spilled() ||
              (job->feed->trace && job->feed->trace->spilled());
       if (wait) Post(finalize_on_pool);
     }
@@ -377,7 +363,7 @@ void JobManager::Finalize(const std::string& id) {
     LiveJob* const job = Find(id);
     if (!job) return;
     feed = job->feed;
-    input = job->input;
+    input = job->input.stream;
   }
   Result<void, Error> synced = feed->output->Sync();
   if (synced && feed->trace) synced = feed->trace->Sync();

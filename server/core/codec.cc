@@ -63,6 +63,7 @@ void Fields(Visitor& visit, Value& value)
   visit(16, value.unimplemented_code);
   visit(17, value.unimplemented_address);
   visit(18, value.host_cpu_time_ns);
+  visit(19, value.step);
 }
 
 template <typename Visitor, typename Value>
@@ -90,6 +91,8 @@ void Fields(Visitor& visit, Value& value)
   visit(2, value.journal_records);
   visit(3, value.failure);
   visit(4, value.sandbox);
+  visit(5, value.altered);
+  visit(6, value.waits_for_debugger);
 }
 
 template <typename Visitor, typename Value>

@@ -17,9 +17,9 @@ constexpr std::chrono::milliseconds kUnseenRun{250};
 }  // namespace
 
 Result<std::unique_ptr<DebugSession>, Error> JobManager::Debug(
-    const std::string& id, std::shared_ptr<DebuggerEvents> debugger) {
-  AfterUnlock after;
+    const std::string& id, std::shared_ptr<DebuggerEvents> debugger, const DebugOptions& options) {
   {
+    AfterUnlock after;
     absl::MutexLock lock(&mu_);
     LiveJob* const job = Find(id);
     if (job && job->shown && !job->box_gone && !IsTerminal(job->next.state)) {
@@ -28,31 +28,36 @@ Result<std::unique_ptr<DebugSession>, Error> JobManager::Debug(
                     fmt::format("job {} has a debugger already, and takes one at a time", id),
                     "name");
       }
+      if (options.at_icount) {
+        return Fail(ErrorCode::kFailedPrecondition, "JOB_NOT_ENDED",
+                    fmt::format("job {} has not ended: to stand at an icount is for replays", id),
+                    "at_icount");
+      }
       job->debugger = debugger;
+      job->wants_core = options.core;
       if (IsReady(*job)) JoinDebugger(*job, after);
       return std::make_unique<DebugSession>(
-          [this, id](std::span<const std::byte> bytes, std::function<void()> sent) {
-            std::shared_ptr<BoxHandle> handle;
-            {
-              absl::MutexLock relock(&mu_);
-              const LiveJob* const live = Find(id);
-              if (live && live->debugger_joined) handle = live->handle;
-            }
-            if (handle) handle->TellDebuggee(bytes, std::move(sent));
+          [this, id]() -> std::shared_ptr<BoxHandle> {
+            absl::MutexLock relock(&mu_);
+            const LiveJob* const live = Find(id);
+            return live && live->debugger_joined ? live->handle : nullptr;
           },
           [this, id, of = debugger.get()] { LeaveDebugger(id, of); });
     }
   }
-  return std::unexpected(NotRunning(id, "a debugger").error());
+  return DebugEnded(id, std::move(debugger), options);
 }
 
 void JobManager::JoinDebugger(LiveJob& job, AfterUnlock& after) {
   if (!job.debugger || job.debugger_joined) return;
   job.debugger_joined = true;
-  after += [handle = job.handle, debugger = job.debugger] {
-    handle->OpenDebugger();
+  after += [handle = job.handle, debugger = job.debugger, core = job.wants_core] {
+    core ? handle->OpenCore(*core) : handle->OpenDebugger();
     debugger->OnJoined();
   };
+  // Another attempt does not wait for it again.
+  if (!job.wants_core && std::exchange(job.outcome.waits_for_debugger, false))
+    Persist(job, Durability::kCrash, nullptr, nullptr);
 }
 
 void JobManager::LeaveDebugger(const std::string& id, const DebuggerEvents* debugger) {
@@ -70,9 +75,14 @@ void JobManager::OnDebug(const std::string& id, const DebugNews& news) {
   absl::MutexLock lock(&mu_);
   LiveJob* const job = Find(id);
   if (!job || job->box_gone) return;
-  if (job->debugger && !news.bytes.empty())
-    after += [debugger = job->debugger, bytes = news.bytes] { debugger->OnBytes(bytes); };
-  if (news.altered && !std::exchange(job->altered, true)) {
+  if (job->debugger) {
+    after += [debugger = job->debugger, news] {
+      if (!news.notice.empty()) debugger->OnNotice(news.notice);
+      if (!news.bytes.empty()) debugger->OnBytes(news.bytes);
+      if (news.core) debugger->OnCore(*news.core);
+    };
+  }
+  if (news.altered && !std::exchange(job->outcome.altered, true)) {
     LogJob(spdlog::level::info, id, "altered by a debugger");
     AddEvent(*job, "a debugger has altered it: its result is not that of its spec");
     Persist(*job, Durability::kCrash, nullptr, nullptr);

@@ -50,6 +50,8 @@ struct JobOutcome {
   std::uint64_t journal_records = 0;
   std::optional<JobFailure> failure;  // in FAILED
   std::vector<SandboxLayer> sandbox;  // of the last worker, once it runs
+  bool altered = false;               // a debugger has changed something of its course
+  bool waits_for_debugger = false;    // stands at its first instruction until one has come
 };
 
 // A job as a client may see it: everything in it is committed, but for the counters at the end.

@@ -5,6 +5,7 @@
 #include <absl/time/time.h>
 
 #include "server/core/live_job.h"
+#include "server/core/replays.h"
 
 namespace glovebox::server {
 namespace {
@@ -37,6 +38,7 @@ JobManager::~JobManager() {
     absl::MutexLock lock(&mu_);
     draining_ = true;
     stopping_ = true;
+    after += [gone = std::exchange(replays_, {})] {};
     for (auto& [id, job] : jobs_) {
       job->box_gone = true;
       if (job->handle) after += [handle = std::exchange(job->handle, nullptr)] {};
@@ -85,13 +87,16 @@ bool JobManager::AwaitQuiet(std::chrono::milliseconds timeout) {
 
 bool JobManager::Idle() {
   absl::MutexLock lock(&mu_);
-  return jobs_.empty();
+  return jobs_.empty() && replays_.empty();
 }
 
 void JobManager::HandBack() {
   AfterUnlock after;
   absl::MutexLock lock(&mu_);
   draining_ = true;
+  after += [gone = std::exchange(replays_, {})] {
+    for (const auto& [number, replay] : gone) replay->debugger->OnClosed();
+  };
   for (auto& [id, job] : jobs_) {
     if (job->box_gone || !IsInterruptible(job->next.state)) continue;
     job->box_gone = true;

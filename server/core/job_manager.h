@@ -29,6 +29,7 @@
 
 #include "engine/base/result.h"
 #include "server/core/box_launcher.h"
+#include "server/core/debugger.h"
 #include "server/core/job.h"
 #include "server/core/job_feed.h"
 #include "server/core/job_id.h"
@@ -46,6 +47,7 @@ inline constexpr std::uint32_t kMaxAttempts = 3;
 
 struct JobManagerOptions {
   unsigned concurrent_boxes = 1;
+  std::size_t max_replays = 4;  // of jobs that have ended, beside the boxes
   std::size_t max_queued = 10'000;
   // Streamed stdin is taken this far ahead of the guest, bytes.
   std::uint64_t input_window = 1 << 20;
@@ -58,7 +60,7 @@ struct CreateRequest {
   JobSpec spec;
   std::string request_id;  // empty: none
   std::uint32_t cancel_if_unwatched_s = 0;
-  bool wait_for_debugger = false;  // not kept: gone when the daemon is started again
+  bool wait_for_debugger = false;
 };
 
 struct ListRequest {
@@ -81,8 +83,6 @@ struct ManagerInfo {
 };
 
 class JobWatch;
-class DebugSession;
-class DebuggerEvents;
 
 // Threads: any, for all functions. Errors: NOT_FOUND JOB_NOT_FOUND for an id of no job, besides
 // those named.
@@ -141,10 +141,14 @@ class JobManager {
   void SyncInput(const std::string& id, std::function<void(Result<std::uint64_t, Error>)> done);
 
   // Joins a debugger to the job's box, now or as soon as there is one. As long as the session
-  // lives, the job has this debugger. Errors: FAILED_PRECONDITION JOB_NOT_RUNNING, DEBUGGER_BUSY.
-  // The session must not outlive the manager.
+  // lives, the job has this debugger. A job that has ended runs again for it, in a box that lasts
+  // as long as the session. Errors: FAILED_PRECONDITION DEBUGGER_BUSY, JOB_NOT_ENDED,
+  // JOB_NOT_RUNNING (it ends just now), NOTHING_TO_REPLAY, EPOCH_UNAVAILABLE; RESOURCE_EXHAUSTED
+  // REPLAYS_BUSY. What shows itself later comes by OnFailed. The session must not outlive the
+  // manager.
   Result<std::unique_ptr<DebugSession>, Error> Debug(const std::string& id,
-                                                     std::shared_ptr<DebuggerEvents> debugger);
+                                                     std::shared_ptr<DebuggerEvents> debugger,
+                                                     const DebugOptions& options = {});
 
   ManagerInfo Info();
   // No job is queued, runs, or becomes durable.
@@ -162,6 +166,8 @@ class JobManager {
   class BoxSession;
   class AfterUnlock;
   struct Pending;
+  struct Replay;
+  class ReplaySession;
 
   JobManager(Parts parts, std::unique_ptr<BoxLauncher> launcher, const JobManagerOptions& options);
 
@@ -202,6 +208,8 @@ class JobManager {
   void StartQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Launch(const std::string& id);
   Result<RunRequest, Error> PrepareRun(const std::string& id, std::shared_ptr<BoxEvents>& events);
+  void FillRun(const std::string& id, const JobSpec& spec,
+               std::shared_ptr<const std::vector<Digest>> closure, RunRequest& run) const;
   void OnLocked(const std::string& id, std::vector<SandboxLayer> layers, std::uint32_t epoch);
   void OnJournal(const std::string& id, const JournalRecord& record);
   void OnInputWanted(const std::string& id, std::uint64_t offset, std::uint32_t size);
@@ -231,6 +239,17 @@ class JobManager {
   // The job's box is gone, and with it what a debugger had of it.
   void EndDebugging(LiveJob& job, AfterUnlock& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ArmWallLimit(LiveJob& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // replays.cc
+  Result<std::unique_ptr<DebugSession>, Error> DebugEnded(const std::string& id,
+                                                          std::shared_ptr<DebuggerEvents> debugger,
+                                                          const DebugOptions& options);
+  Result<RunRequest, Error> PrepareReplay(const std::shared_ptr<Replay>& replay);
+  void LaunchReplay(std::uint64_t number);
+  void JoinReplay(Replay& replay, AfterUnlock& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<Replay> TakeReplay(std::uint64_t number);
+  void EndReplay(std::uint64_t number, const Error* error);
+  void SupplyReplay(std::uint64_t number);
 
   // queries.cc
   LiveJob* Find(std::string_view id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -269,6 +288,8 @@ class JobManager {
   std::map<Digest, std::weak_ptr<const std::vector<Digest>>> closures_ ABSL_GUARDED_BY(mu_);
   // Closures of which all blobs were seen, and BlobStore::losses() at that time.
   std::map<Digest, std::uint64_t> complete_ ABSL_GUARDED_BY(mu_);
+  std::map<std::uint64_t, std::shared_ptr<Replay>> replays_ ABSL_GUARDED_BY(mu_);
+  std::uint64_t last_replay_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<std::string, std::weak_ptr<JobFeed>> feeds_
       ABSL_GUARDED_BY(mu_);  // of ended jobs that are read
 

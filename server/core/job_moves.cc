@@ -102,7 +102,8 @@ void JobManager::PersistEnd(LiveJob& job, JobDone done) {
   keep(LogKind::kOutput, job.feed->output);
   keep(LogKind::kTrace, job.feed->trace);
   std::optional<InputRow> input;
-  if (job.input) input = InputRow{job.input->state().size, job.input->state().ended};
+  if (const auto& stream = job.input.stream)
+    input = InputRow{stream->state().size, stream->state().ended};
   const auto put = [id = job.next.id, logs = std::move(logs),
                     input](Transaction& transaction) -> Result<void, Error> {
     Result<void, Error> written;

@@ -16,7 +16,8 @@ inline JournalRow RowOf(const JournalRecord& record) {
                  .step = record.step,
                  .input = record.input,
                  .input_end = record.input_end,
-                 .time_ns = record.time_ns};
+                 .time_ns = record.time_ns,
+                 .change = record.change};
   if (record.resize) {
     row.rows = record.resize->rows;
     row.columns = record.resize->columns;
@@ -32,7 +33,8 @@ inline JournalRecord RecordOf(const JournalRow& row) {
                        .input = row.input,
                        .input_end = row.input_end,
                        .resize = {},
-                       .time_ns = row.time_ns};
+                       .time_ns = row.time_ns,
+                       .change = row.change};
   if (row.rows != 0) record.resize = TerminalSize{row.rows, row.columns};
   return record;
 }

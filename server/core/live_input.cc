@@ -100,7 +100,7 @@ void JobManager::SupplyLive(const std::string& id) {
       if (!job || job->box_gone || !IsReady(*job)) return;
       job->typing_missed = job->typing;
       if (job->typing) return;
-      const InputFile::State state = job->input->state();
+      const InputFile::State state = job->input.stream->state();
       const std::uint64_t under_way = job->typed - std::min(job->typed, job->input_position);
       const std::uint64_t room = BoxHandle::kMaxLiveUnderWay -
                                  std::min<std::uint64_t>(BoxHandle::kMaxLiveUnderWay, under_way);
@@ -112,7 +112,7 @@ void JobManager::SupplyLive(const std::string& id) {
       job->typed += size;
       job->typed_end = job->typed_end || end;
       handle = job->handle;
-      input = job->input;
+      input = job->input.stream;
     }
     const auto bytes = input->Read(offset, size);
     if (!bytes) return OnStoreFailed(id, bytes.error());

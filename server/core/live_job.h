@@ -13,6 +13,7 @@
 
 #include "engine/base/host_fd.h"
 #include "server/core/debugger.h"
+#include "server/core/input_source.h"
 #include "server/core/job_manager.h"
 
 namespace glovebox::server {
@@ -50,8 +51,7 @@ struct JobManager::LiveJob {
   std::string cancel_reason;
 
   std::shared_ptr<JobFeed> feed;
-  std::shared_ptr<InputFile> input;                    // with a streamed stdin
-  std::shared_ptr<const HostFd> stdin_blob;            // with one from a blob, once it runs
+  InputSource input;                                   // its blob is there once it runs
   std::shared_ptr<const std::vector<Digest>> closure;  // sorted
   std::vector<JournalRecord> journal;
 
@@ -84,11 +84,10 @@ struct JobManager::LiveJob {
   std::chrono::steady_clock::time_point wall_since;
 
   // The debugger.
-  bool wait_for_debugger = false;
   std::shared_ptr<DebuggerEvents> debugger;
-  bool debugger_joined = false;  // the box knows of it
-  bool stands = false;           // the box stands still for it
-  bool altered = false;
+  bool debugger_joined = false;             // the box knows of it
+  std::optional<std::uint32_t> wants_core;  // in a debugger's place, of that process
+  bool stands = false;                      // the box stands still for it
   TimerQueue::TimerId goes_on_timer = 0;
 };
 

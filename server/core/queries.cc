@@ -50,7 +50,7 @@ std::optional<JobView> JobManager::ShownView(std::string_view id) {
   JobView view = *job->shown;
   view.output_bytes = job->feed->output->visible_end();
   if (job->feed->trace) view.trace_events = job->feed->trace->visible_end();
-  if (job->input) view.input_bytes = job->input->state().size;
+  if (job->input.stream) view.input_bytes = job->input.stream->state().size;
   return view;
 }
 
@@ -337,7 +337,7 @@ Result<JobManager::InputTaken, Error> JobManager::WriteInput(const std::string& 
     absl::MutexLock lock(&mu_);
     LiveJob* const job = Find(id);
     if (!job || job->box_gone) return InputTaken{view->input_bytes, true, false};
-    input = job->input;
+    input = job->input.stream;
     const std::uint64_t room = job->input_position + options_.input_window;
     if (!bytes.empty() && offset + bytes.size() > room) {
       return InputTaken{input->state().size, false, true};
@@ -359,7 +359,7 @@ void JobManager::SyncInput(const std::string& id,
   std::shared_ptr<InputFile> input;
   {
     absl::MutexLock lock(&mu_);
-    if (LiveJob* const job = Find(id); job && !job->box_gone) input = job->input;
+    if (LiveJob* const job = Find(id); job && !job->box_gone) input = job->input.stream;
     if (input) {
       Post([this, id, input, done] {
         const InputFile::State state = input->state();

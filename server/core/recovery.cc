@@ -101,7 +101,7 @@ Result<void, Error> JobManager::Readmit(const JobRow& row) {
     const InputRow known = input_row->value_or(InputRow{});
     auto input = InputFile::Open(parts_.directory->input(row.id), known.size, known.ended);
     if (input) {
-      job->input = std::move(*input);
+      job->input.stream = std::move(*input);
     } else {
       failure = JobFailure{input.error().reason, input.error().message};
     }

@@ -92,7 +92,18 @@ const Conversation::Rule Conversation::kRules[] = {
 void Conversation::OnRun(const RunRequest& request) {
   request_ = &request;
   state_ = State::kRunning;
-  debugged_ = request.waits_for_debugger;
+  debugged_ = request.waits_for_debugger || request.replay;
+  for (const JournalRecord& record : request.journal) {
+    changed_bytes_ += record.change.size();
+    debugged_ = debugged_ || !record.change.empty();
+  }
+}
+
+bool Conversation::OnMoreCore() {
+  if (state_ != State::kRunning || cores_wanted_ == kMostCoresWanted) return false;
+  debugged_ = true;
+  ++cores_wanted_;
+  return true;
 }
 
 bool Conversation::OnSignal() {
@@ -186,6 +197,7 @@ Checked Conversation::CheckInput(const wire::FromWorker& message) {
 
 Checked Conversation::CheckOutput(const wire::FromWorker& message) {
   const wire::Output& output = message.output();
+  if (request_->replay) return Nonsense("output of a replay");
   if (output.stream() != 1 && output.stream() != 2)
     return Nonsense("an output stream that is neither 1 nor 2");
   if (output.data().empty() || output.data().size() > channel::kMaxOutputBytes)
@@ -198,7 +210,8 @@ Checked Conversation::CheckOutput(const wire::FromWorker& message) {
 
 Checked Conversation::CheckTrace(const wire::FromWorker& message) {
   const auto& events = message.trace().events();
-  if (!request_->trace_syscalls) return Nonsense("trace events that nobody asked for");
+  if (!request_->trace_syscalls || request_->replay)
+    return Nonsense("trace events that nobody asked for");
   if (events.empty() || static_cast<std::size_t>(events.size()) > channel::kMaxTraceEvents) {
     return Nonsense("number of trace events");
   }
@@ -220,6 +233,7 @@ Checked Conversation::CheckTrace(const wire::FromWorker& message) {
 
 Checked Conversation::CheckJournal(const wire::FromWorker& message) {
   const wire::JournalRecord& record = message.journal();
+  if (request_->replay) return Nonsense("a journal record of a replay");
   if (const auto checked = CheckJournalled(record); !checked) return checked;
   if (!Advance(record.icount())) return Nonsense("icount of a journal record runs backwards");
   return {};
@@ -261,6 +275,14 @@ Checked Conversation::CheckJournalled(const wire::JournalRecord& record) {
       if (++clock_records_ > channel::kMaxClockRecords)
         return Nonsense("more times in the journal than a job may have");
       return {};
+    case wire::JournalRecord::kChange:
+      if (!debugged_) return Nonsense("a change by a debugger that never came");
+      if (record.change().empty() || record.change().size() > channel::kMaxChangeBytes)
+        return Nonsense("size of a debugger's change");
+      changed_bytes_ += record.change().size();
+      if (changed_bytes_ > channel::kMaxChangesBytes)
+        return Nonsense("more of a debugger's changes than a journal takes");
+      return {};
     case wire::JournalRecord::KIND_NOT_SET:
       break;
   }
@@ -271,6 +293,14 @@ Checked Conversation::CheckDebug(const wire::FromWorker& message) {
   const wire::DebugOutput& output = message.debug();
   if (!debugged_) return Nonsense("news of a debugger that never came");
   if (output.data().size() > channel::kMaxDebugBytes) return Nonsense("size of a debugger's bytes");
+  if (!IsText(output.notice(), kMaxDetailBytes)) return Nonsense("a notice for the debugger");
+  if (!output.has_core()) return {};
+  const wire::CorePiece& piece = output.core();
+  if (cores_wanted_ == 0) return Nonsense("a piece of a core that nobody asked for");
+  --cores_wanted_;
+  if (piece.data().size() > channel::kMaxCoreBytes) return Nonsense("size of a piece of a core");
+  if (piece.offset_bytes() > channel::kMaxCoreFileBytes - piece.data().size())
+    return Nonsense("place of a piece of a core");
   return {};
 }
 
@@ -318,7 +348,7 @@ Checked Conversation::CheckEnded(const wire::FromWorker& message) {
   if (ended.kind() != wire::Ended::FAILED) {
     if (!IsTraceHash(ended.trace_hash())) return Nonsense("trace hash");
     if (!Advance(ended.icount())) return Nonsense("icount of the end runs backwards");
-    if (ended.output_bytes() != output_bytes_)
+    if (!request_->replay && ended.output_bytes() != output_bytes_)
       return Nonsense("the end counts other output than what came");
   } else if (!ended.trace_hash().empty() && !IsTraceHash(ended.trace_hash())) {
     return Nonsense("trace hash");
@@ -342,12 +372,17 @@ std::vector<SandboxLayer> LayersOf(const wire::Locked& locked) {
   return layers;
 }
 
-DebugNews DebugNewsOf(const wire::DebugOutput& output) {
+DebugNews DebugNewsOf(const wire::DebugOutput& output, std::uint32_t core_id) {
   DebugNews news;
   news.bytes = std::as_bytes(std::span(output.data()));
   if (output.has_stopped()) news.stopped = output.stopped();
   news.closed = output.closed();
   news.altered = output.altered();
+  news.notice = output.notice();
+  if (output.has_core() && output.core().id() == core_id) {
+    news.core = CorePiece{output.core().offset_bytes(),
+                          std::as_bytes(std::span(output.core().data())), output.core().end()};
+  }
   return news;
 }
 
@@ -376,7 +411,8 @@ JournalRecord JournalRecordOf(const wire::JournalRecord& record) {
                     .input = record.input().data(),
                     .input_end = record.input().end(),
                     .resize = {},
-                    .time_ns = record.time_ns()};
+                    .time_ns = record.time_ns(),
+                    .change = record.change()};
   if (record.has_resize())
     out.resize = TerminalSize{record.resize().rows(), record.resize().columns()};
   return out;
@@ -391,6 +427,8 @@ wire::JournalRecord WireOf(const JournalRecord& record) {
   if (record.resize) {
     out.mutable_resize()->set_rows(record.resize->rows);
     out.mutable_resize()->set_columns(record.resize->columns);
+  } else if (!record.change.empty()) {
+    out.set_change(record.change);
   } else if (record.signal != 0) {
     out.set_signal(record.signal);
   } else if (!record.input.empty() || record.input_end) {
@@ -423,8 +461,30 @@ BoxEnd BoxEndOf(const wire::Ended& ended) {
   end.unimplemented_code = ended.unimplemented_code();
   end.unimplemented_address = ended.unimplemented_address();
   end.host_cpu_time_ns = ended.host_cpu_time_ns();
+  if (ended.has_step()) end.step = ended.step();
   return end;
 }
+
+namespace {
+
+// What a replay has to know of the end.
+void PutReplay(const RunRequest::Replay& replay, wire::Replay* out) {
+  if (replay.icount) out->set_icount(*replay.icount);
+  if (replay.core) out->mutable_core()->set_pid(*replay.core);
+  if (!replay.end) return;
+  const BoxEnd& end = *replay.end;
+  const auto* const row = std::ranges::find(kEnds, end.kind, &EndRow::kind);
+  wire::Ended& told = *out->mutable_end();
+  if (row != std::end(kEnds)) told.set_kind(row->wire);
+  told.set_code(end.code);
+  told.set_limit(end.limit);
+  told.set_icount(end.icount);
+  told.set_output_bytes(end.output_bytes);
+  told.set_trace_hash(end.trace_hash);
+  if (end.step) told.set_step(*end.step);
+}
+
+}  // namespace
 
 wire::ToWorker RunMessageOf(const RunRequest& request) {
   wire::ToWorker message;
@@ -444,6 +504,7 @@ wire::ToWorker RunMessageOf(const RunRequest& request) {
   run.set_live_input(request.live_input);
   run.set_real_clock(request.real_clock);
   run.set_waits_for_debugger(request.waits_for_debugger);
+  if (request.replay) PutReplay(*request.replay, run.mutable_replay());
   if (request.terminal) {
     run.mutable_terminal()->set_rows(request.terminal->rows);
     run.mutable_terminal()->set_columns(request.terminal->columns);

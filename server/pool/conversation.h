@@ -48,6 +48,11 @@ class Conversation {
   bool OnResize(const TerminalSize& size);
   // False: the job has ended, or it is more than one message holds.
   bool OnDebug(std::size_t size_bytes);
+  // A core is asked for, and a piece of it. False: too many are under way.
+  bool OnCore() { return OnDebug(0) && ++core_id_ != 0; }
+  bool OnMoreCore();
+  // The core whose pieces count: those of one that was given up may still come.
+  std::uint32_t core_id() const { return core_id_; }
 
   // Checks `message` and moves on.
   Result<void, Error> OnMessage(const wire::FromWorker& message);
@@ -86,15 +91,19 @@ class Conversation {
   bool cancel_sent_ = false;
   bool wall_limit_sent_ = false;
   bool blob_wanted_ = false;
-  bool debugged_ = false;                 // a debugger has come, perhaps left, or is waited for
+  bool debugged_ = false;  // a debugger has come, perhaps left, or is waited for
+  static constexpr unsigned kMostCoresWanted = 64;
+  unsigned cores_wanted_ = 0;
+  std::uint32_t core_id_ = 0;             // of the last one that was asked for
+  std::uint64_t changed_bytes_ = 0;       // by debuggers, in the journal
   std::uint32_t input_wanted_bytes_ = 0;  // 0: no wish for input is open
 };
 
 // Messages that passed, in the core's words.
 Digest DigestOfWire(const wire::Digest& digest);
 std::vector<SandboxLayer> LayersOf(const wire::Locked& locked);
-// Refers to the message.
-DebugNews DebugNewsOf(const wire::DebugOutput& output);
+// Refers to the message. Without pieces of other cores than `core_id`.
+DebugNews DebugNewsOf(const wire::DebugOutput& output, std::uint32_t core_id);
 std::vector<TraceRecord> TraceRecordsOf(const wire::Trace& trace);
 JournalRecord JournalRecordOf(const wire::JournalRecord& record);
 BoxEnd BoxEndOf(const wire::Ended& ended);

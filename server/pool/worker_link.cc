@@ -242,7 +242,7 @@ void WorkerLink::Handle(const wire::FromWorker& message) {
       if (events) events->OnJournal(JournalRecordOf(message.journal()));
       return;
     case wire::FromWorker::kDebug:
-      if (events) events->OnDebug(DebugNewsOf(message.debug()));
+      if (events) events->OnDebug(DebugNewsOf(message.debug(), conversation_.core_id()));
       return;
     case wire::FromWorker::kEnded:
       // Nothing that follows counts, and nothing that the process does any more.
@@ -343,6 +343,21 @@ void WorkerLink::TellDebuggee(std::span<const std::byte> bytes, std::function<vo
   wire::ToWorker message;
   message.mutable_debug()->set_data(bytes.data(), bytes.size());
   Send(message, {}, /*answers_blob=*/false, std::move(sent));
+}
+
+void WorkerLink::OpenCore(std::uint32_t pid) {
+  if (!conversation_.OnCore()) return;
+  wire::ToWorker message;
+  message.mutable_debug()->mutable_core()->set_pid(pid);
+  message.mutable_debug()->mutable_core()->set_id(conversation_.core_id());
+  Send(message);
+}
+
+void WorkerLink::MoreCore() {
+  if (!conversation_.OnMoreCore()) return;
+  wire::ToWorker message;
+  message.mutable_debug()->set_more_core(true);
+  Send(message);
 }
 
 void WorkerLink::CloseDebugger() {

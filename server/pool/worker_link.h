@@ -63,6 +63,8 @@ class WorkerLink : public std::enable_shared_from_this<WorkerLink> {
   void OpenDebugger();
   void TellDebuggee(std::span<const std::byte> bytes, std::function<void()> sent);
   void CloseDebugger();
+  void OpenCore(std::uint32_t pid);
+  void MoreCore();
   // `why` goes into OnLost.
   void Kill(const std::string& why);
 

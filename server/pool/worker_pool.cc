@@ -50,6 +50,12 @@ class PoolHandle : public BoxHandle {
   void CloseDebugger() override {
     PostLive([](WorkerLink& link) { link.CloseDebugger(); });
   }
+  void OpenCore(std::uint32_t pid) override {
+    PostLive([pid](WorkerLink& link) { link.OpenCore(pid); });
+  }
+  void MoreCore() override {
+    PostLive([](WorkerLink& link) { link.MoreCore(); });
+  }
   void Kill() override { KillBecause("on request"); }
   int pid() const override { return launch_->pid; }
 

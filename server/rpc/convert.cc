@@ -205,6 +205,7 @@ v1::Job MessageOf(const JobView& view) {
   job.set_output_bytes(view.output_bytes);
   job.set_trace_events(view.trace_events);
   job.set_input_bytes(view.input_bytes);
+  job.set_altered(view.outcome->altered);
   const JobOutcome& outcome = *view.outcome;
   if (IsTerminal(view.state) && outcome.end) SetResult(outcome, *job.mutable_result());
   if (view.state == JobState::kFailed && outcome.failure) {

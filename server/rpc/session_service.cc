@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <absl/synchronization/mutex.h>
@@ -11,6 +12,7 @@
 
 #include "server/core/debugger.h"
 #include "server/rpc/convert.h"
+#include "server/rpc/core_call.h"
 #include "server/rpc/status.h"
 #include "server/store/file_io.h"
 
@@ -79,7 +81,16 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
     v1::DebugResponse response;
     response.set_attached(true);
     Queue(std::move(response));
+    {
+      absl::MutexLock lock(&mu_);
+      joined_ = true;
+    }
     Read();
+  }
+  void OnNotice(std::string_view text) override {
+    v1::DebugResponse response;
+    response.set_notice(std::string(text));
+    Queue(std::move(response));
   }
   void OnBytes(std::span<const std::byte> bytes) override {
     v1::DebugResponse response;
@@ -87,6 +98,7 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
     Queue(std::move(response));
   }
   void OnClosed() override { End(grpc::Status::OK); }
+  void OnFailed(const Error& error) override { End(StatusOf(error), /*after_all=*/true); }
 
  private:
   Result<void, Error> Join() {
@@ -96,7 +108,9 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
     if (!watch) return std::unexpected(watch.error());
     watch_ = std::move(*watch);
     id_ = std::move(*id);
-    auto session = manager_.Debug(id_, shared_from_this());
+    DebugOptions options;
+    if (request_.has_at_icount()) options.at_icount = request_.at_icount();
+    auto session = manager_.Debug(id_, shared_from_this(), options);
     if (!session) return std::unexpected(session.error());
     session_ = std::move(*session);
     {
@@ -128,7 +142,6 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
     bool too_slow = false;
     {
       absl::MutexLock lock(&mu_);
-      joined_ = true;
       if (ending_) return;
       unread_bytes_ += response.data().size();
       too_slow = unread_bytes_ > kMaxUnread;
@@ -149,7 +162,7 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
     {
       absl::MutexLock lock(&mu_);
       if (writing_ || finished_ || starting_) return;
-      const bool cancelled = ending_ && !ending_->ok();
+      const bool cancelled = ending_ && !ending_->ok() && !ends_after_all_;
       if (!out_.empty() && !cancelled) {
         writing_ = true;
         response_ = std::move(out_.front());
@@ -166,9 +179,11 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
     StartWrite(&response_);
   }
 
-  void End(const grpc::Status& status) {
+  // `after_all`: what waits is written first, though it is no success.
+  void End(const grpc::Status& status, bool after_all = false) {
     {
       absl::MutexLock lock(&mu_);
+      if (!ending_) ends_after_all_ = after_all;
       if (!ending_) ending_ = status;
     }
     Go();
@@ -192,6 +207,7 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
   bool starting_ ABSL_GUARDED_BY(mu_) = false;  // somebody is on the way to StartRead
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  bool ends_after_all_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<grpc::Status> ending_ ABSL_GUARDED_BY(mu_);  // when what waits is written
 };
 
@@ -200,6 +216,11 @@ class DebugCall : public grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResp
 grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResponse>* SessionServiceImpl::Debug(
     grpc::CallbackServerContext*) {
   return DebugCall::Serve(activity_, manager_);
+}
+
+grpc::ServerWriteReactor<v1::CoreChunk>* SessionServiceImpl::ReadCore(
+    grpc::CallbackServerContext*, const v1::ReadCoreRequest* request) {
+  return ServeCore(activity_, manager_, *request);
 }
 
 }  // namespace glovebox::server

@@ -14,6 +14,8 @@ class SessionServiceImpl : public v1::SessionService::CallbackService {
 
   grpc::ServerBidiReactor<v1::DebugRequest, v1::DebugResponse>* Debug(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerWriteReactor<v1::CoreChunk>* ReadCore(grpc::CallbackServerContext* context,
+                                                    const v1::ReadCoreRequest* request) override;
 
  private:
   JobManager& manager_;

@@ -46,6 +46,7 @@ struct JournalRow {
   std::uint32_t rows = 0;  // not 0: another size of the terminal
   std::uint32_t columns = 0;
   std::uint64_t time_ns = 0;  // of a real clock, of the guest
+  std::string change = {};    // of a debugger, opaque here
 };
 
 enum class LogKind : int { kOutput = 1, kTrace = 2 };

@@ -153,9 +153,11 @@ Result<void, Error> Transaction::AddJournal(std::string_view job, std::uint64_t 
                                             const JournalRow& record) {
   return Run(
       "INSERT OR IGNORE INTO journal (job, number, icount, signal, while_waiting, step, input, "
-      "input_end, rows, columns, time_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+      "input_end, rows, columns, time_ns, change) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
       job, number, record.icount, record.signal, record.while_waiting, record.step,
-      BlobView{record.input}, record.input_end, record.rows, record.columns, record.time_ns);
+      BlobView{record.input}, record.input_end, record.rows, record.columns, record.time_ns,
+      BlobView{record.change});
 }
 
 Result<void, Error> Transaction::PutLog(std::string_view job, const LogRow& log) {
@@ -283,7 +285,8 @@ Result<std::vector<JournalRow>, Error> JobReader::Journal(std::string_view id) {
   absl::MutexLock lock(&mu_);
   return Rows<JournalRow>(
       statements_,
-      "SELECT icount, signal, while_waiting, step, input, input_end, rows, columns, time_ns "
+      "SELECT icount, signal, while_waiting, step, input, input_end, rows, columns, time_ns, "
+      "change "
       "FROM journal "
       "WHERE job = ?1 ORDER BY number",
       [](const Statement& row) {
@@ -295,7 +298,8 @@ Result<std::vector<JournalRow>, Error> JobReader::Journal(std::string_view id) {
                           row.Int(5) != 0,
                           static_cast<std::uint32_t>(row.Int(6)),
                           static_cast<std::uint32_t>(row.Int(7)),
-                          row.Unsigned(8)};
+                          row.Unsigned(8),
+                          std::string(row.Text(9))};
       },
       id);
 }

@@ -72,6 +72,9 @@ constexpr std::array kMigrations{
       ALTER TABLE journal ADD COLUMN columns INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE journal ADD COLUMN time_ns INTEGER NOT NULL DEFAULT 0;
     )sql"},
+    Migration{4, "what debuggers change in journals", R"sql(
+      ALTER TABLE journal ADD COLUMN change BLOB NOT NULL DEFAULT x'';
+    )sql"},
 };
 
 constexpr bool VersionsCountUp() {

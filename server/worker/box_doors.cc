@@ -17,6 +17,7 @@ static_assert(channel::kMaxTraceStringBytes * (channel::kMaxTraceArguments + 2) 
 
 void BoxDoors::OnOutput(engine::OutputStream stream, std::span<const std::byte> bytes,
                         engine::Icount icount) {
+  if (!tells_) return;
   CloseTrace();
   output_bytes_ += bytes.size();
   const auto number = static_cast<std::uint32_t>(stream);
@@ -39,6 +40,7 @@ void BoxDoors::OnOutput(engine::OutputStream stream, std::span<const std::byte> 
 }
 
 void BoxDoors::OnTrace(const engine::TraceEvent& event) {
+  if (!tells_) return;
   CloseChunk();
   const auto clean = [](std::string_view text) {
     return channel::CleanText(text, channel::kMaxTraceStringBytes);

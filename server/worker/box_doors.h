@@ -18,7 +18,9 @@ namespace glovebox::worker {
 // the host was.
 class BoxDoors : public engine::BoxHost {
  public:
-  BoxDoors(Channel& channel, bool has_stdin) : channel_(channel), has_stdin_(has_stdin) {}
+  // `tells`: of output and trace events; a replay does not.
+  BoxDoors(Channel& channel, bool has_stdin, bool tells = true)
+      : channel_(channel), tells_(tells), has_stdin_(has_stdin) {}
 
   void OnOutput(engine::OutputStream stream, std::span<const std::byte> bytes,
                 engine::Icount icount) override;
@@ -58,6 +60,7 @@ class BoxDoors : public engine::BoxHost {
 
   std::uint64_t output_bytes_ = 0;
 
+  const bool tells_;
   bool has_stdin_;
   bool hold_reads_ = false;
   bool let_through_ = false;

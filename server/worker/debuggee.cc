@@ -18,6 +18,8 @@ using gdbstub::Refuse;
 using gdbstub::StopReason;
 
 constexpr int kTrap = 5, kInterrupt = 2;
+constexpr const char* kJournalIsFull =
+    "debuggers have changed as much of this job as its journal takes";
 
 template <typename T>
 gdbstub::Answer<T> AnswerOf(Result<T, Errno> result) {
@@ -96,22 +98,50 @@ class View final : public gdbstub::HitView {
 
 }  // namespace
 
-BoxDebuggee::BoxDebuggee(engine::Box& box, const engine::LimitValues& limits)
-    : box_(box), limits_(limits), debugger_(box.AttachDebugger(*this)) {}
+BoxDebuggee::BoxDebuggee(engine::Box& box, const engine::LimitValues& limits, ChangeSink* changes)
+    : box_(box), limits_(limits), debugger_(box.AttachDebugger(*this)), sink_(changes) {}
 
 // --- from the owner ---
 
-bool BoxDebuggee::Begin() {
-  constexpr std::uint32_t kFirst = 0;
-  return debugger_.Attach(kFirst).has_value();
+bool BoxDebuggee::Begin(std::uint32_t pid) { return debugger_.Attach(pid).has_value(); }
+
+void BoxDebuggee::StandWhoRuns() {
+  while (debugger_.TakeEvent()) {
+  }
+  GoOn();
+  debugger_.Interrupt();
+}
+
+void BoxDebuggee::GoOn(engine::ThreadId thread, int signal) {
+  std::vector<engine::DebugResume> resumes;
+  for (const auto& row : debugger_.Threads()) {
+    if (!row.stopped) continue;
+    engine::DebugResume& resume = resumes.emplace_back();
+    resume.thread = row.thread;
+    resume.signal = row.thread == thread ? signal : 0;
+  }
+  static_cast<void>(debugger_.Resume(resumes));
+}
+
+bool BoxDebuggee::Await(const std::function<bool(const DebugEvent&)>& wanted) {
+  while (const auto event = debugger_.TakeEvent()) {
+    if (wanted(*event)) {
+      awaited_stop_ = Translate(*event);
+      return true;
+    }
+    GoOn(event->thread, event->signal);
+  }
+  return false;
 }
 
 void BoxDebuggee::TakeInitialStop() {
-  initial_stop_.reset();
+  initial_stop_ = std::exchange(awaited_stop_, std::nullopt);
+  if (initial_stop_) return;
   if (const auto event = debugger_.TakeEvent()) initial_stop_ = Translate(*event);
 }
 
 void BoxDebuggee::Pump() {
+  place_.reset();
   while (listener_ != nullptr) {
     const auto event = debugger_.TakeEvent();
     if (!event) return;
@@ -135,6 +165,7 @@ void BoxDebuggee::LetGo() {
 }
 
 gdbstub::StopEvent BoxDebuggee::Translate(const DebugEvent& event) {
+  if (event.kind < DebugEvent::Kind::kThreadExited) last_ = event;
   gdbstub::StopEvent out;
   out.thread = RefOf(event.thread);
   out.reason = std::ranges::find(kReasons, event.kind, &ReasonRow::kind)->reason;
@@ -201,7 +232,38 @@ bool BoxDebuggee::OnStep(const engine::DebugHit& hit) {
   return false;
 }
 
-void BoxDebuggee::OnChange(const engine::DebugChange& change) { ++changes_[change.kind]; }
+std::uint64_t BoxDebuggee::changes() const {
+  std::uint64_t changes = 0;
+  for (const auto& [kind, count] : changes_) changes += count;
+  return changes;
+}
+
+void BoxDebuggee::OnChange(const engine::DebugChange& change) {
+  ++changes_[change.kind];
+  if (sink_ != nullptr) sink_->Take(change, place_.value_or(ChangePlace{.thread = change.thread}));
+}
+
+// The same for all changes until the box runs again: the first may be that of rip.
+void BoxDebuggee::NotePlace(engine::ThreadId thread) {
+  if (sink_ == nullptr || place_) return;
+  ChangePlace place;
+  place.thread = last_.thread.tid != 0 ? last_.thread : thread;
+  auto general = debugger_.ReadRegisters(place.thread, engine::DebugRegisterSet::kGeneral);
+  if (!general && place.thread != thread) {
+    place.thread = thread;
+    general = debugger_.ReadRegisters(thread, engine::DebugRegisterSet::kGeneral);
+  } else if (last_.kind == DebugEvent::Kind::kSignal) {
+    place.kind = ChangePlace::Kind::kDelivery;
+    place.number = static_cast<std::uint64_t>(last_.signal);
+  } else if (last_.kind == DebugEvent::Kind::kSyscallEntry) {
+    place.kind = ChangePlace::Kind::kCallEntry;
+    place.number = last_.syscall;
+  }
+  // Of a box that runs: the moment has to do.
+  if (!general) place.thread = {};
+  if (general) place.rip = InstructionPointer(*general);
+  place_ = place;
+}
 
 // --- who is there ---
 
@@ -257,6 +319,8 @@ gdbstub::Answer<std::size_t> BoxDebuggee::ReadMemory(std::uint32_t pid, GuestAdd
 
 gdbstub::Answer<void> BoxDebuggee::WriteMemory(std::uint32_t pid, GuestAddr address,
                                                std::span<const std::byte> in) {
+  if (!HasRoom(in.size())) return Refuse(engine::kENOSPC, kJournalIsFull);
+  NotePlace({pid, pid});
   return AnswerOf(debugger_.WriteMemory(pid, address, in));
 }
 
@@ -281,6 +345,8 @@ gdbstub::Answer<void> BoxDebuggee::WriteRegister(ThreadRef thread, gdbstub::Regi
   RegisterImages images;
   images.Of(*set) = std::move(*image);
   PutRegister(*architecture, number, value, images);
+  if (!HasRoom(images.Of(*set).size())) return Refuse(engine::kENOSPC, kJournalIsFull);
+  NotePlace(IdOf(thread));
   return AnswerOf(debugger_.WriteRegisters(IdOf(thread), *set, images.Of(*set)));
 }
 
@@ -293,6 +359,8 @@ gdbstub::Answer<engine::GuestAddr> BoxDebuggee::ThreadPointer(ThreadRef thread) 
 gdbstub::Answer<void> BoxDebuggee::Resume(std::span<const gdbstub::ResumeAction> actions) {
   std::vector<engine::DebugResume> resumes;
   for (const gdbstub::ResumeAction& action : actions) {
+    if (action.signal != 0 || last_.kind == DebugEvent::Kind::kSignal)
+      NotePlace(IdOf(action.thread));
     using How = engine::DebugResume::How;
     const How how = action.kind == gdbstub::ResumeKind::kContinue ? How::kContinue
                     : action.kind == gdbstub::ResumeKind::kStep   ? How::kStep
@@ -300,7 +368,9 @@ gdbstub::Answer<void> BoxDebuggee::Resume(std::span<const gdbstub::ResumeAction>
     resumes.push_back(
         {IdOf(action.thread), how, action.signal, action.range_begin, action.range_end});
   }
-  return AnswerOf(debugger_.Resume(resumes));
+  auto resumed = AnswerOf(debugger_.Resume(resumes));
+  if (resumed) last_ = {};
+  return resumed;
 }
 
 void BoxDebuggee::Interrupt() { interrupted_ = debugger_.Interrupt() || interrupted_; }
@@ -326,11 +396,13 @@ void BoxDebuggee::ProgramSignals(std::span<const int> signals) {
 
 gdbstub::Answer<void> BoxDebuggee::Detach(std::uint32_t pid, int signal) {
   processes_.erase(pid);
+  if (signal != 0 || last_.kind == DebugEvent::Kind::kSignal) NotePlace({pid, pid});
   return AnswerOf(debugger_.Detach(pid, signal));
 }
 
 gdbstub::Answer<void> BoxDebuggee::Kill(std::uint32_t pid) {
   processes_.erase(pid);
+  NotePlace({pid, pid});
   return AnswerOf(debugger_.Kill(pid));
 }
 
@@ -531,6 +603,7 @@ gdbstub::Answer<void> BoxDebuggee::Write(ThreadRef thread, std::size_t offset,
   if (!info) return Refuse(info.error());
   if (offset > info->size() || bytes.size() > info->size() - offset) return Refuse(engine::kEINVAL);
   std::ranges::copy(bytes, info->begin() + static_cast<std::ptrdiff_t>(offset));
+  NotePlace(IdOf(thread));
   return AnswerOf(debugger_.WriteSiginfo(IdOf(thread), *info));
 }
 

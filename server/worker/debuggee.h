@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,30 @@
 #include "gdbstub/debuggee.h"
 
 namespace glovebox::worker {
+
+// Where the box stood when a debugger changed something of it. A moment alone does not say it: a
+// signal of that moment may have been delivered or not.
+struct ChangePlace {
+  enum class Kind : std::uint8_t {
+    kInstruction,  // before the instruction at `rip`, whatever is pending
+    kDelivery,     // before the delivery of signal `number`
+    kCallEntry,    // before the call `number`
+  };
+  Kind kind = Kind::kInstruction;
+  engine::ThreadId thread{};  // that had stopped
+  std::uint64_t number = 0;
+  engine::GuestAddr rip = 0;
+  friend bool operator==(const ChangePlace&, const ChangePlace&) = default;
+};
+
+// A journal of them.
+class ChangeSink {
+ public:
+  virtual ~ChangeSink() = default;
+  // Is there room for a change of so many bytes?
+  virtual bool Takes(std::size_t bytes) = 0;
+  virtual void Take(const engine::DebugChange& change, const ChangePlace& place) = 0;
+};
 
 // Threads: the box's.
 class BoxDebuggee final : public gdbstub::Debuggee,
@@ -41,13 +66,23 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   using GuestAddr = engine::GuestAddr;
   using Errno = engine::Errno;
 
-  // `box` outlives it.
-  BoxDebuggee(engine::Box& box, const engine::LimitValues& limits);
+  // `box`, and `changes` where it is not null, outlive it.
+  BoxDebuggee(engine::Box& box, const engine::LimitValues& limits, ChangeSink* changes = nullptr);
 
-  // Debugs the box' first process from now on. Where the box has not run yet, the process stands at
-  // its first instruction once Run has returned kStopped. False: there is nothing to debug any
-  // more.
-  bool Begin();
+  // Debugs a process of the box from now on, by default its first. Where the box has not run yet,
+  // the process stands at its first instruction once Run has returned kStopped. False: there is no
+  // such process, or not any more.
+  bool Begin(std::uint32_t pid = 0);
+  // Of a box that Begin has just made stand still: whoever has the CPU is the one who tells it.
+  void StandWhoRuns();
+  // Everything goes on, `thread` with a signal, where that is not 0.
+  void GoOn(engine::ThreadId thread = {}, int signal = 0);
+  // Lets events pass, and the box go on, until one that `wanted` takes: true, and that is why the
+  // box stands.
+  bool Await(const std::function<bool(const engine::DebugEvent&)>& wanted);
+  engine::BoxDebugger& debugger() { return debugger_; }
+  // Of the last stop that was told.
+  engine::ThreadId told_thread() const { return last_.thread; }
   // Why it stands still, for who connects: to be called before a Session is made.
   void TakeInitialStop();
   // Tells the listener what has happened; after each Run of the box.
@@ -55,6 +90,8 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   // Lets everything go: the debugger has left.
   void LetGo();
   bool altered() const { return debugger_.altered(); }
+  // How much has been changed so far.
+  std::uint64_t changes() const;
 
   void Listen(gdbstub::Listener* listener) override { listener_ = listener; }
   std::vector<gdbstub::ProcessInfo> Processes() override;
@@ -139,10 +176,18 @@ class BoxDebuggee final : public gdbstub::Debuggee,
   void OnChange(const engine::DebugChange& change) override;
 
   gdbstub::StopEvent Translate(const engine::DebugEvent& event);
+  // Before something is changed: where the box stands.
+  void NotePlace(engine::ThreadId thread);
+  bool HasRoom(std::size_t bytes) { return sink_ == nullptr || sink_->Takes(bytes); }
 
   engine::Box& box_;
   const engine::LimitValues& limits_;
   engine::BoxDebugger& debugger_;
+  ChangeSink* const sink_;
+  // What the box stands for, and where, if something has asked since it last ran.
+  engine::DebugEvent last_{};
+  std::optional<ChangePlace> place_;
+  std::optional<gdbstub::StopEvent> awaited_stop_;
   gdbstub::Listener* listener_ = nullptr;
   std::optional<gdbstub::StopEvent> initial_stop_;
   bool interrupted_ = false;              // the next kInterrupted is a ^C

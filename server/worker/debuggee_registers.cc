@@ -179,6 +179,20 @@ void PutRegister(Architecture architecture, RegisterNumber number, std::span<con
   }
 }
 
+engine::GuestAddr InstructionPointer(std::span<const std::byte> general) {
+  // user_regs_struct: 27 words of 8 bytes, or 17 of 4.
+  constexpr std::size_t kBytes64 = 27 * 8, kRip = 16 * 8, kEip = 12 * 4;
+  std::uint64_t wide = 0;
+  std::uint32_t narrow = 0;
+  if (general.size() == kBytes64) {
+    std::memcpy(&wide, &general[kRip], sizeof wide);
+  } else if (general.size() >= kEip + sizeof narrow) {
+    std::memcpy(&narrow, &general[kEip], sizeof narrow);
+    wide = narrow;
+  }
+  return wide;
+}
+
 std::uint64_t RegisterOf(Architecture architecture, RegisterNumber number, const x86::Vcpu& cpu) {
   constexpr x86::Gpr kOrder64[] = {x86::kRax, x86::kRbx, x86::kRcx, x86::kRdx,
                                    x86::kRsi, x86::kRdi, x86::kRbp, x86::kRsp};

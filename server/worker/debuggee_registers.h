@@ -32,6 +32,9 @@ std::optional<engine::DebugRegisterSet> SetOf(gdbstub::Architecture architecture
 void PutRegister(gdbstub::Architecture architecture, gdbstub::RegisterNumber number,
                  std::span<const std::byte> value, RegisterImages& images);
 
+// Of the image of general registers.
+engine::GuestAddr InstructionPointer(std::span<const std::byte> general);
+
 // A register of a running CPU, cut to 64 bits.
 std::uint64_t RegisterOf(gdbstub::Architecture architecture, gdbstub::RegisterNumber number,
                          const engine::x86::Vcpu& cpu);

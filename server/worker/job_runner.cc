@@ -16,8 +16,11 @@
 
 #include "server/channel/clean_text.h"
 #include "server/worker/box_doors.h"
+#include "server/worker/change_player.h"
+#include "server/worker/change_records.h"
 #include "server/worker/channel_tree.h"
 #include "server/worker/debug_link.h"
+#include "server/worker/replay_plan.h"
 
 namespace glovebox::worker {
 namespace {
@@ -126,13 +129,16 @@ class Run {
  public:
   Run(Channel& channel, const wire::RunJob& job)
       : channel_(channel),
-        doors_(channel, job.has_stdin()),
+        job_(job),
+        doors_(channel, job.has_stdin(), !job.has_replay()),
         tree_(channel),
         wall_limit_ms_(job.limits().contains("wall") ? job.limits().at("wall") : 0),
         is_live_(job.live_input()),
         waits_for_debugger_(job.waits_for_debugger()),
         has_clock_(job.real_clock()),
-        replay_(job.journal().begin(), job.journal().end()) {
+        replay_(job.journal().begin(), job.journal().end()),
+        changes_(ChangeBytes(job), [this](std::string change) { Record(std::move(change)); }) {
+    if (job.has_replay()) plan_.emplace(job.replay());
     UpdateHold();
   }
 
@@ -141,20 +147,46 @@ class Run {
     auto made = make_box(spec, tree_, doors_);
     if (!made) return SetFailure(made.error(), ended);
     box_ = std::move(*made);
-    debug_.emplace(channel_, *box_, spec.limits, waits_for_debugger_);
+    debug_.emplace(channel_, *box_,
+                   DebugLink::Options{.limits = spec.limits,
+                                      .waits = waits_for_debugger_,
+                                      .changes = plan_ ? nullptr : &changes_,
+                                      .replay = plan_ ? &job_.replay() : nullptr});
     SetClock();
+    PlanChange();
+    if (diverged_) return SetFailure(*diverged_, ended);
     while (!channel_.closed()) {
-      const auto state = box_->Run(NextStop());
+      const auto state = box_->Run(Until());
       if (!state) return SetFailure(state.error(), ended);
       debug_->AfterRun(*state);
-      if (*state == RunState::kEnded) return SetEnd(ended);
+      if (player_ && player_->busy()) {
+        PlayChange(*state);
+        if (diverged_) return SetFailure(*diverged_, ended);
+        if (!TakeControls(ended, /*wait=*/false)) return;
+        continue;
+      }
+      if (*state == RunState::kEnded) {
+        if (!Lingers()) return SetEnd(ended);
+        if (!TakeControls(ended, /*wait=*/true)) return;
+        continue;
+      }
       doors_.EndSlice(*box_);
       if (*state == RunState::kStopped) {
-        if (!StandStill(ended)) return;
+        const bool looks_on = plan_ && !debug_->stands();
+        if (looks_on ? !TakeControls(ended, /*wait=*/false) : !StandStill(ended)) return;
         continue;
       }
       const bool replayed = Replay(*state);
+      if (IsWhereItStands()) {
+        Stand();
+        continue;
+      }
+      if (plan_ && !stands_ && replay_.empty() && !replayed && *state != RunState::kRunning &&
+          !IsFrozen(*state))
+        WaitsTooEarly();
+      PlanChange();
       if (diverged_) return SetFailure(*diverged_, ended);
+      if (player_ && player_->busy()) continue;
       const bool waits = *state != RunState::kRunning;
       bool wait = waits && !replayed;
       // Of what came earlier there may be room for more now; nothing else would say so.
@@ -180,8 +212,15 @@ class Run {
   bool StandStill(wire::Ended* ended) {
     const std::uint64_t since = has_clock_ ? HostNs() : 0;
     doors_.Drain();
+    const bool goes_on = TakeControls(ended, /*wait=*/true);
+    if (has_clock_) clock_zero_ns_ += HostNs() - since;
+    return goes_on;
+  }
+
+  // What the daemon has sent unasked. False: the job is over.
+  bool TakeControls(wire::Ended* ended, bool wait) {
     channel_.Flush();
-    channel_.Receive(/*wait=*/true);
+    channel_.Receive(wait);
     while (auto control = channel_.TakeControl()) {
       if (control->has_cancel()) {
         SetCancelled(control->cancel(), ended);
@@ -189,7 +228,6 @@ class Run {
       }
       TakeLive(*control);
     }
-    if (has_clock_) clock_zero_ns_ += HostNs() - since;
     return true;
   }
 
@@ -205,6 +243,12 @@ class Run {
   void SetEnd(wire::Ended* ended) {
     const BoxReport report = box_->Report();
     SetFigures(report, ended);
+    ended->set_step(box_->At().step);
+    if (plan_ && !debug_->stands()) {
+      return SetFailure(
+          Error{ErrorCode::kInternal, "REPLAY_DIVERGED", plan_->DescribeEarlyEnd(report), ""},
+          ended);
+    }
     if (!report.termination) {
       return SetFailure(
           Error{ErrorCode::kInternal, "NO_TERMINATION", "the box ended without saying how", ""},
@@ -216,6 +260,7 @@ class Run {
 
   void SetCancelled(const wire::Cancel& cancel, wire::Ended* ended) {
     SetFigures(box_->Report(), ended);
+    ended->set_step(box_->At().step);
     ended->set_kind(cancel.wall_limit() ? wire::Ended::LIMIT : wire::Ended::CANCELLED);
     if (cancel.wall_limit()) {
       ended->set_limit(std::string(engine::Row(engine::LimitId::kWallTime).name));
@@ -235,6 +280,102 @@ class Run {
     if (replay_.empty()) return engine::kNoLimit;
     const wire::JournalRecord& next = replay_.front();
     return {next.icount(), next.step() + (next.while_waiting() ? 1 : 0)};
+  }
+
+  engine::Moment Until() const {
+    if (player_ && player_->busy()) return player_->until();
+    const engine::Moment next = NextStop();
+    if (!plan_ || stands_) return next;
+    if (plan_->at_end()) return replay_.empty() ? plan_->stand() : next;
+    return std::min(next, plan_->stand());
+  }
+
+  // --- of a job that has ended ---
+
+  bool IsWhereItStands() const {
+    return plan_ && !stands_ && box_->At() >= plan_->stand() &&
+           (!plan_->at_end() || replay_.empty());
+  }
+
+  void Stand() {
+    stands_ = true;
+    debug_->Defer(false);
+    // Its debugger may do something else; and what it does would be in the way of these.
+    const auto later =
+        std::erase_if(replay_, [](const auto& record) { return record.has_change(); });
+    if (later != 0) {
+      debug_->Notice(fmt::format(
+          "{} changes that a debugger made behind this icount are not made when the replay goes on",
+          later));
+    }
+    debug_->StandFor(*plan_);
+  }
+
+  // The box of a replay has ended, and its debugger is still there: it says when it leaves.
+  bool Lingers() {
+    if (!plan_ || !debug_->has_session()) return false;
+    if (!std::exchange(compared_, true) && !debug_->is_altered_replay())
+      debug_->Notice(plan_->Compare(box_->Report()));
+    return true;
+  }
+
+  void WaitsTooEarly() {
+    diverged_ = Error{ErrorCode::kInternal, "REPLAY_DIVERGED",
+                      fmt::format("the replay waits at icount {}, where the job went on: {}",
+                                  box_->At().icount, plan_->DescribeEarlyEnd(box_->Report())),
+                      ""};
+  }
+
+  // --- what debuggers change ---
+
+  static std::size_t ChangeBytes(const wire::RunJob& job) {
+    std::size_t bytes = 0;
+    for (const wire::JournalRecord& record : job.journal()) bytes += record.change().size();
+    return bytes;
+  }
+
+  void Record(std::string change) {
+    doors_.Drain();
+    const engine::Moment now = box_->At();
+    wire::FromWorker message;
+    message.mutable_journal()->set_icount(now.icount);
+    message.mutable_journal()->set_step(now.step);
+    message.mutable_journal()->set_change(std::move(change));
+    channel_.Queue(message);
+  }
+
+  // Where the next record is a change, the box has to get to its place.
+  void PlanChange() {
+    const bool is_next = !replay_.empty() && replay_.front().has_change() &&
+                         (!plan_ || plan_->at_end() || MomentOf(replay_.front()) < plan_->stand());
+    changes_.Pause(is_next);
+    debug_->Defer(is_next);
+    if (!is_next || (player_ && player_->busy())) return;
+    const auto recorded = DecodeChange(replay_.front().change());
+    if (!recorded) return Diverge(replay_.front());
+    if (!player_) player_.emplace(*box_, debug_->debuggee());
+    player_->Plan(MomentOf(replay_.front()), recorded->place);
+  }
+
+  void PlayChange(RunState state) {
+    const ChangePlayer::Found found = player_->AfterRun(state);
+    if (found == ChangePlayer::Found::kNotYet) return;
+    if (found == ChangePlayer::Found::kMissed) return Diverge(replay_.front());
+    while (!replay_.empty() && replay_.front().has_change()) {
+      const auto recorded = DecodeChange(replay_.front().change());
+      if (!recorded) return Diverge(replay_.front());
+      if (!player_->IsHere(MomentOf(replay_.front()), recorded->place)) break;
+      // A replay stands before what ended its job.
+      const bool is_end =
+          plan_ && replay_.size() == 1 && recorded->change.kind == engine::DebugChange::Kind::kKill;
+      if (!is_end && !player_->Make(*recorded)) return Diverge(replay_.front());
+      replay_.pop_front();
+    }
+    player_->Leave();
+    if (replay_.empty()) SetClock();
+    UpdateHold();
+    if (IsWhereItStands()) return Stand();
+    PlanChange();
   }
 
   // Lets an input take effect, and then the time at which it came. Bytes may be taken in part; the
@@ -267,6 +408,7 @@ class Run {
         if (!injected) return std::unexpected(injected.error());
         return 0;
       }
+      case wire::JournalRecord::kChange:
       case wire::JournalRecord::kClock:
       case wire::JournalRecord::KIND_NOT_SET:
         break;
@@ -290,6 +432,7 @@ class Run {
     bool acted = false;
     while (!replay_.empty()) {
       const wire::JournalRecord& next = replay_.front();
+      if (next.has_change()) return acted;
       const engine::Moment now = box_->At();
       const bool waits = state != RunState::kRunning;
       if (now == MomentOf(next) && next.while_waiting() == waits) {
@@ -422,11 +565,12 @@ class Run {
     record.set_while_waiting(waits);
     wire::FromWorker message;
     *message.mutable_journal() = record;
-    channel_.Queue(message);
+    if (!plan_) channel_.Queue(message);
     return true;
   }
 
   Channel& channel_;
+  const wire::RunJob& job_;
   BoxDoors doors_;
   ChannelTree tree_;
   std::uint64_t wall_limit_ms_;
@@ -434,6 +578,10 @@ class Run {
   const bool waits_for_debugger_;
   const bool has_clock_;
   std::deque<wire::JournalRecord> replay_;
+  ChangeJournal changes_;
+  std::optional<ReplayPlan> plan_;
+  bool stands_ = false;  // where the plan says, or it has gone on from there
+  bool compared_ = false;
   std::optional<engine::Moment> last_moment_;  // while replaying
   unsigned slices_without_move_ = 0;
   // Came live and has not taken effect yet.
@@ -445,6 +593,7 @@ class Run {
   std::optional<Error> too_many_times_;
   std::unique_ptr<engine::Box> box_;
   std::optional<DebugLink> debug_;
+  std::optional<ChangePlayer> player_;
   std::optional<Error> diverged_;
 };
 

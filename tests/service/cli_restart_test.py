@@ -10,6 +10,21 @@ from cli_harness import BUSYBOX, Home
 from person import Person
 
 
+SPIN = r"""
+#include <stdio.h>
+volatile int go = 0;
+volatile unsigned long first = 0;
+int main(void) {
+  printf("ready\n"); fflush(stdout);
+  while (go == 0) ++first;
+  printf("went %d\n", go); fflush(stdout);
+  while (go == 1) ;
+  printf("went %d\n", go);
+  return go;
+}
+"""
+
+
 class Restarts(unittest.TestCase):
     def setUp(self):
         self.home = Home()
@@ -39,6 +54,15 @@ class Restarts(unittest.TestCase):
     def restart_daemon(self):
         self.kill_daemon()
         self.start_daemon()
+
+    def start_run(self, *words):
+        process = self.home.start("run", "--linger", "3600", *words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, bufsize=0)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        return process
 
     def start_guest(self, script, stdin=subprocess.DEVNULL):
         # A loaded machine may take its time between two daemons: how long the job waits is not the subject.
@@ -87,6 +111,58 @@ class Restarts(unittest.TestCase):
         self.restart_daemon()
         process.stdin.write(data[half:] + b"\n" + b"x" * 1000 + b"\n")
         self.assert_ends(process, f"{len(data)}\n1000\n".encode())
+
+    def spinning_program(self):
+        source = self.home.path / "spin.c"
+        source.write_text(SPIN, encoding="ascii")
+        program = str(source.with_suffix(""))
+        subprocess.run(["gcc", "-g", "-O0", "-static", str(source), "-o", program], check=True)
+        return program
+
+    def gdb(self, job, program, *commands):
+        words = [word for command in commands for word in ("-ex", command)]
+        done = self.home.call("gdb", job, "-nx", "-batch", "-ex", "set confirm off", "-ex", "set debuginfod enabled off",
+                              program, *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode() + done.stderr.decode()
+
+    def test_what_a_debugger_changed_outlives_the_daemon(self):
+        program = self.spinning_program()
+        process = self.start_run("--limit", "wall=1h", program)
+        self.assertEqual(os.read(process.stdout.fileno(), 6), b"ready\n")
+        job = self.home.call("job", "ls", "--ids").stdout.decode().strip()
+        self.gdb(job, program, "set var go = 1", "detach")
+        self.assertEqual(os.read(process.stdout.fileno(), 7), b"went 1\n")
+        self.restart_daemon()
+        # It spins on, once the second attempt has got by the first loop in the same way.
+        while b"went 1" not in self.home.call("logs", job).stdout:
+            self.assertIsNone(process.poll())
+        self.gdb(job, program, "set var go = 2", "detach")
+        out, err = process.communicate(timeout=cli_harness.PATIENCE_S)
+        self.assertEqual((process.returncode, out, err), (2, b"went 2\n", b""))
+        self.assertEqual(self.home.call("logs", job).stdout, b"ready\nwent 1\nwent 2\n")
+        self.restart_daemon()
+        said = self.gdb(job, program, "print go", "print first", "continue")
+        self.assertIn("$1 = 2", said)
+        self.assertIn("exited with code 02", said)
+        self.assertIn("ended as the job did", said)
+
+    def test_a_job_waits_for_its_debugger_across_a_restart(self):
+        program = self.spinning_program()
+        process = self.start_run("--gdb=:0", program)
+        line = b""
+        while not line.endswith(b"\n"):
+            line += os.read(process.stderr.fileno(), 1)
+        address = line.split()[-1].decode()
+        self.restart_daemon()
+        done = subprocess.run(["gdb", "-nx", "-batch", program, "-ex", "set debuginfod enabled off", "-ex",
+                               f"target extended-remote {address}", "-ex", "break main", "-ex", "continue", "-ex",
+                               "print go", "-ex", "kill"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=cli_harness.PATIENCE_S, check=False)
+        self.assertIn(b"Breakpoint 1, main", done.stdout)
+        self.assertIn(b"$1 = 0", done.stdout)
+        out, _ = process.communicate(timeout=cli_harness.PATIENCE_S)
+        self.assertEqual(out, b"")
 
 
 if __name__ == "__main__":

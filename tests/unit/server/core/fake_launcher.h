@@ -48,6 +48,10 @@ class FakeBox {
   void Stand(bool stopped) { events_->OnDebug({.stopped = stopped}); }
   void Alter() { events_->OnDebug({.altered = true}); }
   void LeaveDebugger() { events_->OnDebug({.closed = true}); }
+  void Notice(std::string_view text) { events_->OnDebug({.notice = text}); }
+  void Core(std::uint64_t offset, std::string_view bytes, bool end) {
+    events_->OnDebug({.core = CorePiece{offset, BytesOf(bytes), end}});
+  }
   void Exit(int code) {
     BoxEnd end;
     end.code = code;
@@ -168,6 +172,8 @@ class FakeBox {
       sent();
     }
     void CloseDebugger() override { Debugged("close"); }
+    void OpenCore(std::uint32_t pid) override { Debugged("core " + std::to_string(pid)); }
+    void MoreCore() override { Debugged("more"); }
     void Kill() override {
       absl::MutexLock lock(&box_->mu_);
       box_->killed_ = true;

@@ -341,6 +341,99 @@ TEST_F(ConversationTest, HearsOfADebuggerOnlyWhereOneHasCome) {
   EXPECT_FALSE(ended.OnDebug(0));
 }
 
+TEST_F(ConversationTest, TakesPiecesOfACoreWhereTheyWereAskedFor) {
+  Conversation conversation = Running();
+  Message message;
+  wire::CorePiece& piece = *message.mutable_debug()->mutable_core();
+  piece.set_data("bytes");
+  piece.set_id(1);
+  EXPECT_FALSE(conversation.OnMessage(message).has_value());
+  conversation = Running();
+  ASSERT_TRUE(conversation.OnCore());
+  ASSERT_TRUE(conversation.OnMoreCore());
+  EXPECT_TRUE(conversation.OnMessage(message).has_value());
+  EXPECT_TRUE(DebugNewsOf(message.debug(), conversation.core_id()).core.has_value());
+  EXPECT_FALSE(conversation.OnMessage(message).has_value());  // one for each wish
+  // Of a core that was given up: allowed, and nobody's.
+  conversation = Running();
+  ASSERT_TRUE(conversation.OnCore());
+  ASSERT_TRUE(conversation.OnMoreCore());
+  ASSERT_TRUE(conversation.OnCore());
+  EXPECT_TRUE(conversation.OnMessage(message).has_value());
+  EXPECT_FALSE(DebugNewsOf(message.debug(), conversation.core_id()).core.has_value());
+  const auto refuses = [&] {
+    Conversation fresh = Running();
+    return fresh.OnCore() && fresh.OnMoreCore() && !fresh.OnMessage(message).has_value();
+  };
+  piece.set_offset_bytes(channel::kMaxCoreFileBytes);
+  EXPECT_TRUE(refuses());
+  piece.set_offset_bytes(~std::uint64_t{0});
+  EXPECT_TRUE(refuses());
+  piece.set_offset_bytes(0);
+  piece.set_data(std::string(channel::kMaxCoreBytes + 1, 'x'));
+  EXPECT_TRUE(refuses());
+  piece.set_data("");
+  message.mutable_debug()->set_notice("a bell \x07");
+  EXPECT_TRUE(refuses());
+}
+
+TEST_F(ConversationTest, TakesADebuggersChangesWithinTheirBounds) {
+  Message message;
+  message.mutable_journal()->set_change("what it was");
+  EXPECT_NE(Refusal(message), "");  // nobody debugs it
+  Conversation conversation = Running();
+  ASSERT_TRUE(conversation.OnDebug(0));
+  EXPECT_TRUE(conversation.OnMessage(message).has_value());
+  EXPECT_EQ(JournalRecordOf(message.journal()).change, "what it was");
+  message.mutable_journal()->set_change(std::string(channel::kMaxChangeBytes + 1, 'x'));
+  EXPECT_FALSE(conversation.OnMessage(message).has_value());
+  message.mutable_journal()->set_change("");
+  EXPECT_FALSE(conversation.OnMessage(message).has_value());
+  message.mutable_journal()->set_change(std::string(channel::kMaxChangeBytes, 'x'));
+  std::size_t taken = 0;
+  while (conversation.OnMessage(message).has_value()) taken += channel::kMaxChangeBytes;
+  EXPECT_LE(taken, channel::kMaxChangesBytes);
+  EXPECT_GT(taken, channel::kMaxChangesBytes / 2);
+}
+
+TEST_F(ConversationTest, AReplayTellsNothingButOfItsDebugger) {
+  request_.replay.emplace();
+  request_.trace_syscalls = true;
+  EXPECT_NE(Refusal(Output()), "");
+  EXPECT_NE(Refusal(Trace()), "");
+  EXPECT_NE(Refusal(Journal()), "");
+  Message news;
+  news.mutable_debug()->set_notice("it stands");
+  EXPECT_EQ(Refusal(news), "");
+  Message end = Ended();
+  end.mutable_ended()->set_output_bytes(12'345);  // of which nothing came
+  EXPECT_EQ(Refusal(end), "");
+}
+
+TEST_F(ConversationTest, WhatAReplayNeedsOfTheEndGoesOut) {
+  RunRequest request;
+  RunRequest::Replay& replay = request.replay.emplace();
+  replay.end.emplace();
+  replay.end->kind = BoxEnd::Kind::kSignaled;
+  replay.end->code = 11;
+  replay.end->icount = 500;
+  replay.end->step = 0;
+  replay.icount = 7;
+  replay.core = 3;
+  JournalRecord change;
+  change.change = "of a debugger";
+  request.journal = {change};
+  const wire::ToWorker message = RunMessageOf(request);
+  const wire::Replay& out = message.run().replay();
+  EXPECT_EQ(out.end().kind(), wire::Ended::SIGNALED);
+  EXPECT_EQ(out.end().code(), 11);
+  EXPECT_EQ(out.end().icount(), 500U);
+  EXPECT_TRUE(out.end().has_step());
+  EXPECT_EQ(out.icount(), 7U);
+  EXPECT_EQ(out.core().pid(), 3U);
+  EXPECT_EQ(message.run().journal(0).change(), "of a debugger");
+}
+
 TEST_F(ConversationTest, SendsNoLiveInputToAJobWithoutIt) {
   Conversation conversation = Running();
   EXPECT_FALSE(conversation.OnTyped({}, true));

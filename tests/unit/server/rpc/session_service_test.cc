@@ -101,6 +101,87 @@ TEST_F(SessionServiceTest, RefusalsNameTheirReason) {
   EXPECT_EQ(Describe(first->stream->Finish()), Code(INVALID_ARGUMENT, "DATA_TOO_LARGE data"));
 }
 
+TEST_F(SessionServiceTest, AReplayTellsAPersonAndThenADebugger) {
+  const std::string name = Run();
+  box_->Exit(0);
+  Wait(name);
+  const auto call = std::make_unique<Call>();
+  call->stream = sessions_->Debug(&call->context);
+  v1::DebugRequest request;
+  request.set_name(name);
+  request.set_at_icount(17);
+  call->stream->Write(request);
+  const auto replay = boxes_.Next();
+  ASSERT_TRUE(replay->request().replay.has_value());
+  EXPECT_EQ(replay->request().replay->icount, 17U);
+  replay->Lock();
+  replay->Notice("it stands at 17");
+  replay->Stand(true);
+  v1::DebugResponse response;
+  ASSERT_TRUE(call->stream->Read(&response));
+  EXPECT_EQ(response.notice(), "it stands at 17");
+  EXPECT_FALSE(response.attached());
+  EXPECT_EQ(call->Hear(), "(attached)");
+  call->Say("", "$g#67");
+  EXPECT_EQ(replay->AwaitDebugger(), "$g#67");
+  // A notice is not lost when the session fails with it.
+  replay->Notice("it differs");
+  BoxEnd end;
+  end.kind = BoxEnd::Kind::kFailed;
+  end.failure_reason = "REPLAY_DIVERGED";
+  replay->End(end);
+  ASSERT_TRUE(call->stream->Read(&response));
+  EXPECT_EQ(response.notice(), "it differs");
+  EXPECT_EQ(call->Hear(), "(end)");
+  EXPECT_EQ(Describe(call->stream->Finish()), Code(FAILED_PRECONDITION, "REPLAY_DIVERGED"));
+}
+
+TEST_F(SessionServiceTest, ACoreComesInPiecesAndEnds) {
+  const std::string name = Run();
+  grpc::ClientContext context;
+  v1::ReadCoreRequest request;
+  request.set_name(name);
+  request.set_pid(3);
+  const auto reader = sessions_->ReadCore(&context, request);
+  EXPECT_EQ(box_->AwaitDebugger(), "core 3");
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(box_->AwaitDebugger(), "more");
+    box_->Core(static_cast<std::uint64_t>(i) * 4096, "piece", false);
+  }
+  v1::CoreChunk chunk;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(reader->Read(&chunk));
+    EXPECT_EQ(chunk.offset_bytes(), i * 4096);
+    EXPECT_EQ(chunk.data(), "piece");
+  }
+  box_->Core(99'000, "", true);
+  ASSERT_TRUE(reader->Read(&chunk));
+  EXPECT_TRUE(chunk.end());
+  EXPECT_EQ(chunk.offset_bytes(), 99'000U);
+  EXPECT_FALSE(reader->Read(&chunk));
+  EXPECT_EQ(Describe(reader->Finish()), "OK");
+}
+
+TEST_F(SessionServiceTest, ACoreThatCannotBeHadSaysWhy) {
+  const std::string name = Run();
+  grpc::ClientContext context;
+  v1::ReadCoreRequest request;
+  request.set_name(name);
+  const auto reader = sessions_->ReadCore(&context, request);
+  EXPECT_EQ(box_->AwaitDebugger(), "core 0");
+  box_->Notice("there is no process 0");
+  box_->LeaveDebugger();
+  v1::CoreChunk chunk;
+  while (reader->Read(&chunk)) {
+  }
+  EXPECT_EQ(Describe(reader->Finish()), Code(NOT_FOUND, "PROCESS_NOT_FOUND pid"));
+  grpc::ClientContext second;
+  request.set_at_icount(4);
+  const auto refused = sessions_->ReadCore(&second, request);
+  EXPECT_FALSE(refused->Read(&chunk));
+  EXPECT_EQ(Describe(refused->Finish()), Code(FAILED_PRECONDITION, "JOB_NOT_ENDED at_icount"));
+}
+
 TEST_F(SessionServiceTest, ADebuggerThatDoesNotReadIsCutOff) {
   const auto call = Debug(Run());
   EXPECT_EQ(call->Hear(), "(attached)");
