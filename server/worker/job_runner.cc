@@ -173,6 +173,8 @@ class Run {
       doors_.EndSlice(*box_);
       if (*state == RunState::kStopped) {
         const bool looks_on = plan_ && !debug_->stands();
+        // A debugger that may start programs again holds the box' end up.
+        if (plan_ && !looks_on && debug_->debuggee().debugger().Processes().empty()) Compare();
         if (looks_on ? !TakeControls(ended, /*wait=*/false) : !StandStill(ended)) return;
         continue;
       }
@@ -314,9 +316,13 @@ class Run {
   // The box of a replay has ended, and its debugger is still there: it says when it leaves.
   bool Lingers() {
     if (!plan_ || !debug_->has_session()) return false;
+    Compare();
+    return true;
+  }
+
+  void Compare() {
     if (!std::exchange(compared_, true) && !debug_->is_altered_replay())
       debug_->Notice(plan_->Compare(box_->Report()));
-    return true;
   }
 
   void WaitsTooEarly() {
