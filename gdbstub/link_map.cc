@@ -142,7 +142,10 @@ Answer<std::string> LibraryListXml(Conversation& c, const ProcessInfo& process, 
   // struct r_debug: version, first map, address that is called at changes, state, base; from
   // version 2 on a pointer to the next namespace's follows.
   const GuestAddr pointer = FindDebugPointer(memory, FindHeaders(*auxv, word));
-  GuestAddr debug = pointer == 0 ? 0 : memory.Word(pointer);  // 0: the linker has not begun yet
+  // gdb looks for itself then, and finds the list of a dynamic linker that was started as a
+  // program.
+  if (pointer == 0) return Refuse(engine::kENOENT);
+  GuestAddr debug = memory.Word(pointer);  // 0: the linker has not begun yet
   for (std::size_t space = 0; debug != 0 && space < kMaxNamespaces; ++space) {
     GuestAddr map = start != 0 ? start : memory.Word(debug + word);
     GuestAddr before = start != 0 ? previous : 0;
