@@ -117,8 +117,8 @@ class Console {
     return {size.ws_row, size.ws_col};
   }
   bool at_end() const { return ended_; }
-  // What was typed goes to the box, as far as it has room for it.
-  void Feed(Box& box) {
+  // What was typed goes to the box, as far as it has room for it. True: some did.
+  bool Feed(Box& box) {
     constexpr std::size_t kMostTyped = 4096;
     if (!ended_ && typed_.size() < kMostTyped && IsReadable(STDIN_FILENO, 0)) {
       std::array<std::byte, kMostTyped> piece{};
@@ -126,9 +126,11 @@ class Console {
       ended_ = n <= 0;
       if (n > 0) typed_.insert(typed_.end(), piece.begin(), piece.begin() + n);
     }
-    if (typed_.empty() || !box.TakesInput()) return;
+    if (typed_.empty() || !box.TakesInput()) return false;
     const auto taken = box.InjectInput(typed_, /*end=*/false);
-    if (taken) typed_.erase(typed_.begin(), typed_.begin() + static_cast<std::ptrdiff_t>(*taken));
+    if (!taken) return false;
+    typed_.erase(typed_.begin(), typed_.begin() + static_cast<std::ptrdiff_t>(*taken));
+    return *taken != 0;
   }
 
  private:
@@ -263,7 +265,7 @@ Result<void, Error> Converse(Box& box, RunState state, worker::BoxDebuggee& debu
       state = *ran;
     }
     debuggee.Pump();
-    if (console != nullptr && state != RunState::kEnded) console->Feed(box);
+    if (console != nullptr && state != RunState::kEnded && console->Feed(box)) continue;
     if (state == RunState::kWaitsForInput)
       WaitForSomebody(conversation, console, console == nullptr ? kLookMs : -1);
     if (state == RunState::kWaitsForClock)
