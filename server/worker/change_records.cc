@@ -16,6 +16,8 @@ using engine::DebugChange;
 // kMaxChangeBytes.
 constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostBeside = std::size_t{256};
+// Of the journal, for the last changes.
+constexpr std::size_t kReserveBytes = std::size_t{64} << 10;
 static_assert(kPieceBytes + kMostBeside <= channel::kMaxChangeBytes);
 
 struct KindRow {
@@ -46,9 +48,9 @@ std::string EncodePiece(const RecordedChange& recorded, std::size_t offset,
   const DebugChange& change = recorded.change;
   const ChangePlace& place = recorded.place;
   wire::DebugChange out;
-  // One of no row cannot be made again, and whoever replays it says so.
+  // One of no row is not made again, and whoever replays it says so.
   const auto* const kind = std::ranges::find(kKinds, change.kind, &KindRow::kind);
-  if (kind != std::end(kKinds)) out.set_kind(kind->wire);
+  out.set_kind(kind != std::end(kKinds) ? kind->wire : wire::DebugChange::OTHER);
   out.set_pid(change.thread.pid);
   out.set_tid(change.thread.tid);
   out.set_address(change.address + offset);
@@ -96,16 +98,26 @@ std::optional<RecordedChange> DecodeChange(const std::string& bytes) {
 
 bool ChangeJournal::Takes(std::size_t bytes) {
   const std::size_t pieces = bytes / kPieceBytes + 1;
-  return paused_ || bytes_ + bytes + pieces * kMostBeside <= channel::kMaxChangesBytes;
+  return paused_ ||
+         bytes_ + bytes + pieces * kMostBeside + kReserveBytes <= channel::kMaxChangesBytes;
 }
 
 void ChangeJournal::Take(const DebugChange& change, const ChangePlace& place) {
   if (paused_) return;
   if (change.kind == DebugChange::Kind::kSchedule && std::exchange(has_schedule_, true)) return;
-  for (std::string& record : EncodeChange({change, place})) {
-    bytes_ += record.size();
-    write_(std::move(record));
+  const bool is_known = std::ranges::find(kKinds, change.kind, &KindRow::kind) != std::end(kKinds);
+  if (is_known && bytes_ + change.bytes.size() + kReserveBytes <= channel::kMaxChangesBytes) {
+    for (std::string& record : EncodeChange({change, place})) {
+      bytes_ += record.size();
+      write_(std::move(record));
+    }
+    return;
   }
+  // What the journal does not hold, it says once.
+  if (std::exchange(has_other_, true)) return;
+  wire::DebugChange other;
+  other.set_kind(wire::DebugChange::OTHER);
+  write_(other.SerializeAsString());
 }
 
 }  // namespace glovebox::worker

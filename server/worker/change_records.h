@@ -43,6 +43,7 @@ class ChangeJournal final : public ChangeSink {
   std::size_t bytes_;
   const Write write_;
   bool paused_ = false;
+  bool has_other_ = false;     // one that is not made again
   bool has_schedule_ = false;  // one record stands for all that follow
 };
 

@@ -67,7 +67,7 @@ TEST(ChangeRecordsTest, WhatNoWorkerWroteIsNothing) {
 
 TEST(ChangeRecordsTest, TheJournalHasABound) {
   std::size_t written = 0;
-  ChangeJournal journal(channel::kMaxChangesBytes - 100'000,
+  ChangeJournal journal(channel::kMaxChangesBytes - 170'000,
                         [&](const std::string& record) { written += record.size(); });
   ASSERT_TRUE(journal.Takes(60'000));
   const RecordedChange recorded = Write(60'000);
@@ -81,6 +81,22 @@ TEST(ChangeRecordsTest, TheJournalHasABound) {
   const std::size_t before = written;
   journal.Take(recorded.change, recorded.place);
   EXPECT_EQ(written, before);
+}
+
+TEST(ChangeRecordsTest, WhatIsNotMadeAgainIsSaidOnceAndWithoutItsBytes) {
+  std::vector<std::string> records;
+  ChangeJournal journal(0, [&](std::string record) { records.push_back(std::move(record)); });
+  DebugChange change;
+  change.kind = DebugChange::Kind::kFileWrite;
+  change.bytes.resize(1 << 20);
+  for (int i = 0; i < 100; ++i) journal.Take(change, {});
+  change = {};
+  change.kind = DebugChange::Kind::kLaunch;
+  journal.Take(change, {});
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_FALSE(records[0].empty());
+  EXPECT_LT(records[0].size(), 100U);
+  EXPECT_FALSE(DecodeChange(records[0]).has_value());
 }
 
 TEST(ChangeRecordsTest, ThreadsOutOfTurnAreToldOnce) {
