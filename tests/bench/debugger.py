@@ -95,8 +95,9 @@ class Glovebox(Stub):
     def start(self, program, *arguments):
         libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout)
         files = [word for file in libraries for word in ("--file", f"{os.path.realpath(file)}:{file}")]
-        process, self.address = self.spawn([str(self.binaries / "boxgdb"), "--listen", "0", *files, "--", str(program), *arguments],
-                                           rb"listening on (\S+)")
+        process, port = self.spawn([str(self.binaries / "boxgdb"), "--listen", "0", *files, "--", str(program), *arguments],
+                                   rb"Listening on port (\d+)")
+        self.address = f"127.0.0.1:{port}"
         self.pids = [process.pid]
 
 
@@ -364,18 +365,19 @@ def client_reads(_row, stub, programs, _folder, count):
     stub.start(programs["lines"])
     client = rsp.Client(stub.address)
     client.ask(b"?")
-    size = 0
     at = [int(line.split()[0], 16) for line in symbols(programs["lines"]) if line.endswith(" _start")][0] & ~0xfff
     packet = next((int(each[11:], 16) for each in client.features if each.startswith("PacketSize=")), 16384)
     letter = "x" if "binary-upload+" in client.features else "m"
     wanted = min(packet // 2 - 16, 60000)
+    question = f"{letter}{at:x},{wanted:x}".encode()
+    said = rsp.expand(client.ask(question))  # as the others will be
+    size = len(said) - 1 if letter == "x" else len(said) // 2
     before = cpu_time(stub.pids)
     for _ in range(count):
-        said = rsp.expand(client.ask(f"{letter}{at:x},{wanted:x}".encode()))
-        size += len(said) - 1 if letter == "x" else len(said) // 2
+        client.ask(question)
     spent = cpu_time(stub.pids) - before
     client.close()
-    return [size / spent / 1e6]
+    return [size * count / spent / 1e6]
 
 
 def symbols(program):
