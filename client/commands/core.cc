@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "client/commands/number.h"
 #include "client/commands/with_job.h"
 #include "client/exit_status.h"
 #include "client/notice.h"
@@ -134,9 +135,11 @@ Action DeclareCore(CLI::App& app) {
   app.remove_option(app.get_option("--output"));
   app.add_option("-o,--output", options->file, "Where to (default: core.JOB)")->type_name("FILE");
   app.add_option("--at", options->at, "Of a job that has ended: at this icount, not at its end")
-      ->type_name("ICOUNT");
+      ->type_name("ICOUNT")
+      ->check(IsCount());
   app.add_option("--pid", options->pid, "Of this process of the box, not of its first")
-      ->type_name("PID");
+      ->type_name("PID")
+      ->check(IsCount());
   app.footer(kExamples);
   return DeclareWithJob(app, [options](const Connection& connection, const std::string& job,
                                        const Invocation& invocation) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/commands/command.h"
+#include "client/commands/number.h"
 #include "client/debug/gdb_command.h"
 #include "client/debug/listener.h"
 #include "client/debug/relay.h"
@@ -113,7 +114,8 @@ Action DeclareGdb(CLI::App& app) {
   app.add_flag("--print", options->print, "Only print the command that starts gdb");
   app.add_option("--at", options->at,
                  "Of a job that has ended: stand at this icount, not at its end")
-      ->type_name("ICOUNT");
+      ->type_name("ICOUNT")
+      ->check(IsCount());
   app.footer(std::string(kExamples));
   return [options](const Invocation& invocation) { return Gdb(*options, invocation); };
 }

@@ -153,6 +153,7 @@ class Jobs(CliTest):
                 (("logs", "--offset", "x", "0"), 2, "--offset"),
                 (("logs", "--offset", "-1", "0"), 2, "--offset"),
                 (("job", "ls", "--count", "-1"), 2, "--count"),
+                (("gdb", "--at", "-1", "0"), 2, "--at"), (("core", "--at", "-1", "0"), 2, "--at"),
                 (("job", "wait", "--timeout", "1s", "0"), 125, "--timeout"),
                 (("job", "submit"), 1, "CMD is missing"),
         ):
