@@ -37,6 +37,7 @@ struct InsertedPoint {
 // Settings of the next vRun, from packets before it.
 struct LaunchSettings {
   LaunchRequest request;  // of the last one, with the edits of the environment
+  std::string begun;      // the program of the last one that began
   std::map<std::string, std::string> set;
   std::set<std::string> unset;
 };

@@ -75,6 +75,7 @@ class Session::Impl : public Listener, public Console {
     Conversation& c = conversation_;
     if (c.launching) {  // the reply to vRun, in both modes
       c.launching = c.running = false;
+      c.launch.begun = c.launch.request.program;
       c.Note(event);
       c.launched.insert(event.thread.pid);
       c.general = event.thread;

@@ -65,8 +65,8 @@ Reply OnAttached(Conversation& c, const Arguments& arguments) {
   return Reply::Text(c.launched.contains(process->pid) ? "0" : "1");
 }
 
-// "FILE;ARG;ARG", each in hexadecimal digits. An empty file: that of the last vRun (a second inferior of
-// gdb's has no exec-file yet), before any the job's own.
+// "FILE;ARG;ARG", each in hexadecimal digits. An empty file: that of the last vRun that began (a
+// second inferior of gdb's has no exec-file yet), before any the job's own.
 Reply OnRun(Conversation& c, const Arguments& arguments) {
   LaunchRequest request = c.launch.request;
   std::vector<std::string> words;
@@ -80,7 +80,7 @@ Reply OnRun(Conversation& c, const Arguments& arguments) {
     if (end == rest.size()) break;
     rest.remove_prefix(end + 1);
   }
-  if (!words[0].empty()) request.program = words[0];
+  request.program = words[0].empty() ? c.launch.begun : words[0];
   request.arguments.assign(words.begin() + 1, words.end());
   request.environment_set.assign(c.launch.set.begin(), c.launch.set.end());
   request.environment_unset.assign(c.launch.unset.begin(), c.launch.unset.end());

@@ -82,9 +82,13 @@ TEST(LinkMapTest, AStartInTheMiddleGivesTheRest) {
   EXPECT_THAT(list, testing::Not(testing::HasSubstr("a&amp;b")));
 }
 
+TEST(LinkMapTest, AProgramWithoutALoaderHasNoList) {
+  Image image;
+  EXPECT_EQ(List(image), "error");
+}
+
 TEST(LinkMapTest, NothingIsListedBeforeTheLoaderHasBegun) {
   Image image;
-  EXPECT_EQ(List(image), "<library-list-svr4 version=\"1.0\"></library-list-svr4>");
   image.MakeAll();
   image.Word(0x1208, 0);
   EXPECT_EQ(List(image), "<library-list-svr4 version=\"1.0\"></library-list-svr4>");

@@ -300,6 +300,7 @@ TEST_F(ReplayTest, AJobThatHasEndedRunsAgainAndStaysAsItIs) {
   EXPECT_EQ(after.state, before.state);
   EXPECT_EQ(after.attempts, before.attempts);
   EXPECT_FALSE(after.outcome->altered);
+  EXPECT_TRUE(manager_->AwaitQuiet(absl::ToChronoMilliseconds(kTestPatience)));
   EXPECT_TRUE(manager_->Idle());
 }
 
