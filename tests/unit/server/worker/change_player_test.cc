@@ -95,7 +95,9 @@ class ChangePlayerTest : public testing::Test, private gdbstub::Listener {
   // The debugger leaves; the box runs to its end, and again, with what was changed alone.
   void EndAndCompare(std::size_t least_records = 1) {
     debuggee_->LetGo();
-    if (!box_->Report().termination) EXPECT_EQ(RunOn(), RunState::kEnded);
+    if (!box_->Report().termination) {
+      EXPECT_EQ(RunOn(), RunState::kEnded);
+    }
     const engine::BoxReport first = box_->Report();
     const std::string out = doors_.out;
     EXPECT_GE(records_.size(), least_records);

@@ -63,7 +63,9 @@ class Core {
     for (bool end = false; !end;) {
       const CoreDump::Piece piece = dump.Next(kPieceBytes);
       EXPECT_LE(piece.data.size(), kPieceBytes);
-      if (!piece.data.empty() || piece.end) EXPECT_GE(piece.offset_bytes, last);
+      if (!piece.data.empty() || piece.end) {
+        EXPECT_GE(piece.offset_bytes, last);
+      }
       if (!piece.data.empty()) last = piece.offset_bytes + piece.data.size();
       sent_ += piece.data.size();
       if (!piece.data.empty()) pieces_[piece.offset_bytes] = piece.data;
