@@ -96,9 +96,11 @@ Result<void, Error> DebugListener::Serve(v1::SessionService::StubInterface& serv
     if (!peer) continue;
     const auto relayed = RelayDebugger(service, job, std::nullopt, peer.get(), peer.get(), stop);
     if (relayed) continue;
-    const std::string& reason = relayed.error().reason;
-    if (reason != "DEBUGGER_BUSY" && reason != "JOB_NOT_RUNNING") return relayed;
-    Warn(Describe(relayed.error()));
+    const Error& error = relayed.error();
+    const bool may_pass = error.code == ErrorCode::kUnavailable ||
+                          error.reason == "DEBUGGER_BUSY" || error.reason == "JOB_NOT_RUNNING";
+    if (!may_pass) return relayed;
+    Warn(Describe(error));
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "client/notice.h"
+#include "client/rpc/call.h"
 #include "client/rpc/status.h"
 #include "client/stream/byte_sink.h"
 #include "engine/base/host_fd.h"
@@ -138,7 +139,15 @@ Result<void, Error> DebugCall::Finish() {
 Result<void, Error> RelayDebugger(v1::SessionService::StubInterface& service,
                                   const std::string& job, std::optional<std::uint64_t> at_icount,
                                   int in, int out, int stop) {
-  return DebugCall(service, job, at_icount).Relay(in, out, stop);
+  Patience patience;
+  while (true) {
+    DebugCall call(service, job, at_icount);
+    const auto relayed = call.Relay(in, out, stop);
+    if (relayed || call.attached() || relayed.error().code != ErrorCode::kUnavailable ||
+        !patience.Wait()) {
+      return relayed;
+    }
+  }
 }
 
 }  // namespace glovebox::client

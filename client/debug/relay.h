@@ -30,6 +30,7 @@ class DebugCall {
   // gone; `stop` readable ends it as well (-1: nothing does). The descriptors stay open. Once.
   // Errors: what SessionService.Debug says.
   Result<void, Error> Relay(int in, int out, int stop = -1);
+  bool attached() const { return attached_; }
 
  private:
   using Stream = grpc::ClientReaderWriterInterface<v1::DebugRequest, v1::DebugResponse>;
@@ -43,7 +44,8 @@ class DebugCall {
   bool finished_ = false;
 };
 
-// Both at once.
+// All of it. As long as nothing of the debugger has been read, a server that cannot be reached is
+// asked again: a daemon may be starting.
 Result<void, Error> RelayDebugger(v1::SessionService::StubInterface& service,
                                   const std::string& job, std::optional<std::uint64_t> at_icount,
                                   int in, int out, int stop = -1);

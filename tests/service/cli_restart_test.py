@@ -154,13 +154,15 @@ class Restarts(unittest.TestCase):
         while not line.endswith(b"\n"):
             line += os.read(process.stderr.fileno(), 1)
         address = line.split()[-1].decode()
-        self.restart_daemon()
-        done = subprocess.run(["gdb", "-nx", "-batch", program, "-ex", "set debuginfod enabled off", "-ex",
-                               f"target extended-remote {address}", "-ex", "break main", "-ex", "continue", "-ex",
-                               "print go", "-ex", "kill"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=cli_harness.PATIENCE_S, check=False)
-        self.assertIn(b"Breakpoint 1, main", done.stdout)
-        self.assertIn(b"$1 = 0", done.stdout)
+        self.kill_daemon()
+        # It comes while there is no daemon, and waits for the next one.
+        gdb = subprocess.Popen(["gdb", "-nx", "-batch", program, "-ex", "set debuginfod enabled off", "-ex", "set tcp connect-timeout 600",
+                                "-ex", "set remotetimeout 600", "-ex", f"target extended-remote {address}", "-ex", "break main",
+                                "-ex", "continue", "-ex", "print go", "-ex", "kill"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.start_daemon()
+        said, _ = gdb.communicate(timeout=cli_harness.PATIENCE_S)
+        self.assertIn(b"Breakpoint 1, main", said)
+        self.assertIn(b"$1 = 0", said)
         out, _ = process.communicate(timeout=cli_harness.PATIENCE_S)
         self.assertEqual(out, b"")
 
