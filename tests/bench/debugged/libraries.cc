@@ -1,4 +1,5 @@
-// A dynamically linked C++ program that waits to be joined: libstdc++, libm, libgcc_s and libc are mapped. Says so first.
+// A dynamically linked C++ program that waits to be joined: libstdc++, libm, libgcc_s and libc are
+// mapped. Says so first.
 #include <algorithm>
 #include <cmath>
 #include <iostream>

@@ -31,9 +31,7 @@ class Doors : public engine::BoxHost, public engine::DebugHost {
   Result<Input, Error> ReadStdin(std::uint64_t, std::size_t) override {
     return Input{.bytes = {}, .end = true};
   }
-  engine::DebugVerdict OnBreakpoint(const engine::DebugHit&) override {
-    return {.stops = true};
-  }
+  engine::DebugVerdict OnBreakpoint(const engine::DebugHit&) override { return {.stops = true}; }
   void OnChange(const engine::DebugChange&) override { ++changes; }
   int changes = 0;
 };
